@@ -1,0 +1,1 @@
+"""FrameFarm's agent."""
