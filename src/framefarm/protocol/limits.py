@@ -1,0 +1,19 @@
+"""Numbers both sides agree on. Anything larger is refused, so nothing grows without bound."""
+
+from __future__ import annotations
+
+PROTOCOL_VERSION = 1
+
+MAX_MESSAGE_BYTES = 1 << 20
+"""One WebSocket message. A lease of the largest movie segment with its inputs takes about 12 kB."""
+
+MAX_MANIFEST_BYTES = 256 << 10
+"""The first line of a result body. 1,000 files at 200 bytes each still fit."""
+
+MAX_FILES_PER_UNIT = 1_000
+MAX_LOG_BYTES = 8 << 20
+MAX_RESULT_BYTES = 64 << 30
+"""All files of one unit together: room for an hour of 4K in a lossless codec."""
+
+MAX_ERROR_CHARACTERS = 4_000
+MAX_NAME_CHARACTERS = 200

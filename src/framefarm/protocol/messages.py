@@ -1,0 +1,312 @@
+"""Every message of the worker protocol.
+
+A WebSocket text message is a JSON array of these, so that a worker's `finished` and `ready` travel
+in one packet and the manager answers both in one. Each object names its `type`. Unknown fields are
+ignored, so that a newer peer may add some; an unknown type or a wrong value closes the connection.
+
+Reports go up (worker to manager), orders go down.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+
+class Message(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="type"):
+    """What every message shares: it is immutable and its type is in the field `type`."""
+
+
+class BlenderOffer(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One Blender a slot can run. `version` is `major.minor`, `full` has the patch number."""
+
+    version: str
+    full: str = ""
+    kind: str = "executable"
+
+
+class SlotOffer(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What one slot of a worker can do.
+
+    Attributes:
+        slot: Its name within the worker, for example `cpu` or `media`.
+        kinds: Stage kinds it runs: `render`, `movie`, `join`, `trial`, ...
+        blenders: The Blenders it can render with; empty for a slot that does not render.
+        threads: How many threads it may use.
+    """
+
+    slot: str
+    kinds: tuple[str, ...]
+    blenders: tuple[BlenderOffer, ...] = ()
+    threads: int = 0
+
+
+class MachineFacts(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a worker's machine is. Sizes in bytes."""
+
+    host: str
+    system: str = ""
+    mac: str = ""
+    cpu: str = ""
+    cores: int = 0
+    memory_bytes: int = 0
+    memory_free_bytes: int = 0
+    disk_free_bytes: int = 0
+    gpus: tuple[str, ...] = ()
+
+
+# --- reports: worker to manager ---------------------------------------------------------------
+
+
+class Hello(Message, frozen=True, tag="hello"):
+    """The first report on a connection. Answered by `welcome` or `bye`.
+
+    Attributes:
+        protocol: `PROTOCOL_VERSION` of the worker.
+        boot_id: Random per worker process. A new one tells the manager that the old process, and
+            whatever it was rendering, is gone (L8).
+        name: What people call the worker; the host name by default.
+        worker_id: Its id from an earlier welcome, None the first time.
+        key: Its secret from an earlier welcome.
+        join_token: What lets an unknown worker in, where the manager asks for one.
+        holding: Leases it still works on from before the connection broke.
+    """
+
+    protocol: int
+    boot_id: str
+    name: str
+    agent_version: str
+    facts: MachineFacts
+    slots: tuple[SlotOffer, ...]
+    worker_id: str | None = None
+    key: str | None = None
+    join_token: str | None = None
+    holding: tuple[str, ...] = ()
+
+
+class Ready(Message, frozen=True, tag="ready"):
+    """A slot wants a lease. Stays in force until a `lease` for the slot is sent.
+
+    Attributes:
+        slot: Which one.
+        warm: SHA-256 of the .blend its Blender holds open, so that it gets more of the same (L12).
+    """
+
+    slot: str
+    warm: str | None = None
+
+
+class Heartbeat(Message, frozen=True, tag="heartbeat"):
+    """Renews all leases it lists (L3). Those that are not the worker's any more are revoked."""
+
+    leases: tuple[str, ...]
+
+
+class Progress(Message, frozen=True, tag="progress"):
+    """How far the unit in work is.
+
+    Attributes:
+        done: Of `total`, in the executor's own steps: samples, encoded frames.
+        phase: For people: `loading`, `syncing`, `rendering`, `saving`, ...
+    """
+
+    lease: str
+    unit: int
+    done: int
+    total: int
+    phase: str = ""
+
+
+class UnitFacts(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What is known of how a unit was made.
+
+    Attributes:
+        seconds: Wall time of the unit on its slot.
+        peak_memory_bytes: Of the process that made it, 0 when unknown.
+        device: The device that really did the work, for example `CPU`.
+        blender: Full version of the Blender that rendered.
+        phases: Seconds per phase, where known.
+        extra: What else the executor reports, small.
+    """
+
+    seconds: float = 0.0
+    peak_memory_bytes: int = 0
+    device: str = ""
+    blender: str = ""
+    phases: dict[str, float] = {}
+    extra: dict[str, Any] = {}
+
+
+class Finished(Message, frozen=True, tag="finished"):
+    """A unit whose result has no files. One with files goes by `PUT /api/leases/...`.
+
+    Answered by `settled`. Repeating it gives the same answer (L5).
+    """
+
+    lease: str
+    stage: int
+    unit: int
+    attempt: int
+    facts: UnitFacts = UnitFacts()
+
+
+class Failed(Message, frozen=True, tag="failed"):
+    """A unit could not be made. Counts only from the current attempt (L4). Answered by `settled`.
+
+    Attributes:
+        reason: One of `crashed`, `stalled`, `out_of_memory`, `refused`, `error`, `input_missing`.
+        message: What a person should read.
+        log_tail: The end of the unit's log.
+    """
+
+    lease: str
+    stage: int
+    unit: int
+    attempt: int
+    reason: str
+    message: str
+    log_tail: str = ""
+
+
+class Released(Message, frozen=True, tag="released"):
+    """The worker gives back what is left of a lease, unblamed: it stops, or was told to."""
+
+    lease: str
+
+
+class FactsChanged(Message, frozen=True, tag="facts"):
+    """The machine's facts changed."""
+
+    facts: MachineFacts
+
+
+class LogLine(Message, frozen=True, tag="log"):
+    """Something the manager's people should know of this worker."""
+
+    level: str
+    text: str
+
+
+Report = (
+    Hello | Ready | Heartbeat | Progress | Finished | Failed | Released | FactsChanged | LogLine
+)
+
+# --- orders: manager to worker ----------------------------------------------------------------
+
+
+class Welcome(Message, frozen=True, tag="welcome"):
+    """The manager knows the worker now.
+
+    Attributes:
+        worker_id: Its id from now on.
+        epoch: Changes when the manager's memory may have (restore, failover): offer the outbox
+            again (L6).
+        lease_s: How long a lease lives without a heartbeat; send one every third of it (L3).
+        key: Its secret, only in the answer to the first hello.
+        enabled: False when someone disabled the worker; it then gets no leases.
+        stall_s: A unit without progress for this long is to be killed (L10).
+    """
+
+    worker_id: str
+    epoch: str
+    lease_s: float
+    key: str | None = None
+    enabled: bool = True
+    stall_s: float = 300.0
+
+
+class Task(Message, frozen=True, tag="task"):
+    """What a stage's leases need to know, sent once per connection before its first lease.
+
+    Attributes:
+        stage: Id that leases refer to.
+        job: Id of its job.
+        kind: Which executor runs it.
+        settings: The executor's settings: `RenderTask`, `MovieTask`, `JoinTask` or `TrialTask` in
+            `framefarm.protocol.tasks`.
+    """
+
+    stage: int
+    job: int
+    kind: str
+    settings: msgspec.Raw
+
+
+class InputFile(msgspec.Struct, frozen=True, array_like=True):
+    """A file a unit needs: fetch it by hash from `GET /api/blobs/{sha256}`."""
+
+    unit: int
+    name: str
+    sha256: str
+    size_bytes: int
+
+
+class Lease(Message, frozen=True, tag="lease"):
+    """Units for one slot.
+
+    Attributes:
+        units: Span text, in the order to work, for example `5-9`.
+        attempt: The same for all of them.
+        expires_in_s: From the sending; renewed by heartbeats.
+        inputs: What earlier stages made for these units, in order; only for kinds that need it.
+    """
+
+    lease: str
+    stage: int
+    slot: str
+    units: str
+    attempt: int
+    expires_in_s: float
+    inputs: tuple[InputFile, ...] = ()
+
+
+class Settled(Message, frozen=True, tag="settled"):
+    """The answer to a `finished` or `failed`.
+
+    Attributes:
+        answer: `accepted`, `accepted_late`, `already_done`, `noted` (a failure that counted),
+            `stale` (a failure that did not) or `gone` (no such unit any more).
+    """
+
+    lease: str
+    unit: int
+    answer: str
+
+
+class Revoke(Message, frozen=True, tag="revoke"):
+    """Stop what is left of a lease at once; it is not the worker's any more."""
+
+    lease: str
+    reason: str = ""
+
+
+class Drain(Message, frozen=True, tag="drain"):
+    """Finish what you have, then ask for nothing more."""
+
+
+class Enable(Message, frozen=True, tag="enable"):
+    """Ask for leases again."""
+
+
+class Disable(Message, frozen=True, tag="disable"):
+    """Give back what you have and ask for nothing."""
+
+
+class Query(Message, frozen=True, tag="query"):
+    """Answer with `facts`."""
+
+
+class Bye(Message, frozen=True, tag="bye"):
+    """The manager closes this connection.
+
+    Attributes:
+        reason: For people.
+        retry_in_s: When to come again; None means: not with this configuration.
+    """
+
+    reason: str
+    retry_in_s: float | None = None
+
+
+Order = Welcome | Task | Lease | Settled | Revoke | Drain | Enable | Disable | Query | Bye
