@@ -1,1 +1,24 @@
-"""FrameFarm's db."""
+"""The database: tables, migrations, and the group-commit writer that does all writing."""
+
+from framefarm.db.engine import database_now, open_engine, sqlite_url
+from framefarm.db.migrate import SchemaTooNewError, migrate
+from framefarm.db.writer import (
+    DatabaseError,
+    GroupCommitWriter,
+    Handler,
+    WriterBusyError,
+    WriterClosedError,
+)
+
+__all__ = [
+    "DatabaseError",
+    "GroupCommitWriter",
+    "Handler",
+    "SchemaTooNewError",
+    "WriterBusyError",
+    "WriterClosedError",
+    "database_now",
+    "migrate",
+    "open_engine",
+    "sqlite_url",
+]

@@ -1,0 +1,236 @@
+"""The tables.
+
+Times (`*_at`) are seconds since 1970 UTC as the database's clock tells them; sizes are bytes.
+Units are never rows of their own while they wait: `spans` holds them as runs. A unit gets its own
+row when it is done (`results`) or an attempt of it went wrong (`faults`), so the database grows
+with the work done, not with the work asked for.
+
+Only what both SQLite and PostgreSQL can do is used here.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    PrimaryKeyConstraint,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    false,
+)
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+# SQLite keeps a 64-bit key only in a column declared INTEGER; PostgreSQL needs BIGINT.
+Key = BigInteger().with_variant(Integer, "sqlite")
+
+meta = Table(
+    "meta",
+    metadata,
+    Column("name", String(40), primary_key=True),
+    Column("value", Text, nullable=False),
+)
+"""Facts of the whole farm: `epoch`."""
+
+jobs = Table(
+    "jobs",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("name", String(200), nullable=False),
+    Column("project", String(200), nullable=False, server_default=""),
+    Column("shot", String(200), nullable=False, server_default=""),
+    Column("kind", String(20), nullable=False),
+    Column("priority", Integer, nullable=False),
+    Column("state", String(12), nullable=False),
+    Column("message", Text, nullable=False, server_default=""),
+    Column("warnings", JSON, nullable=False),
+    Column("fingerprint", String(64)),
+    Column("settings", JSON, nullable=False),
+    Column("created_at", Float, nullable=False),
+    Column("started_at", Float),
+    Column("finished_at", Float),
+    CheckConstraint("priority BETWEEN 0 AND 100", name="priority"),
+    CheckConstraint(
+        "state IN ('queued', 'running', 'paused', 'done', 'failed', 'cancelled')", name="state"
+    ),
+    Index("ix_jobs_fingerprint", "fingerprint"),
+    sqlite_autoincrement=True,
+)
+
+stages = Table(
+    "stages",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("job_id", Key, ForeignKey("jobs.id", ondelete="CASCADE"), nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("kind", String(20), nullable=False),
+    Column("state", String(12), nullable=False),
+    Column("priority", Integer, nullable=False),
+    Column("claimable", Boolean, nullable=False),
+    Column("blender", String(12), nullable=False, server_default=""),
+    Column("blend_sha256", String(64), nullable=False, server_default=""),
+    Column("units", Text, nullable=False),
+    Column("needs_position", Integer),
+    Column("needs_group", Integer),
+    Column("settings", JSON, nullable=False),
+    Column("total", Integer, nullable=False),
+    Column("pending", Integer, nullable=False),
+    Column("leased", Integer, nullable=False, server_default="0"),
+    Column("done", Integer, nullable=False, server_default="0"),
+    Column("failed", Integer, nullable=False, server_default="0"),
+    Column("cancelled", Integer, nullable=False, server_default="0"),
+    Column("seconds", Float, nullable=False, server_default="0"),
+    UniqueConstraint("job_id", "position"),
+    CheckConstraint("state IN ('waiting', 'ready', 'done', 'failed', 'cancelled')", name="state"),
+    CheckConstraint(
+        "pending >= 0 AND leased >= 0 AND done >= 0 AND failed >= 0 AND cancelled >= 0",
+        name="counters",
+    ),
+    Index("ix_stages_claim", "claimable", "priority", "job_id", "position"),
+    sqlite_autoincrement=True,
+)
+"""One step of a job. `claimable` is true while the job may run and `pending` is above zero.
+
+`total` counts all units; those that wait for another stage's units are in none of the counters.
+"""
+
+spans = Table(
+    "spans",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("stage_id", Key, ForeignKey("stages.id", ondelete="CASCADE"), nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("first", Integer, nullable=False),
+    Column("last", Integer, nullable=False),
+    Column("step", Integer, nullable=False),
+    Column("attempt", Integer, nullable=False),
+    CheckConstraint("first <= last AND step >= 1 AND attempt >= 1", name="run"),
+    Index("ix_spans_order", "stage_id", "position", "id"),
+)
+"""Pending units as runs, worked in the order of `position`, then `id`."""
+
+leases = Table(
+    "leases",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("stage_id", Key, ForeignKey("stages.id", ondelete="CASCADE"), nullable=False),
+    Column("worker_id", String(32), nullable=False),
+    Column("slot", String(40), nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("units", Text, nullable=False),
+    Column("state", String(8), nullable=False),
+    Column("leased_at", Float, nullable=False),
+    Column("expires_at", Float, nullable=False),
+    CheckConstraint("state IN ('active', 'ended')", name="state"),
+    Index("ix_leases_worker", "worker_id"),
+    Index("ix_leases_expiry", "state", "expires_at"),
+    Index("ix_leases_stage", "stage_id"),
+    sqlite_with_rowid=False,
+)
+"""`units` is what is left of it. A lease whose last unit is finished is deleted; one that was taken
+away stays, `ended`, until its job has ended, so that a late success can still be told from an
+invented one (L4)."""
+
+results = Table(
+    "results",
+    metadata,
+    Column("stage_id", Key, ForeignKey("stages.id", ondelete="CASCADE"), nullable=False),
+    Column("unit", Integer, nullable=False),
+    Column("lease_id", String(32), nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("worker_id", String(32), nullable=False),
+    Column("answer", String(16), nullable=False),
+    Column("finished_at", Float, nullable=False),
+    Column("seconds", Float, nullable=False),
+    Column("peak_memory_bytes", BigInteger, nullable=False),
+    Column("device", String(100), nullable=False),
+    Column("blender", String(20), nullable=False),
+    Column("facts", Text, nullable=False),
+    PrimaryKeyConstraint("stage_id", "unit"),
+    sqlite_with_rowid=False,
+)
+"""One per unit, for ever: the primary key is what makes a unit finish once."""
+
+files = Table(
+    "files",
+    metadata,
+    Column("stage_id", Key, ForeignKey("stages.id", ondelete="CASCADE"), nullable=False),
+    Column("unit", Integer, nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("name", String(400), nullable=False),
+    Column("role", String(12), nullable=False),
+    Column("sha256", String(64), nullable=False),
+    Column("size_bytes", BigInteger, nullable=False),
+    PrimaryKeyConstraint("stage_id", "unit", "position"),
+    Index("ix_files_sha256", "sha256"),
+    sqlite_with_rowid=False,
+)
+"""The files of results, in the order in which the worker sent them."""
+
+inputs = Table(
+    "inputs",
+    metadata,
+    Column("stage_id", Key, ForeignKey("stages.id", ondelete="CASCADE"), nullable=False),
+    Column("unit", Integer, nullable=False),
+    Column("have", Integer, nullable=False),
+    PrimaryKeyConstraint("stage_id", "unit"),
+    sqlite_with_rowid=False,
+)
+"""How many of the inputs of a later stage's unit are there. A row exists only while some are and
+some are not."""
+
+faults = Table(
+    "faults",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("stage_id", Key, ForeignKey("stages.id", ondelete="CASCADE"), nullable=False),
+    Column("unit", Integer, nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("worker_id", String(32), nullable=False),
+    Column("reason", String(20), nullable=False),
+    Column("message", Text, nullable=False),
+    Column("log_tail", Text, nullable=False),
+    Column("final", Boolean, nullable=False),
+    Column("forgiven", Boolean, nullable=False, server_default=false()),
+    Column("at", Float, nullable=False),
+    Index("ix_faults_unit", "stage_id", "unit"),
+)
+"""Attempts that went wrong. `final`: this one made the unit `failed`. `forgiven`: a retry was asked
+for since, so it no longer counts."""
+
+workers = Table(
+    "workers",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("name", String(200), nullable=False),
+    Column("key_hash", String(64), nullable=False),
+    Column("boot_id", String(64), nullable=False),
+    Column("state", String(12), nullable=False),
+    Column("agent_version", String(40), nullable=False),
+    Column("facts", JSON, nullable=False),
+    Column("slots", JSON, nullable=False),
+    Column("first_seen_at", Float, nullable=False),
+    Column("last_seen_at", Float, nullable=False),
+    CheckConstraint(
+        "state IN ('offline', 'idle', 'busy', 'draining', 'disabled', 'lost', 'quarantined')",
+        name="state",
+    ),
+)

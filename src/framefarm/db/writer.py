@@ -1,0 +1,219 @@
+"""The group-commit writer: all writes of the manager, many to a transaction.
+
+A durable commit costs one wait for the disk, whatever it holds. So callers hand their work to one
+thread, which takes what has queued up, runs it in one transaction, commits, and then answers them
+all. While it waits for the disk the next group gathers.
+
+Work is a handler and an item; the items of one handler are run together, so that a thousand
+`finish` calls become a few statements rather than thousands. If a handler raises, the transaction
+is rolled back and its items are run one by one, each in a savepoint, so that one caller's error
+never reaches another. (A savepoint around each item from the start was the alternative: it costs
+two statements an item, always, for an error that is rare.)
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+import structlog
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError
+
+from framefarm.core.errors import FrameFarmError
+
+Item = TypeVar("Item")
+Answer = TypeVar("Answer")
+
+_log = structlog.get_logger(__name__)
+
+
+class WriterBusyError(FrameFarmError):
+    """Too much is queued already (L14). Nothing was written."""
+
+    retryable = True
+    code = "busy"
+
+
+class WriterClosedError(FrameFarmError):
+    """The manager is stopping. Nothing was written."""
+
+    retryable = True
+    code = "stopping"
+
+
+class DatabaseError(FrameFarmError):
+    """The database refused or could not be reached. Nothing was written."""
+
+    retryable = True
+    code = "database"
+
+
+@dataclass(frozen=True)
+class Handler(Generic[Item, Answer]):
+    """A kind of write.
+
+    Attributes:
+        run: Takes the open transaction and items, returns as many answers. It must have no effect
+            but in the database, because it may be run again.
+        rank: Handlers of lower rank run first within a group.
+    """
+
+    run: Callable[[Connection, Sequence[Item]], Sequence[Answer]]
+    rank: int = 50
+
+
+@dataclass
+class _Waiting:
+    handler: Handler[Any, Any]
+    item: Any
+    future: asyncio.Future[Any]
+    loop: asyncio.AbstractEventLoop
+
+
+class GroupCommitWriter:
+    """Runs writes in one thread, in groups.
+
+    Args:
+        engine: Where to write.
+        largest_group: Items to a transaction at most; bounds how long one lasts.
+        largest_queue: Items that may wait; beyond it callers get `WriterBusyError`.
+    """
+
+    def __init__(
+        self, engine: Engine, *, largest_group: int = 2_000, largest_queue: int = 50_000
+    ) -> None:
+        self._engine = engine
+        self._largest_group = largest_group
+        self._largest_queue = largest_queue
+        self._queue: list[_Waiting] = []
+        self._something = threading.Condition()
+        self._closed = False
+        self._thread = threading.Thread(target=self._loop, name="writer", daemon=True)
+        self._thread.start()
+
+    async def run(self, handler: Handler[Item, Answer], item: Item) -> Answer:
+        """Write one item; returns when it is durable.
+
+        Raises:
+            WriterBusyError: The queue is full.
+            WriterClosedError: The writer was closed.
+            DatabaseError: The database failed; nothing of this item was written.
+            Exception: What the handler raised for this item; nothing of it was written.
+        """
+        loop = asyncio.get_running_loop()
+        waiting = _Waiting(handler, item, loop.create_future(), loop)
+        with self._something:
+            if self._closed:
+                raise WriterClosedError("The manager is stopping.")
+            if len(self._queue) >= self._largest_queue:
+                raise WriterBusyError("The manager has too much to write; try again in a moment.")
+            self._queue.append(waiting)
+            if len(self._queue) == 1:
+                self._something.notify()
+        answer: Answer = await waiting.future
+        return answer
+
+    async def write(self, work: Callable[[Connection], Answer]) -> Answer:
+        """Run one function in a transaction; see `run`."""
+        return await self.run(_ALONE, work)
+
+    def close(self) -> None:
+        """Write what has queued up, then end the thread. Later calls are refused."""
+        with self._something:
+            self._closed = True
+            self._something.notify()
+        self._thread.join()
+
+    def _loop(self) -> None:
+        with self._engine.connect() as connection:
+            while group := self._next_group():
+                try:
+                    outcomes = self._write_group(connection, group)
+                except Exception as error:  # noqa: BLE001  the thread serves everyone; it must not end
+                    _log.exception("group_failed", size=len(group))
+                    failure = _translate(error)
+                    outcomes = [(waiting, failure) for waiting in group]
+                _answer(outcomes)
+
+    def _next_group(self) -> list[_Waiting]:
+        with self._something:
+            while not self._queue and not self._closed:
+                self._something.wait()
+            group = self._queue[: self._largest_group]
+            del self._queue[: self._largest_group]
+            return group
+
+    def _write_group(
+        self, connection: Connection, group: list[_Waiting]
+    ) -> list[tuple[_Waiting, Any]]:
+        batches = _by_handler(group)
+        try:
+            with connection.begin():
+                return [pair for batch in batches for pair in _run_together(connection, batch)]
+        except Exception:  # noqa: BLE001  any of them may have raised: find out which
+            if len(group) > 1:
+                _log.info("group_split", size=len(group), exc_info=True)
+        with connection.begin():
+            return [_run_alone(connection, waiting) for batch in batches for waiting in batch]
+
+
+def _by_handler(group: list[_Waiting]) -> list[list[_Waiting]]:
+    batches: dict[int, list[_Waiting]] = {}
+    for waiting in group:
+        batches.setdefault(id(waiting.handler), []).append(waiting)
+    return sorted(batches.values(), key=lambda batch: batch[0].handler.rank)
+
+
+def _run_together(connection: Connection, batch: list[_Waiting]) -> list[tuple[_Waiting, Any]]:
+    answers = batch[0].handler.run(connection, [waiting.item for waiting in batch])
+    return list(zip(batch, answers, strict=True))
+
+
+def _run_alone(connection: Connection, waiting: _Waiting) -> tuple[_Waiting, Any]:
+    try:
+        with connection.begin_nested():
+            [answer] = waiting.handler.run(connection, [waiting.item])
+            return waiting, answer
+    except Exception as error:  # noqa: BLE001  it is this caller's answer
+        return waiting, _translate(error)
+
+
+def _translate(error: Exception) -> Exception:
+    if isinstance(error, DBAPIError):
+        _log.error("database_error", error=str(error.orig))
+        return DatabaseError(f"The database could not write: {error.orig}")
+    return error
+
+
+def _answer(outcomes: list[tuple[_Waiting, Any]]) -> None:
+    loops: dict[asyncio.AbstractEventLoop, list[tuple[_Waiting, Any]]] = {}
+    for waiting, outcome in outcomes:
+        loops.setdefault(waiting.loop, []).append((waiting, outcome))
+    for loop, pairs in loops.items():
+        # A loop that has ended took its callers with it.
+        with contextlib.suppress(RuntimeError):
+            loop.call_soon_threadsafe(_resolve, pairs)
+
+
+def _resolve(pairs: list[tuple[_Waiting, Any]]) -> None:
+    for waiting, outcome in pairs:
+        if waiting.future.done():
+            continue
+        if isinstance(outcome, Exception):
+            waiting.future.set_exception(outcome)
+        else:
+            waiting.future.set_result(outcome)
+
+
+def _run_functions(
+    connection: Connection, works: Sequence[Callable[[Connection], Any]]
+) -> list[Any]:
+    return [work(connection) for work in works]
+
+
+_ALONE: Handler[Callable[[Connection], Any], Any] = Handler(_run_functions, rank=10)
