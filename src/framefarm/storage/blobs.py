@@ -1,0 +1,217 @@
+"""Blobs in a folder: each file kept once, named by the SHA-256 of its content.
+
+A blob is either there whole or not at all: it is written to `incoming/`, synced, renamed into
+place, and its folder synced, before anyone hears of it (L5).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import os
+import re
+import secrets
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO, Self
+
+from framefarm.core.errors import FrameFarmError
+
+_HASH = re.compile(r"[0-9a-f]{64}")
+
+
+class StorageError(FrameFarmError):
+    """The folder could not be read or written."""
+
+    code = "storage"
+
+
+class StorageFullError(StorageError):
+    """The disk has no room, or would fall below its low-water mark (L14)."""
+
+    retryable = True
+    code = "disk_full"
+
+
+class BlobMissingError(StorageError):
+    """No blob has that hash."""
+
+    code = "no_such_blob"
+
+
+class BlobMismatchError(StorageError):
+    """The bytes that came are not those that were announced."""
+
+    code = "hash_differs"
+
+
+class IncomingBlob:
+    """A blob being received. Use as a context manager: what is not kept is removed.
+
+    Args:
+        folder: The blob folder.
+        sha256: The announced hash.
+        size_bytes: The announced size.
+    """
+
+    def __init__(self, folder: BlobFolder, sha256: str, size_bytes: int) -> None:
+        self.sha256 = sha256
+        self.size_bytes = size_bytes
+        self.path = folder.incoming / secrets.token_hex(16)
+        self._folder = folder
+        self._digest = hashlib.sha256()
+        self._received = 0
+        with _translated(self.path):
+            self._file: BinaryIO = self.path.open("xb", buffering=0)
+
+    @property
+    def missing_bytes(self) -> int:
+        """How many bytes are still to come."""
+        return self.size_bytes - self._received
+
+    def write(self, piece: bytes | memoryview) -> None:
+        """Add bytes.
+
+        Raises:
+            BlobMismatchError: More came than announced.
+            StorageFullError: The disk is full.
+        """
+        if len(piece) > self.missing_bytes:
+            raise BlobMismatchError(f"More than the announced {self.size_bytes:,} bytes came.")
+        self._digest.update(piece)
+        self._received += len(piece)
+        with _translated(self.path):
+            while piece:
+                piece = memoryview(piece)[self._file.write(piece) :]
+
+    def check(self) -> None:
+        """Compare what came with what was announced.
+
+        Raises:
+            BlobMismatchError: Size or hash differ.
+        """
+        if self.missing_bytes:
+            raise BlobMismatchError(
+                f"{self._received:,} bytes came of the announced {self.size_bytes:,}."
+            )
+        if self._digest.hexdigest() != self.sha256:
+            raise BlobMismatchError("The bytes that came do not have the announced SHA-256.")
+
+    def keep(self) -> None:
+        """Make the blob durable and visible; it must have been checked.
+
+        Raises:
+            StorageFullError: The disk is full.
+        """
+        target = self._folder.path_of(self.sha256)
+        with _translated(target):
+            os.fsync(self._file.fileno())
+            self._file.close()
+            try:
+                self.path.rename(target)
+            except FileNotFoundError:
+                target.parent.mkdir(exist_ok=True)
+                _sync_folder(target.parent.parent)
+                self.path.rename(target)
+            _sync_folder(target.parent)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.drop()
+
+    def drop(self) -> None:
+        """Remove what came, unless it was kept."""
+        self._file.close()
+        self.path.unlink(missing_ok=True)
+
+
+class BlobFolder:
+    """A folder of blobs.
+
+    Args:
+        root: The folder; made when it is not there.
+        low_water_bytes: Free space below which nothing more is taken (L14).
+
+    Raises:
+        StorageError: The folder cannot be made.
+    """
+
+    def __init__(self, root: Path, *, low_water_bytes: int = 1 << 30) -> None:
+        self.root = root
+        self.incoming = root / "incoming"
+        self._low_water_bytes = low_water_bytes
+        with _translated(root):
+            self.incoming.mkdir(parents=True, exist_ok=True)
+        for leftover in self.incoming.iterdir():
+            leftover.unlink(missing_ok=True)
+
+    def receive(self, sha256: str, size_bytes: int) -> IncomingBlob:
+        """Begin to receive a blob.
+
+        Raises:
+            StorageFullError: It would leave less free space than the low-water mark.
+        """
+        self.path_of(sha256)
+        free = shutil.disk_usage(self.root).free
+        if free - size_bytes < self._low_water_bytes:
+            raise StorageFullError(
+                f"{self.root} has {free / 1e9:.1f} GB free and keeps "
+                f"{self._low_water_bytes / 1e9:.1f} GB in reserve; make room there."
+            )
+        return IncomingBlob(self, sha256, size_bytes)
+
+    def has(self, sha256: str) -> bool:
+        """Whether the blob is there."""
+        return self.path_of(sha256).exists()
+
+    def path_of(self, sha256: str) -> Path:
+        """Where the blob is or would be.
+
+        Raises:
+            BlobMissingError: That is no SHA-256, so no blob can have it.
+        """
+        if not _HASH.fullmatch(sha256):
+            raise BlobMissingError("That is not a SHA-256 in lower-case hexadecimal.")
+        return self.root / sha256[:2] / sha256
+
+    def existing(self, sha256: str) -> Path:
+        """Where the blob is.
+
+        Raises:
+            BlobMissingError: It is not there.
+        """
+        path = self.path_of(sha256)
+        if not path.exists():
+            raise BlobMissingError(f"The farm has no file with the hash {sha256}.")
+        return path
+
+    def remove(self, sha256: str) -> None:
+        """Forget a blob; nothing happens when it is not there."""
+        self.path_of(sha256).unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _translated(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        kind = StorageFullError if error.errno in {errno.ENOSPC, errno.EDQUOT} else StorageError
+        raise kind(f"{path} could not be written: {error.strerror}.") from error
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

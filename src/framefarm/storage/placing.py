@@ -1,0 +1,54 @@
+"""Making a blob appear as an ordinary file somewhere else."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import shutil
+from pathlib import Path
+
+# Linux ioctl: a file shares another's blocks until either changes (include/uapi/linux/fs.h).
+_FICLONE = 0x40049409
+
+
+def place(blob: Path, target: Path) -> None:
+    """Put a blob's content at `target`, replacing what is there, never leaving half a file.
+
+    Takes no room where the disk can share it: a reflink first, then a hard link, then a copy.
+
+    Raises:
+        OSError: The folder cannot be written, or the disk is full.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with contextlib.suppress(OSError):
+        if target.samefile(blob):
+            return
+    temporary = target.with_name(f".{target.name[:100]}.{secrets.token_hex(6)}")
+    try:
+        if not _clone(blob, temporary):
+            _link_or_copy(blob, temporary)
+        temporary.replace(target)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _clone(blob: Path, target: Path) -> bool:
+    try:
+        import fcntl  # noqa: PLC0415  Windows has none
+    except ImportError:
+        return False
+    with blob.open("rb") as source, target.open("xb") as copy:
+        try:
+            fcntl.ioctl(copy.fileno(), _FICLONE, source.fileno())
+        except OSError:
+            target.unlink()
+            return False
+    return True
+
+
+def _link_or_copy(blob: Path, target: Path) -> None:
+    try:
+        os.link(blob, target)
+    except OSError:
+        shutil.copyfile(blob, target)
