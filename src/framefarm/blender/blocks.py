@@ -1,0 +1,170 @@
+"""A .blend's blocks, read with blender-asset-tracer but never trusting the file.
+
+The tracer believes every length and pointer: a negative length or a ring of `next` pointers, which
+any damaged file may hold, keeps it busy for ever. The subclass here bounds both.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import struct
+from contextlib import contextmanager
+from typing import IO, TYPE_CHECKING
+
+from blender_asset_tracer.blendfile import BlendFile as TracerFile
+from blender_asset_tracer.blendfile import BlendFileBlock
+from blender_asset_tracer.blendfile.exceptions import BlendFileError as TracerError
+from blender_asset_tracer.blendfile.exceptions import SegmentationFault
+
+from framefarm.blender.errors import (
+    BlenderError,
+    BlendFileDamagedError,
+    BlendFileTruncatedError,
+    BlendFileUnreadableError,
+)
+from framefarm.blender.unpacking import DEFAULT_LIMITS, Compression, ReadLimits, open_unpacked
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+# It warns and prints about what this package reports in its own words.
+logging.getLogger("blender_asset_tracer").setLevel(logging.CRITICAL)
+
+# What the tracer raises on bytes that make no sense; it checks nothing itself.
+PARSE_FAULTS = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    LookupError,
+    MemoryError,
+    RuntimeError,
+    SegmentationFault,
+    TracerError,
+    TypeError,
+    ValueError,
+    struct.error,
+)
+
+_STEPS_PER_BLOCK = 200
+_STEPS_AT_LEAST = 100_000
+
+
+class BoundedFile(TracerFile):
+    """The tracer's file with checked lengths, bounded pointer chasing and bounded unpacking.
+
+    Attributes:
+        compression: How the file was packed.
+    """
+
+    compression: Compression
+    # Old files point at blocks that were never written; that is no reason to refuse them.
+    strict_pointer_mode = False
+
+    def __init__(self, path: Path, limits: ReadLimits = DEFAULT_LIMITS) -> None:
+        self._limits = limits
+        self._steps_left = 0
+        self._size_bytes = 0
+        self._opened: IO[bytes] | None = None
+        with translated(path):
+            try:
+                super().__init__(path)
+            except BaseException:
+                self.close()
+                raise
+
+    def close(self) -> None:
+        """Close the file; the tracer's own would also touch its cache of open files."""
+        if self._opened is not None:
+            self._opened.close()
+
+    def dereference_pointer(self, address: int) -> BlendFileBlock | None:
+        """The block at an address, None when it was not written.
+
+        Raises:
+            BlendFileDamagedError: So many pointers were followed that they must form a ring.
+        """
+        self._steps_left -= 1
+        if self._steps_left < 0:
+            raise BlendFileDamagedError(self.filepath, "is damaged: its pointers run in circles")
+        return self.block_from_addr.get(address)
+
+    def _open_file(self, path: Path, mode: str) -> IO[bytes]:
+        del mode
+        opened = open_unpacked(path, self._limits)
+        self.filepath = path
+        self.raw_filepath = path
+        self.is_compressed = opened.compression != "none"
+        self.compression = opened.compression
+        self._size_bytes = opened.size_bytes
+        self._opened = opened.stream
+        return opened.stream
+
+    def _load_blocks(self) -> None:
+        for block in self._walk():
+            self.blocks.append(block)
+            self.code_index[block.code].append(block)
+            self.block_from_addr[block.addr_old] = block
+        if not self.structs:
+            raise BlendFileDamagedError(self.filepath, "is damaged: it does not describe its data")
+        self._steps_left = max(_STEPS_AT_LEAST, _STEPS_PER_BLOCK * len(self.blocks))
+
+    def _walk(self) -> Iterator[BlendFileBlock]:
+        stream = self.fileobj
+        while True:
+            if self._left() < self.block_header_struct.size:
+                raise self._cut_off()  # the tracer would take it for the regular end
+            block = BlendFileBlock(self)
+            if block.code == b"ENDB":
+                return
+            if block.size < 0:
+                raise BlendFileDamagedError(self.filepath, "is damaged: a block has no length")
+            if block.size > self._left():
+                raise self._cut_off()
+            if block.code == b"DNA1":
+                self.decode_structs(block)
+            elif block.code == b"GLOB":
+                self.decode_glob(block)
+            stream.seek(block.file_offset + block.size, os.SEEK_SET)
+            yield block
+
+    def _left(self) -> int:
+        return self._size_bytes - int(self.fileobj.tell())
+
+    def _cut_off(self) -> BlendFileTruncatedError:
+        return BlendFileTruncatedError(
+            self.filepath, "is cut off: its end is missing; copy or save it again"
+        )
+
+
+@contextmanager
+def translated(path: Path) -> Iterator[None]:
+    """Turn whatever the tracer raises into this package's errors, once, at the edge.
+
+    Raises:
+        BlendFileDamagedError: The tracer could not make sense of the file.
+        BlendFileUnreadableError: The disk failed while reading.
+    """
+    try:
+        yield
+    except BlenderError:
+        raise
+    except OSError as error:
+        raise BlendFileUnreadableError(path, f"cannot be read: {error.strerror}") from error
+    except PARSE_FAULTS as error:
+        raise BlendFileDamagedError(path, f"is damaged or of an unknown kind ({error})") from error
+
+
+def id_name(block: BlendFileBlock) -> str:
+    """Name of a data-block without its two-letter code: `Camera` for `OBCamera`.
+
+    Works for placeholders of linked data-blocks too, whose struct is the bare `ID`.
+    """
+    raw = block.get((b"id", b"name"), default=None) if block.has_field(b"id") else block[b"name"]
+    return text(raw)[2:]
+
+
+def text(raw: bytes | None) -> str:
+    """A fixed-size C string of a .blend: UTF-8, with strays replaced."""
+    return (raw or b"").split(b"\0", 1)[0].decode("utf-8", errors="replace")
