@@ -1,14 +1,21 @@
-# Two commands do everything: `make demo` and `make test`.
+# Two commands do everything: `make demo` and `make test`. Both set up what they need.
+PYTHON ?= python3
 PY := .venv/bin/python
 .PHONY: setup demo test check format bench lock clean
 
+# Made last by the set-up, so an interrupted one is gone on with the next time.
 setup: .venv/.done
 
 .venv/.done: requirements.lock pyproject.toml scripts/setup.py
-	python3 scripts/setup.py
+	@$(PYTHON) scripts/setup.py
 
-demo: setup
-	$(PY) -m scripts.demo
+# An animation rendered by a real manager and worker, and its movie, in demo/.
+# After Ctrl-C, `make demo` again goes on; `rm -r demo` starts anew.
+demo: demo/shot.blend
+	.venv/bin/framefarm render $< --output demo/frames --movie mp4
+
+demo/shot.blend: scripts/demo_scene.py | setup
+	@$(PY) $< $@
 
 test: setup
 	$(PY) -m pytest -q
@@ -26,7 +33,7 @@ format: setup
 bench: setup
 	$(PY) -m benchmarks.all
 
-lock:
+lock: setup
 	.tools/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	  --no-annotate --all-extras --group dev pyproject.toml -o requirements.lock
 
