@@ -85,6 +85,8 @@ stages = Table(
     Column("state", String(12), nullable=False),
     Column("priority", Integer, nullable=False),
     Column("claimable", Boolean, nullable=False),
+    Column("largest_lease", Integer, nullable=False),
+    Column("wanted_blender", String(12), nullable=False, server_default=""),
     Column("blender", String(12), nullable=False, server_default=""),
     Column("blend_sha256", String(64), nullable=False, server_default=""),
     Column("units", Text, nullable=False),
@@ -98,6 +100,9 @@ stages = Table(
     Column("failed", Integer, nullable=False, server_default="0"),
     Column("cancelled", Integer, nullable=False, server_default="0"),
     Column("seconds", Float, nullable=False, server_default="0"),
+    Column("slowest_s", Float, nullable=False, server_default="0"),
+    Column("slowest_unit", Integer),
+    Column("peak_memory_bytes", BigInteger, nullable=False, server_default="0"),
     UniqueConstraint("job_id", "position"),
     CheckConstraint("state IN ('waiting', 'ready', 'done', 'failed', 'cancelled')", name="state"),
     CheckConstraint(
@@ -107,7 +112,9 @@ stages = Table(
     Index("ix_stages_claim", "claimable", "priority", "job_id", "position"),
     sqlite_autoincrement=True,
 )
-"""One step of a job. `claimable` is true while the job may run and `pending` is above zero.
+"""One step of a job. `claimable` is true while the job may run, `pending` is above zero and the
+Blender to use is settled (`wanted_blender` is what the file asks for, `blender` what it gets: one
+version for all frames of a job, so that none looks different from its neighbour).
 
 `total` counts all units; those that wait for another stage's units are in none of the counters.
 """

@@ -96,14 +96,15 @@ class GroupCommitWriter:
         self._thread = threading.Thread(target=self._loop, name="writer", daemon=True)
         self._thread.start()
 
-    async def run(self, handler: Handler[Item, Answer], item: Item) -> Answer:
-        """Write one item; returns when it is durable.
+    def submit(self, handler: Handler[Item, Answer], item: Item) -> asyncio.Future[Answer]:
+        """Queue one item; its answer comes when it is durable.
+
+        Must be called in a running event loop. Awaiting the future raises `DatabaseError` when the
+        database failed, or what the handler raised for this item; nothing of it was written then.
 
         Raises:
             WriterBusyError: The queue is full.
             WriterClosedError: The writer was closed.
-            DatabaseError: The database failed; nothing of this item was written.
-            Exception: What the handler raised for this item; nothing of it was written.
         """
         loop = asyncio.get_running_loop()
         waiting = _Waiting(handler, item, loop.create_future(), loop)
@@ -115,12 +116,12 @@ class GroupCommitWriter:
             self._queue.append(waiting)
             if len(self._queue) == 1:
                 self._something.notify()
-        answer: Answer = await waiting.future
-        return answer
+        return waiting.future
 
     async def write(self, work: Callable[[Connection], Answer]) -> Answer:
-        """Run one function in a transaction; see `run`."""
-        return await self.run(_ALONE, work)
+        """Run one function in a transaction; see `submit`."""
+        answer: Answer = await self.submit(_ALONE, work)
+        return answer
 
     def close(self) -> None:
         """Write what has queued up, then end the thread. Later calls are refused."""

@@ -1,0 +1,303 @@
+"""Carving leases off the pending spans (ideas 1 and 2 of the design; L1, L2, L12)."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Connection, Row, bindparam, delete, insert, select, update
+
+from framefarm.core.sizing import units_to_lease
+from framefarm.core.spans import Spans
+from framefarm.core.states import JOB, JobEvent, JobState
+from framefarm.db import database_now
+from framefarm.db import tables as t
+
+_CANDIDATES = 64
+_SPANS_AT_A_TIME = 50
+
+
+@dataclass(frozen=True)
+class ClaimRequest:
+    """A slot that wants work.
+
+    Attributes:
+        kinds: Stage kinds it runs.
+        blenders: Versions (`major.minor`) it can render with.
+        warm: SHA-256 of the .blend its Blender holds open.
+        seconds_per_unit: What units of a stage took on this worker, by stage id.
+        peers: Slots of the farm, this one included, that do such work.
+        lease_s: How long the lease lives without a heartbeat.
+    """
+
+    worker_id: str
+    slot: str
+    kinds: frozenset[str]
+    blenders: frozenset[str] = frozenset()
+    warm: str | None = None
+    seconds_per_unit: Mapping[int, float] = field(default_factory=dict)
+    peers: int = 1
+    lease_s: float = 30.0
+
+
+@dataclass(frozen=True)
+class ClaimedLease:
+    """A lease as it was stored."""
+
+    lease_id: str
+    stage_id: int
+    job_id: int
+    worker_id: str
+    slot: str
+    units: Spans
+    attempt: int
+    job_started: bool = False
+
+
+@dataclass
+class _Span:
+    """A row of `spans` while leases are carved off it."""
+
+    id: int
+    first: int
+    last: int
+    step: int
+    attempt: int
+    avoid: frozenset[str]
+    touched: bool = False
+
+    @property
+    def count(self) -> int:
+        return (self.last - self.first) // self.step + 1 if self.first <= self.last else 0
+
+    def carve(self, n: int) -> Spans:
+        taken = Spans.of(self.first, self.first + (n - 1) * self.step, self.step)
+        self.first += n * self.step
+        self.touched = True
+        return taken
+
+
+class _Source:
+    """The pending units of one candidate stage during one group of claims."""
+
+    def __init__(self, connection: Connection, stage: Row[Any]) -> None:
+        self.stage = stage
+        self.left: int = stage.pending
+        self.taken = 0
+        self._connection = connection
+        self._spans: list[_Span] = []
+        self._seen: set[int] = set()
+        self._exhausted = False
+
+    def carve(self, request: ClaimRequest) -> tuple[Spans, int] | None:
+        """Units and their attempt for one slot, None when nothing here suits it."""
+        span = self._next(request)
+        if span is None:
+            return None
+        n = units_to_lease(
+            seconds_per_unit=request.seconds_per_unit.get(self.stage.id),
+            pending=self.left,
+            slots=request.peers,
+            largest=self.stage.largest_lease,
+        )
+        n = min(n, span.count)
+        self.left -= n
+        self.taken += n
+        return span.carve(n), span.attempt
+
+    def _next(self, request: ClaimRequest) -> _Span | None:
+        while True:
+            for span in self._spans:
+                if span.count and request.worker_id not in span.avoid:
+                    return span
+                if span.count and request.peers == 1:
+                    # Nobody else could try it, so the worker that failed it may again.
+                    return span
+            if self._exhausted:
+                return None
+            self._load()
+
+    def _load(self) -> None:
+        rows = self._connection.execute(
+            select(t.spans)
+            .where(t.spans.c.stage_id == self.stage.id, t.spans.c.id.not_in(self._seen))
+            .order_by(t.spans.c.position, t.spans.c.id)
+            .limit(_SPANS_AT_A_TIME)
+        ).all()
+        self._exhausted = len(rows) < _SPANS_AT_A_TIME
+        for row in rows:
+            self._seen.add(row.id)
+            avoid = self._failed_on(row.first, row.last) if row.attempt > 1 else frozenset()
+            self._spans.append(_Span(row.id, row.first, row.last, row.step, row.attempt, avoid))
+
+    def _failed_on(self, first: int, last: int) -> frozenset[str]:
+        """Workers that broke one of these units: others should try first (L9)."""
+        found = self._connection.execute(
+            select(t.faults.c.worker_id).where(
+                t.faults.c.stage_id == self.stage.id,
+                t.faults.c.unit.between(first, last),
+                t.faults.c.reason != "lost",
+                ~t.faults.c.forgiven,
+            )
+        ).scalars()
+        return frozenset(found)
+
+    def flush(self) -> None:
+        """Store what is left of the spans."""
+        for span in self._spans:
+            if not span.touched:
+                continue
+            if span.count:
+                self._connection.execute(_SHRINK_SPAN, {"span": span.id, "new_first": span.first})
+            else:
+                self._connection.execute(_DELETE_SPAN, {"span": span.id})
+        if self.taken:
+            self._connection.execute(_COUNT_LEASED, {"stage": self.stage.id, "n": self.taken})
+
+
+_SHRINK_SPAN = (
+    update(t.spans).where(t.spans.c.id == bindparam("span")).values(first=bindparam("new_first"))
+)
+_DELETE_SPAN = delete(t.spans).where(t.spans.c.id == bindparam("span"))
+_COUNT_LEASED = (
+    update(t.stages)
+    .where(t.stages.c.id == bindparam("stage"))
+    .values(
+        pending=t.stages.c.pending - bindparam("n"),
+        leased=t.stages.c.leased + bindparam("n"),
+        claimable=t.stages.c.pending > bindparam("n"),
+    )
+)
+_START_JOB = (
+    update(t.jobs)
+    .where(t.jobs.c.id == bindparam("job"), t.jobs.c.state.in_(JOB.sources(JobEvent.START)))
+    .values(
+        state=JobState.RUNNING,
+        started_at=bindparam("now"),
+    )
+)
+_INSERT_LEASE = insert(t.leases)
+
+
+def claim_many(
+    connection: Connection, requests: Sequence[ClaimRequest]
+) -> list[ClaimedLease | None]:
+    """Lease the best next units to each slot.
+
+    Jobs are served by priority, then age; within one priority a slot stays with the file its
+    Blender holds open (L12). Later stages of a job come before earlier ones, so that its movie is
+    encoded while it renders.
+
+    Args:
+        connection: Open transaction; the caller commits.
+        requests: At most one for each slot.
+
+    Returns:
+        A lease for each request, None where nothing that the slot may run is pending.
+    """
+    now = database_now(connection)
+    by_ability: dict[tuple[frozenset[str], frozenset[str]], list[int]] = {}
+    for index, request in enumerate(requests):
+        by_ability.setdefault((request.kinds, request.blenders), []).append(index)
+    sources: dict[int, _Source] = {}
+    claimed: list[ClaimedLease | None] = [None] * len(requests)
+    for (kinds, blenders), indexes in by_ability.items():
+        offered = _candidates(connection, kinds, blenders, sources)
+        for index in indexes:
+            if not offered:
+                break
+            claimed[index] = _claim(requests[index], offered)
+            offered = [source for source in offered if source.left]
+    _store(connection, [c for c in claimed if c], sources.values(), requests[0].lease_s, now)
+    return claimed
+
+
+def _candidates(
+    connection: Connection,
+    kinds: frozenset[str],
+    blenders: frozenset[str],
+    sources: dict[int, _Source],
+) -> list[_Source]:
+    rows = connection.execute(
+        select(
+            t.stages.c.id,
+            t.stages.c.job_id,
+            t.stages.c.priority,
+            t.stages.c.pending,
+            t.stages.c.largest_lease,
+            t.stages.c.blend_sha256,
+        )
+        .where(
+            t.stages.c.claimable,
+            t.stages.c.kind.in_(sorted(kinds)),
+            t.stages.c.blender.in_(["", *sorted(blenders)]),
+        )
+        .order_by(t.stages.c.priority.desc(), t.stages.c.job_id, t.stages.c.position.desc())
+        .limit(_CANDIDATES)
+    ).all()
+    found = [sources.setdefault(row.id, _Source(connection, row)) for row in rows]
+    return [source for source in found if source.left]
+
+
+def _claim(request: ClaimRequest, offered: list[_Source]) -> ClaimedLease | None:
+    for source in _preferred(request, offered):
+        carved = source.carve(request)
+        if carved is None:
+            continue
+        units, attempt = carved
+        return ClaimedLease(
+            lease_id=secrets.token_hex(16),
+            stage_id=source.stage.id,
+            job_id=source.stage.job_id,
+            worker_id=request.worker_id,
+            slot=request.slot,
+            units=units,
+            attempt=attempt,
+        )
+    return None
+
+
+def _preferred(request: ClaimRequest, offered: list[_Source]) -> Iterable[_Source]:
+    best = offered[0].stage
+    if request.warm is None or best.blend_sha256 == request.warm:
+        return offered
+    warm = [
+        source
+        for source in offered
+        if source.stage.priority == best.priority and source.stage.blend_sha256 == request.warm
+    ]
+    return [*warm, *offered]
+
+
+def _store(
+    connection: Connection,
+    claimed: list[ClaimedLease],
+    sources: Iterable[_Source],
+    lease_s: float,
+    now: float,
+) -> None:
+    if not claimed:
+        return
+    for source in sources:
+        source.flush()
+    connection.execute(
+        _INSERT_LEASE,
+        [
+            {
+                "id": lease.lease_id,
+                "stage_id": lease.stage_id,
+                "worker_id": lease.worker_id,
+                "slot": lease.slot,
+                "attempt": lease.attempt,
+                "units": str(lease.units),
+                "state": "active",
+                "leased_at": now,
+                "expires_at": now + lease_s,
+            }
+            for lease in claimed
+        ],
+    )
+    for job_id in sorted({lease.job_id for lease in claimed}):
+        connection.execute(_START_JOB, {"job": job_id, "now": now})

@@ -1,0 +1,133 @@
+"""A worker says that a unit could not be made (L4, L9)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, delete, insert, select, update
+
+from framefarm.core.spans import Spans
+from framefarm.db import database_now
+from framefarm.db import tables as t
+from framefarm.farm.catalog import Catalog, StageFacts
+from framefarm.farm.finishes import Settlement
+from framefarm.farm.news import News, UnitNews
+from framefarm.farm.settling import end_what_is_done, make_pending, refresh_claimable
+
+ERRORS_BEFORE_FAILED = 3
+"""Attempts that may end in an error, on different workers where there are any (L9)."""
+
+NEVER_BETTER = frozenset({"refused"})
+"""Reasons another attempt cannot change: Blender says the file has no camera, no such scene."""
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A worker's report; see `framefarm.protocol.messages.Failed`."""
+
+    lease_id: str
+    stage_id: int
+    unit: int
+    attempt: int
+    worker_id: str
+    reason: str
+    message: str
+    log_tail: str = ""
+
+
+def fail_many(
+    connection: Connection, catalog: Catalog, failures: Sequence[Failure]
+) -> list[Settlement]:
+    """Settle failures: `noted`, or `stale` when they are not from the current attempt."""
+    return [_fail_one(connection, catalog, failure) for failure in failures]
+
+
+def _fail_one(connection: Connection, catalog: Catalog, failure: Failure) -> Settlement:
+    stage = catalog.stage(connection, failure.stage_id)
+    if stage is None or not _take_off_lease(connection, failure):
+        return Settlement("stale")
+    now = database_now(connection)
+    earlier = _errors_so_far(connection, failure)
+    final = failure.reason in NEVER_BETTER or earlier + 1 >= ERRORS_BEFORE_FAILED
+    _note(connection, failure, final=final, now=now)
+    news = News(jobs={stage.job_id}, work=not final)
+    if final:
+        connection.execute(_LEASED_TO_FAILED.where(t.stages.c.id == stage.id))
+    else:
+        connection.execute(_ONE_LESS_LEASED.where(t.stages.c.id == stage.id))
+        run = (failure.unit, failure.unit, 1)
+        # Last, so that one bad unit does not keep the good ones waiting.
+        make_pending(connection, stage.id, [run], attempt=failure.attempt + 1)
+    news.units.append(_news_of(stage, failure, "failed" if final else "retry"))
+    refresh_claimable(connection, [stage.id])
+    end_what_is_done(connection, [stage.id], now=now, news=news)
+    return Settlement("noted", news)
+
+
+_LEASED_TO_FAILED = update(t.stages).values(
+    leased=t.stages.c.leased - 1, failed=t.stages.c.failed + 1
+)
+_ONE_LESS_LEASED = update(t.stages).values(leased=t.stages.c.leased - 1)
+
+
+def _take_off_lease(connection: Connection, failure: Failure) -> bool:
+    """Remove the unit from its lease, if the report is from the current attempt."""
+    current = (
+        (t.leases.c.id == failure.lease_id)
+        & (t.leases.c.worker_id == failure.worker_id)
+        & (t.leases.c.stage_id == failure.stage_id)
+        & (t.leases.c.attempt == failure.attempt)
+        & (t.leases.c.state == "active")
+    )
+    stored = connection.execute(select(t.leases.c.units).where(current)).scalar_one_or_none()
+    units = Spans.restore(stored) if stored is not None else Spans()
+    if failure.unit not in units:
+        return False
+    left = units.difference(Spans.of(failure.unit, failure.unit))
+    guarded = current & (t.leases.c.units == stored)
+    if left:
+        connection.execute(update(t.leases).where(guarded).values(units=str(left)))
+    else:
+        connection.execute(delete(t.leases).where(guarded))
+    return True
+
+
+def _errors_so_far(connection: Connection, failure: Failure) -> int:
+    rows = connection.execute(
+        select(t.faults.c.id).where(
+            t.faults.c.stage_id == failure.stage_id,
+            t.faults.c.unit == failure.unit,
+            t.faults.c.reason != "lost",
+            ~t.faults.c.forgiven,
+        )
+    ).all()
+    return len(rows)
+
+
+def _note(connection: Connection, failure: Failure, *, final: bool, now: float) -> None:
+    connection.execute(
+        insert(t.faults).values(
+            stage_id=failure.stage_id,
+            unit=failure.unit,
+            attempt=failure.attempt,
+            worker_id=failure.worker_id,
+            reason=failure.reason,
+            message=failure.message,
+            log_tail=failure.log_tail,
+            final=final,
+            at=now,
+        )
+    )
+
+
+def _news_of(stage: StageFacts, failure: Failure, state: str) -> UnitNews:
+    return UnitNews(
+        job_id=stage.job_id,
+        stage_id=stage.id,
+        kind=stage.kind,
+        unit=failure.unit,
+        state=state,
+        worker_id=failure.worker_id,
+        message=failure.message,
+    )

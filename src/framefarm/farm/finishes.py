@@ -1,0 +1,288 @@
+"""Taking results: a success counts once, from whichever attempt comes first (L2, L4, L5)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+import msgspec
+from sqlalchemy import Connection, bindparam, case, delete, insert, select, update
+
+from framefarm.core.errors import FrameFarmError
+from framefarm.core.spans import Spans
+from framefarm.db import database_now
+from framefarm.db import tables as t
+from framefarm.farm.catalog import Catalog, StageFacts
+from framefarm.farm.late_finishes import Finish, reclaim
+from framefarm.farm.news import News, UnitNews
+from framefarm.farm.settling import end_what_is_done, unlock_dependents
+
+_IN_AT_A_TIME = 500
+
+
+class LeaseChangedError(FrameFarmError):
+    """A lease changed between being read and being written; the write is tried again."""
+
+    retryable = True
+    code = "lease_changed"
+
+
+@dataclass(frozen=True)
+class Settlement:
+    """The answer to a `Finish`, and what it changed."""
+
+    answer: str
+    news: News | None = None
+
+
+@dataclass
+class OpenLease:
+    """A lease while finishes are taken off it."""
+
+    id: str
+    stage_id: int
+    worker_id: str
+    attempt: int
+    state: str
+    stored: str
+    units: Spans
+    changed: bool = False
+
+
+@dataclass
+class Intake:
+    """One group of finishes on its way into the database."""
+
+    connection: Connection
+    catalog: Catalog
+    now: float
+    news: News = field(default_factory=News)
+    taken: list[tuple[StageFacts, Finish, str]] = field(default_factory=list)
+
+    def take(self, stage: StageFacts, finish: Finish, answer: str) -> None:
+        """Count a success."""
+        self.taken.append((stage, finish, answer))
+
+
+def finish_many(
+    connection: Connection, catalog: Catalog, finishes: Sequence[Finish]
+) -> list[Settlement]:
+    """Settle finishes.
+
+    Returns:
+        For each: `accepted` (also when the same finish is repeated), `accepted_late` (its lease
+        had ended, but the unit had no result), `already_done`, or `gone`. The first settlement
+        carries the news of them all.
+
+    Raises:
+        LeaseChangedError: Another writer was faster; nothing may be kept of the transaction.
+    """
+    intake = Intake(connection, catalog, database_now(connection))
+    leases = _open_leases(connection, {finish.lease_id for finish in finishes})
+    answers = [_take_current(intake, leases, finish) for finish in finishes]
+    _store_leases(connection, leases.values())
+    _store_results(intake)
+    settled = [
+        answer or _take_late(intake, finish)
+        for answer, finish in zip(answers, finishes, strict=True)
+    ]
+    return [
+        Settlement(answer, intake.news if index == 0 else None)
+        for index, answer in enumerate(settled)
+    ]
+
+
+def _take_late(intake: Intake, finish: Finish) -> str:
+    """Settle a finish that is repeated, or whose lease is not the current one any more."""
+    known = intake.connection.execute(
+        select(t.results.c.lease_id, t.results.c.answer).where(
+            t.results.c.stage_id == finish.stage_id, t.results.c.unit == finish.unit
+        )
+    ).one_or_none()
+    if known is not None:
+        return str(known.answer) if known.lease_id == finish.lease_id else "already_done"
+    stage = intake.catalog.stage(intake.connection, finish.stage_id)
+    if stage is None or not reclaim(intake.connection, stage, finish, intake.news):
+        return "gone"
+    intake.take(stage, finish, "accepted_late")
+    _store_results(intake)
+    return "accepted_late"
+
+
+def _open_leases(connection: Connection, ids: set[str]) -> dict[str, OpenLease]:
+    ordered = sorted(ids)
+    found: dict[str, OpenLease] = {}
+    for start in range(0, len(ordered), _IN_AT_A_TIME):
+        rows = connection.execute(
+            select(
+                t.leases.c.id,
+                t.leases.c.stage_id,
+                t.leases.c.worker_id,
+                t.leases.c.attempt,
+                t.leases.c.state,
+                t.leases.c.units,
+            ).where(t.leases.c.id.in_(ordered[start : start + _IN_AT_A_TIME]))
+        )
+        for id_, stage_id, worker_id, attempt, state, units in rows:
+            found[id_] = OpenLease(
+                id_, stage_id, worker_id, attempt, state, units, Spans.restore(units)
+            )
+    return found
+
+
+def _take_current(intake: Intake, leases: dict[str, OpenLease], finish: Finish) -> str | None:
+    """Accept a finish from the current attempt; None when it is not that simple."""
+    lease = leases.get(finish.lease_id)
+    current = (
+        lease is not None
+        and lease.state == "active"
+        and lease.worker_id == finish.worker_id
+        and lease.stage_id == finish.stage_id
+        and lease.attempt == finish.attempt
+        and finish.unit in lease.units
+    )
+    if lease is None or not current:
+        return None
+    stage = intake.catalog.stage(intake.connection, lease.stage_id)
+    if stage is None:
+        return None
+    lease.units = lease.units.difference(Spans.of(finish.unit, finish.unit))
+    lease.changed = True
+    intake.take(stage, finish, "accepted")
+    return "accepted"
+
+
+_DELETE_LEASE = delete(t.leases).where(
+    t.leases.c.id == bindparam("lease"),
+    t.leases.c.units == bindparam("expected"),
+    t.leases.c.state == "active",
+)
+_SHRINK_LEASE = (
+    update(t.leases)
+    .where(
+        t.leases.c.id == bindparam("lease"),
+        t.leases.c.units == bindparam("expected"),
+        t.leases.c.state == "active",
+    )
+    .values(units=bindparam("left"))
+)
+
+
+def _store_leases(connection: Connection, leases: Iterable[OpenLease]) -> None:
+    changed = [lease for lease in leases if lease.changed]
+    emptied = [{"lease": x.id, "expected": x.stored} for x in changed if not x.units]
+    shrunk = [
+        {"lease": x.id, "expected": x.stored, "left": str(x.units)} for x in changed if x.units
+    ]
+    if emptied and connection.execute(_DELETE_LEASE, emptied).rowcount != len(emptied):
+        raise LeaseChangedError("A lease changed while its results were being stored.")
+    if shrunk and connection.execute(_SHRINK_LEASE, shrunk).rowcount != len(shrunk):
+        raise LeaseChangedError("A lease changed while its results were being stored.")
+
+
+_INSERT_RESULT = insert(t.results)
+_INSERT_FILE = insert(t.files)
+_COUNT_DONE = (
+    update(t.stages)
+    .where(t.stages.c.id == bindparam("stage"))
+    .values(
+        done=t.stages.c.done + bindparam("n"),
+        leased=t.stages.c.leased - bindparam("n"),
+        seconds=t.stages.c.seconds + bindparam("spent"),
+        slowest_unit=case(
+            (t.stages.c.slowest_s < bindparam("slowest"), bindparam("slowest_one")),
+            else_=t.stages.c.slowest_unit,
+        ),
+        slowest_s=case(
+            (t.stages.c.slowest_s < bindparam("slowest"), bindparam("slowest")),
+            else_=t.stages.c.slowest_s,
+        ),
+        peak_memory_bytes=case(
+            (t.stages.c.peak_memory_bytes < bindparam("peak"), bindparam("peak")),
+            else_=t.stages.c.peak_memory_bytes,
+        ),
+    )
+)
+
+
+def _store_results(intake: Intake) -> None:
+    """Write the results taken so far, with all that follows, and begin anew."""
+    taken, intake.taken = intake.taken, []
+    if not taken:
+        return
+    connection = intake.connection
+    connection.execute(_INSERT_RESULT, [_result_row(f, a, intake.now) for _, f, a in taken])
+    files = [row for _, finish, _ in taken for row in _file_rows(finish)]
+    if files:
+        connection.execute(_INSERT_FILE, files)
+    by_stage: dict[int, list[Finish]] = {}
+    for stage, finish, _ in taken:
+        by_stage.setdefault(stage.id, []).append(finish)
+        intake.news.units.append(_unit_news(stage, finish))
+    for stage_id, finishes in by_stage.items():
+        connection.execute(_COUNT_DONE, _counts(stage_id, finishes))
+    unlock_dependents(
+        connection, intake.catalog, [(stage, f.unit) for stage, f, _ in taken], intake.news
+    )
+    end_what_is_done(connection, by_stage, now=intake.now, news=intake.news)
+
+
+def _counts(stage_id: int, finishes: list[Finish]) -> dict[str, object]:
+    slowest = max(finishes, key=lambda finish: finish.facts.seconds)
+    return {
+        "stage": stage_id,
+        "n": len(finishes),
+        "spent": sum(finish.facts.seconds for finish in finishes),
+        "slowest": slowest.facts.seconds,
+        "slowest_one": slowest.unit,
+        "peak": max(finish.facts.peak_memory_bytes for finish in finishes),
+    }
+
+
+def _result_row(finish: Finish, answer: str, now: float) -> dict[str, object]:
+    facts = finish.facts
+    more = bool(facts.phases or facts.extra)
+    return {
+        "stage_id": finish.stage_id,
+        "unit": finish.unit,
+        "lease_id": finish.lease_id,
+        "attempt": finish.attempt,
+        "worker_id": finish.worker_id,
+        "answer": answer,
+        "finished_at": now,
+        "seconds": facts.seconds,
+        "peak_memory_bytes": facts.peak_memory_bytes,
+        "device": facts.device[:100],
+        "blender": facts.blender[:20],
+        "facts": msgspec.json.encode({"phases": facts.phases, "extra": facts.extra}).decode()
+        if more
+        else "",
+    }
+
+
+def _file_rows(finish: Finish) -> list[dict[str, object]]:
+    return [
+        {
+            "stage_id": finish.stage_id,
+            "unit": finish.unit,
+            "position": position,
+            "name": file.name,
+            "role": file.role,
+            "sha256": file.sha256,
+            "size_bytes": file.size_bytes,
+        }
+        for position, file in enumerate(finish.files)
+    ]
+
+
+def _unit_news(stage: StageFacts, finish: Finish) -> UnitNews:
+    return UnitNews(
+        job_id=stage.job_id,
+        stage_id=stage.id,
+        kind=stage.kind,
+        unit=finish.unit,
+        state="done",
+        worker_id=finish.worker_id,
+        seconds=finish.facts.seconds,
+        peak_memory_bytes=finish.facts.peak_memory_bytes,
+    )

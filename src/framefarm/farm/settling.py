@@ -1,0 +1,171 @@
+"""What follows from a unit being settled: later units become pending, stages and jobs end."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
+
+from framefarm.core.outcome import StageTally, job_outcome
+from framefarm.core.plans import Dependent
+from framefarm.core.states import JOB, STAGE, JobEvent, JobState, StageEvent, StageState
+from framefarm.db import tables as t
+from framefarm.farm.catalog import Catalog, StageFacts
+from framefarm.farm.news import News
+
+_ADD_PENDING = (
+    update(t.stages)
+    .where(t.stages.c.id == bindparam("stage"))
+    .values(pending=t.stages.c.pending + bindparam("n"))
+)
+
+
+def unlock_dependents(
+    connection: Connection,
+    catalog: Catalog,
+    done: Iterable[tuple[StageFacts, int]],
+    news: News,
+) -> None:
+    """Count finished units as inputs of later ones; those that have all become pending."""
+    arrived: Counter[tuple[int, Dependent]] = Counter()
+    for stage, unit in done:
+        job = catalog.job(connection, stage.job_id)
+        for dependent in job.dependents(stage, unit):
+            arrived[job.stages[dependent.stage_index].id, dependent] += 1
+    for (stage_id, dependent), count in arrived.items():
+        have = _count_inputs(connection, stage_id, dependent.unit, count)
+        if have >= dependent.inputs:
+            connection.execute(
+                delete(t.inputs).where(
+                    t.inputs.c.stage_id == stage_id, t.inputs.c.unit == dependent.unit
+                )
+            )
+            make_pending(connection, stage_id, [(dependent.unit, dependent.unit, 1)], attempt=1)
+            refresh_claimable(connection, [stage_id])
+            news.work = True
+
+
+def _count_inputs(connection: Connection, stage_id: int, unit: int, arrived: int) -> int:
+    key = (t.inputs.c.stage_id == stage_id) & (t.inputs.c.unit == unit)
+    changed = connection.execute(update(t.inputs).where(key).values(have=t.inputs.c.have + arrived))
+    if changed.rowcount == 0:
+        connection.execute(insert(t.inputs).values(stage_id=stage_id, unit=unit, have=arrived))
+        return arrived
+    return int(connection.execute(select(t.inputs.c.have).where(key)).scalar_one())
+
+
+def make_pending(
+    connection: Connection,
+    stage_id: int,
+    runs: list[tuple[int, int, int]],
+    *,
+    attempt: int,
+    position: int | None = None,
+) -> None:
+    """Add runs `(first, last, step)` to a stage's pending units; a waiting stage becomes ready.
+
+    Args:
+        position: Where in the order; None puts them after all others.
+    """
+    if position is None:
+        highest = connection.execute(
+            select(func.max(t.spans.c.position)).where(t.spans.c.stage_id == stage_id)
+        ).scalar_one()
+        position = 1 if highest is None else highest
+    connection.execute(
+        insert(t.spans),
+        [
+            {
+                "stage_id": stage_id,
+                "position": position,
+                "first": first,
+                "last": last,
+                "step": step,
+                "attempt": attempt,
+            }
+            for first, last, step in runs
+        ],
+    )
+    count = sum((last - first) // step + 1 for first, last, step in runs)
+    connection.execute(_ADD_PENDING, {"stage": stage_id, "n": count})
+    connection.execute(
+        update(t.stages)
+        .where(t.stages.c.id == stage_id, t.stages.c.state.in_(STAGE.sources(StageEvent.UNLOCK)))
+        .values(state=StageState.READY)
+    )
+
+
+def refresh_claimable(connection: Connection, stage_ids: Iterable[int]) -> None:
+    """Set `claimable` of stages to what their job's state, counters and Blender say."""
+    runnable = (
+        select(t.jobs.c.id)
+        .where(
+            t.jobs.c.id == t.stages.c.job_id,
+            t.jobs.c.state.in_([JobState.QUEUED, JobState.RUNNING]),
+        )
+        .exists()
+    )
+    settled = (t.stages.c.wanted_blender == "") | (t.stages.c.blender != "")
+    connection.execute(
+        update(t.stages)
+        .where(t.stages.c.id.in_(sorted(set(stage_ids))))
+        .values(claimable=runnable & settled & (t.stages.c.pending > 0))
+    )
+
+
+def end_what_is_done(
+    connection: Connection, stage_ids: Iterable[int], *, now: float, news: News
+) -> None:
+    """End stages whose units are all done, and jobs whose stages allow it."""
+    rows = connection.execute(
+        select(t.stages.c.id, t.stages.c.job_id, t.stages.c.done, t.stages.c.total)
+        .add_columns(t.stages.c.failed, t.stages.c.pending, t.stages.c.leased)
+        .where(t.stages.c.id.in_(sorted(set(stage_ids))))
+    ).all()
+    ended_jobs = set()
+    for row in rows:
+        news.jobs.add(row.job_id)
+        if row.done == row.total:
+            connection.execute(
+                update(t.stages)
+                .where(t.stages.c.id == row.id, t.stages.c.state.in_(_MAY_FINISH))
+                .values(state=StageState.DONE)
+            )
+        if row.pending + row.leased == 0:
+            ended_jobs.add(row.job_id)
+    for job_id in sorted(ended_jobs):
+        _end_job(connection, job_id, now)
+
+
+# A stage whose only unit was finished late may still be `waiting` for nothing.
+_MAY_FINISH = [*STAGE.sources(StageEvent.FINISH), StageState.WAITING]
+
+
+def _end_job(connection: Connection, job_id: int, now: float) -> None:
+    rows = connection.execute(select(t.stages).where(t.stages.c.job_id == job_id)).all()
+    outcome = job_outcome(
+        StageTally(StageState(row.state), row.pending, row.leased, row.failed) for row in rows
+    )
+    if outcome == JobState.RUNNING:
+        return
+    event = JobEvent.FINISH if outcome == JobState.DONE else JobEvent.FAIL
+    message = "" if outcome == JobState.DONE else _why_failed(rows)
+    connection.execute(
+        update(t.jobs)
+        .where(t.jobs.c.id == job_id, t.jobs.c.state.in_(JOB.sources(event)))
+        .values(state=outcome, finished_at=now, message=message)
+    )
+    if outcome == JobState.FAILED:
+        connection.execute(
+            update(t.stages)
+            .where(
+                t.stages.c.job_id == job_id, t.stages.c.state.in_(STAGE.sources(StageEvent.FAIL))
+            )
+            .values(state=StageState.FAILED)
+        )
+
+
+def _why_failed(rows: Iterable[object]) -> str:
+    failed = [f"{row.failed} of {row.total} in {row.kind}" for row in rows if row.failed]  # type: ignore[attr-defined]
+    return f"Units failed: {', '.join(failed)}."
