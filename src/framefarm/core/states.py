@@ -37,7 +37,13 @@ __all__ = [
 
 
 class JobState(StrEnum):
-    """Where a job stands."""
+    """Where a job stands.
+
+    `queued`: nothing of it is being worked on yet. `running`: its units are leased and finished.
+    `paused`: no new leases; those that exist go on. `done`: every unit has its result.
+    `failed`: units failed for good and nothing else is left to do. `cancelled`: a person ended
+    it; its results stay.
+    """
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -48,7 +54,12 @@ class JobState(StrEnum):
 
 
 class JobEvent(StrEnum):
-    """What happens to a job."""
+    """What happens to a job.
+
+    `start`: its first unit was leased. `finish` and `fail`: see
+    `framefarm.core.outcome.job_outcome`. `retry`: a person wants the failed or cancelled units
+    done after all.
+    """
 
     START = "start"
     PAUSE = "pause"
@@ -88,7 +99,10 @@ JOB: Lifecycle[JobState, JobEvent] = Lifecycle(
 
 
 class StageState(StrEnum):
-    """Where a stage of a job stands."""
+    """Where a stage of a job stands.
+
+    `waiting`: none of its units has all its inputs yet. `ready`: units of it can be leased.
+    """
 
     WAITING = "waiting"
     READY = "ready"
@@ -127,7 +141,12 @@ STAGE: Lifecycle[StageState, StageEvent] = Lifecycle(
 
 
 class WorkerState(StrEnum):
-    """Where a worker stands."""
+    """Where a worker stands.
+
+    `offline`: not connected. `idle` and `busy`: without and with leases. `draining`: ends what it
+    has and gets no more. `disabled`: a person took it out. `lost`: silent for longer than a lease
+    lasts, its units are free again. `quarantined`: it failed units which others finish (rule L9).
+    """
 
     OFFLINE = "offline"
     IDLE = "idle"
@@ -202,7 +221,11 @@ WORKER: Lifecycle[WorkerState, WorkerEvent] = Lifecycle(
 
 
 class UnitState(StrEnum):
-    """Where a unit stands. Units whose inputs are not complete yet have no state."""
+    """Where a unit stands.
+
+    `pending`: could be leased now. `leased`: promised to a worker. `done`: it has its result, for
+    ever. `failed`: given up. Units whose inputs are not complete yet have no state.
+    """
 
     PENDING = "pending"
     LEASED = "leased"
