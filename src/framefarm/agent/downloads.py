@@ -1,0 +1,139 @@
+"""Fetching a blob from the manager: resumed where it broke off, checked by its hash."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import httpx
+
+from framefarm.agent.backoff import full_jitter
+from framefarm.agent.disk import sync_file
+from framefarm.agent.errors import BlobDamagedError, BlobMissingError, FetchError
+from framefarm.agent.outbox import hash_file
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from pathlib import Path
+    from typing import BinaryIO
+
+    from framefarm.agent.backoff import Die
+
+MAX_TRIES = 10
+"""With full jitter about one and a half minutes: as long as a manager's restart may take."""
+
+MAX_DAMAGED = 2
+"""A second download of the same wrong bytes is no accident of the line any more."""
+
+_CHUNK_BYTES = 1 << 20
+_OK, _PARTIAL, _MISSING, _RANGE_REFUSED = 200, 206, 404, 416
+
+
+class Downloader:
+    """Fetches blobs by hash.
+
+    Args:
+        http: Client with the manager's address.
+        key: The worker's secret, None before the first welcome.
+        die: Random number from 0 up to 1.
+        sleep: Waits between tries.
+    """
+
+    def __init__(
+        self,
+        http: httpx.AsyncClient,
+        *,
+        key: Callable[[], str | None],
+        die: Die,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._http = http
+        self._key = key
+        self._die = die
+        self._sleep = sleep
+
+    async def fetch(self, sha256: str, size_bytes: int, part: Path) -> None:
+        """Make `part` the blob with this hash. What it holds already is gone on from.
+
+        Args:
+            sha256: Which blob.
+            size_bytes: How large it is; more is not taken.
+            part: Where to; stays behind, as far as it got, when this fails.
+
+        Raises:
+            BlobMissingError: The manager has no such blob.
+            BlobDamagedError: Other bytes came, again after starting anew.
+            FetchError: The manager could not be reached, or failed, too often.
+            OSError: The disk is full or failed.
+        """
+        damaged = 0
+        for attempt in range(1, MAX_TRIES + 1):
+            problem = await self._try(sha256, size_bytes, part)
+            if problem is None and await self._matches(part, sha256, size_bytes):
+                return
+            if problem is None:
+                damaged += 1
+                _start_anew(part)
+            if damaged >= MAX_DAMAGED:
+                raise BlobDamagedError(sha256, "its content does not have this hash")
+            if attempt == MAX_TRIES:
+                raise FetchError(sha256, problem or "its content does not have this hash")
+            if problem is not None:
+                await self._sleep(full_jitter(attempt, self._die))
+        raise FetchError(sha256, "no try was left")
+
+    async def _try(self, sha256: str, size_bytes: int, part: Path) -> str | None:
+        """Go on with a download.
+
+        Returns:
+            None when all bytes are there, else why not.
+        """
+        have = _size_bytes(part)
+        if have is not None and have >= size_bytes:
+            return None
+        try:
+            return await self._receive(sha256, size_bytes, part, have or 0)
+        except httpx.HTTPError as error:
+            return f"{type(error).__name__}: {error}"
+
+    async def _receive(self, sha256: str, size_bytes: int, part: Path, have: int) -> str | None:
+        headers = {"Range": f"bytes={have}-"} if have else {}
+        if key := self._key():
+            headers["Authorization"] = f"Bearer {key}"
+        async with self._http.stream("GET", f"/api/blobs/{sha256}", headers=headers) as response:
+            status = response.status_code
+            if status == _MISSING:
+                raise BlobMissingError(sha256, "the manager does not have it")
+            if status == _RANGE_REFUSED:
+                _start_anew(part)
+            if status not in (_OK, _PARTIAL):
+                return f"HTTP {status}"
+            with part.open("ab" if status == _PARTIAL else "wb") as file:
+                return await _copy(response, file, size_bytes)
+
+    @staticmethod
+    async def _matches(part: Path, sha256: str, size_bytes: int) -> bool:
+        if await asyncio.to_thread(hash_file, part) != (sha256, size_bytes):
+            return False
+        await asyncio.to_thread(sync_file, part)
+        return True
+
+
+async def _copy(response: httpx.Response, file: BinaryIO, size_bytes: int) -> str | None:
+    async for chunk in response.aiter_bytes(_CHUNK_BYTES):
+        await asyncio.to_thread(file.write, chunk)
+        if file.tell() > size_bytes:
+            break
+    have = file.tell()
+    return None if have >= size_bytes else f"it broke off after {have:,} of {size_bytes:,} bytes"
+
+
+def _size_bytes(part: Path) -> int | None:
+    try:
+        return part.stat().st_size
+    except FileNotFoundError:
+        return None
+
+
+def _start_anew(part: Path) -> None:
+    part.unlink(missing_ok=True)

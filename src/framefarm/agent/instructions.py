@@ -1,0 +1,139 @@
+"""What the decisions tell the rest of the agent to do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from framefarm.protocol.messages import Report
+
+if TYPE_CHECKING:
+    from framefarm.agent.work import Outcome, UnitWork
+
+
+@dataclass(frozen=True, slots=True)
+class Greet:
+    """Say hello on the new connection, naming the leases still held."""
+
+    holding: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Send a report."""
+
+    report: Report
+
+
+@dataclass(frozen=True, slots=True)
+class SendFacts:
+    """Report the machine's facts as they are now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settle:
+    """Take over what a welcome says: identity, pace, stall time.
+
+    Attributes:
+        worker_id, key: To be remembered; `key` is None when it was said before.
+        lease_s: Heartbeats go out every third of it (L3).
+        stall_s: A unit without progress for this long is killed (L10).
+    """
+
+    worker_id: str
+    key: str | None
+    lease_s: float
+    stall_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class StartUnit:
+    """Let a slot begin a unit."""
+
+    work: UnitWork
+
+
+@dataclass(frozen=True, slots=True)
+class AbortUnit:
+    """Stop what a slot is doing at once; it answers with one of the unit events."""
+
+    slot: str
+
+
+@dataclass(frozen=True, slots=True)
+class Keep:
+    """Put a finished unit's output into the outbox."""
+
+    work: UnitWork
+    outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Discard:
+    """Delete a unit's work directory; nothing of it is wanted."""
+
+    work: UnitWork
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """Deliver a result by HTTP; at once, even when it is waiting for a retry."""
+
+    entry: str
+
+
+@dataclass(frozen=True, slots=True)
+class DropEntry:
+    """Take a result out of the outbox.
+
+    Attributes:
+        entry: Which.
+        useful: The manager has it now, so its files may serve later stages from the cache.
+    """
+
+    entry: str
+    useful: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Reconnect:
+    """Close the connection and open it anew."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class AwaitReturn:
+    """The manager closed the connection and said when to come again."""
+
+    retry_in_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class GiveUp:
+    """The manager will not have this worker: end, with the reason."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Quit:
+    """All is done that was to be done before the end."""
+
+
+Instruction = (
+    Greet
+    | Send
+    | SendFacts
+    | Settle
+    | StartUnit
+    | AbortUnit
+    | Keep
+    | Discard
+    | Offer
+    | DropEntry
+    | Reconnect
+    | AwaitReturn
+    | GiveUp
+    | Quit
+)

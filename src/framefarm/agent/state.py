@@ -1,0 +1,151 @@
+"""Everything an agent's decisions depend on, as one immutable value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from enum import Enum
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from framefarm.agent.events import Owed
+    from framefarm.agent.work import HeldLease, UnitWork
+    from framefarm.protocol.messages import Failed, Task
+
+
+class Link(Enum):
+    """How things stand with the manager."""
+
+    DOWN = "down"
+    GREETING = "greeting"
+    """Connected, and hello said; no welcome yet."""
+    UP = "up"
+
+
+@dataclass(frozen=True, slots=True)
+class SlotState:
+    """One slot.
+
+    Attributes:
+        name: Its name in the protocol.
+        lease: What it works on, None when it has no lease.
+        working: The unit in work. With `aborting`, one that is being stopped: its lease is gone
+            already, and whatever becomes of it is not wanted.
+        aborting: See `working`.
+        asked: A `ready` for it is in force.
+        warm: SHA-256 of the .blend its Blender holds.
+    """
+
+    name: str
+    lease: HeldLease | None = None
+    working: UnitWork | None = None
+    aborting: bool = False
+    asked: bool = False
+    warm: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AgentState:
+    """One agent.
+
+    Attributes:
+        slots: By name.
+        max_keeping, max_owed: See `AgentSettings`.
+        link: How things stand with the manager.
+        epoch: The manager's, from its last welcome.
+        enabled: The manager allows work.
+        draining: The manager wants no new leases taken.
+        leaving: Someone here wants the agent to end after its leases.
+        stopping: Someone here wants the agent to end now.
+        over: The end was announced.
+        disk_low: No new leases, results need the room.
+        tasks: What stages are about, by stage, as told on this connection.
+        keeping: Lease and unit of the results on their way into the outbox.
+        owed: What lies in the outbox, by entry.
+        deferred: Entries of `owed` that could not be delivered when last tried.
+        failures: Failures not yet answered, by lease and unit, oldest first.
+    """
+
+    slots: Mapping[str, SlotState]
+    max_keeping: int = 4
+    max_owed: int = 64
+    link: Link = Link.DOWN
+    epoch: str | None = None
+    enabled: bool = True
+    draining: bool = False
+    leaving: bool = False
+    stopping: bool = False
+    over: bool = False
+    disk_low: bool = False
+    tasks: Mapping[int, Task] = field(default_factory=dict)
+    keeping: frozenset[tuple[str, int]] = frozenset()
+    owed: Mapping[str, Owed] = field(default_factory=dict)
+    deferred: frozenset[str] = frozenset()
+    failures: Mapping[tuple[str, int], Failed] = field(default_factory=dict)
+
+    @classmethod
+    def of(
+        cls,
+        slots: Iterable[str],
+        *,
+        max_keeping: int = 4,
+        max_owed: int = 64,
+        owed: Iterable[Owed] = (),
+    ) -> AgentState:
+        """The state at the start of a process, with what the last one left in the outbox."""
+        return cls(
+            slots={name: SlotState(name) for name in slots},
+            max_keeping=max_keeping,
+            max_owed=max_owed,
+            owed={item.entry: replace(item, renewing=False) for item in owed},
+        )
+
+    def with_slot(self, name: str, **changes: Any) -> AgentState:
+        """The same with one slot changed."""
+        return replace(self, slots={**self.slots, name: replace(self.slots[name], **changes)})
+
+
+def held_leases(state: AgentState) -> tuple[str, ...]:
+    """The leases to renew: those in work, and those with results still on their way."""
+    held = {slot.lease.order.lease for slot in state.slots.values() if slot.lease}
+    held.update(lease for lease, _ in state.keeping)
+    held.update(item.lease for item in state.owed.values() if item.renewing)
+    return tuple(sorted(held))
+
+
+def may_take(state: AgentState) -> bool:
+    """Whether a lease that comes now is worked on."""
+    unwilling = state.draining or state.leaving or state.stopping or state.disk_low
+    return state.enabled and not unwilling
+
+
+def may_ask(state: AgentState) -> bool:
+    """Whether slots may ask for leases now.
+
+    Results whose lease is not ours any more (the last process left them behind, a lease was
+    revoked) are offered first: else the manager would lease out their units again, perhaps to this
+    very worker, and they would be rendered twice.
+    """
+    if state.link is not Link.UP or not may_take(state) or len(state.owed) >= state.max_owed:
+        return False
+    return not any(
+        item.has_files and not item.renewing and item.entry not in state.deferred
+        for item in state.owed.values()
+    )
+
+
+def at_rest(state: AgentState) -> bool:
+    """Whether no slot is doing anything and no result is on its way to the outbox."""
+    return not state.keeping and all(slot.working is None for slot in state.slots.values())
+
+
+def may_quit(state: AgentState) -> bool:
+    """Whether all is done that a stop, or a drain, waits for."""
+    if state.over or not at_rest(state):
+        return False
+    if state.stopping:
+        trying = state.link is Link.UP and state.owed.keys() - state.deferred
+        return not trying
+    idle = all(slot.lease is None for slot in state.slots.values())
+    return state.leaving and idle and not state.owed and not state.failures
