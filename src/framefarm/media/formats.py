@@ -7,6 +7,7 @@ facts out.
 from __future__ import annotations
 
 import struct
+from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -65,6 +66,18 @@ _UNDEFINED: Final = 0xFFFFFFFF
 _TARGA_HEADER: Final = struct.Struct("<BBB5x4xHHBB")
 _TARGA_KINDS: Final = frozenset({1, 2, 3, 9, 10, 11})
 _TARGA_DEPTHS: Final = frozenset({8, 15, 16, 24, 32})
+
+
+class ViewTransform(StrEnum):
+    """How scene-linear light becomes display values.
+
+    Attributes:
+        STANDARD: Blender's Standard: the sRGB curve, everything above 1.0 is white.
+        SOFT: The same up to 0.8, above it a shoulder that keeps structure in highlights to about 2.
+    """
+
+    STANDARD = "standard"
+    SOFT = "soft"
 
 
 def family(file_format: str) -> str:

@@ -18,7 +18,8 @@ from OpenImageIO import HALF, UINT8, UINT16
 
 from framefarm.media import formats, reading
 from framefarm.media.errors import ImageUnreadableError
-from framefarm.media.view import ViewTransform, log_to_display, to_display
+from framefarm.media.formats import ViewTransform
+from framefarm.media.view import log_to_display, to_display
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -279,10 +280,11 @@ def _lay_over(
 def _coverage(alpha: NDArray[Any], top: int) -> NDArray[Any]:
     if alpha.dtype == np.float16:
         clean = np.nan_to_num(alpha.astype(np.float32), nan=1.0, posinf=1.0, neginf=0.0)
-        return np.rint(np.clip(clean, 0.0, 1.0) * top).astype(np.uint32)
+        return np.asarray(np.rint(np.clip(clean, 0.0, 1.0) * top), dtype=np.uint32)
     if alpha.dtype == np.uint16 and top == _BYTE:
         alpha = alpha >> 8
-    return alpha.astype(np.uint32, copy=False)
+    cover: NDArray[Any] = np.asarray(alpha, dtype=np.uint32)
+    return cover
 
 
 def _jpeg2000(path: Path, head: bytes, look: Look) -> OpenPicture:

@@ -12,8 +12,8 @@ from OpenImageIO import ImageOutput, ImageSpec, geterror
 
 from framefarm.media.errors import EncodeError
 from framefarm.media.files import replacing
+from framefarm.media.formats import ViewTransform
 from framefarm.media.pictures import Look, open_picture
-from framefarm.media.view import ViewTransform
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

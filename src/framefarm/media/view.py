@@ -7,11 +7,12 @@ so one table of 65,536 entries does the whole transform in one look-up per sampl
 
 from __future__ import annotations
 
-from enum import StrEnum
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
+
+from framefarm.media.formats import ViewTransform
 
 if TYPE_CHECKING:
     from typing import Any
@@ -31,18 +32,6 @@ _SRGB_STRAIGHT: Final = 0.0031308
 _LOG_BLACK: Final = 95.0
 _LOG_WHITE: Final = 685.0
 _LOG_STEP: Final = 0.002 / 0.6
-
-
-class ViewTransform(StrEnum):
-    """How scene-linear light becomes display values.
-
-    Attributes:
-        STANDARD: Blender's Standard: the sRGB curve, everything above 1.0 is white.
-        SOFT: The same up to 0.8, above it a shoulder that keeps structure in highlights to about 2.
-    """
-
-    STANDARD = "standard"
-    SOFT = "soft"
 
 
 def to_display(light: NDArray[np.float16], view: ViewTransform, *, deep: bool) -> Display:
