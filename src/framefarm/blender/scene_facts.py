@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import struct
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from blender_asset_tracer.blendfile.iterators import listbase
 
 from framefarm.blender.blocks import id_name, text
+from framefarm.blender.driver.picture_size import picture_size
 from framefarm.blender.formats import (
     CODECS,
     COLOR_DEPTHS,
@@ -116,10 +116,13 @@ class SceneFacts:
     @property
     def render_size(self) -> tuple[int, int]:
         """Width and height of the image in pixels, as Blender computes them."""
-        return image_size(
-            self.resolution_x * self.percentage // 100,
-            self.resolution_y * self.percentage // 100,
-            self.border if self.use_border and self.use_crop else None,
+        cropped = self.use_border and self.use_crop
+        return picture_size(
+            (self.resolution_x, self.resolution_y),
+            self.percentage,
+            (self.border.x_min, self.border.x_max, self.border.y_min, self.border.y_max)
+            if cropped
+            else None,
         )
 
     @property
@@ -135,25 +138,6 @@ class SceneFacts:
     def frame_name(self, frame: int) -> str:
         """Name of a frame's file, as Blender itself would name it."""
         return frame_name(self.output_path, frame, self.extension)
-
-
-def image_size(width: int, height: int, border: Border | None) -> tuple[int, int]:
-    """Size of a render in pixels, cropped to a border.
-
-    As `render_init_from_main` does it: each edge is a float32 product cut to an integer, so a
-    border's width is a difference of two roundings, not one rounded width.
-    """
-    if border is None:
-        return width, height
-    return (
-        _edge(border.x_max, width) - _edge(border.x_min, width),
-        _edge(border.y_max, height) - _edge(border.y_min, height),
-    )
-
-
-def _edge(fraction: float, size: int) -> int:
-    (product,) = struct.unpack("f", struct.pack("f", fraction * size))
-    return int(product)
 
 
 def read_scenes(file: BoundedFile) -> tuple[SceneFacts, ...]:

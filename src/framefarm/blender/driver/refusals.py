@@ -1,0 +1,32 @@
+"""Why the driver says no: a stable kind for programs and a sentence for people."""
+
+from __future__ import annotations
+
+KINDS = frozenset(
+    {
+        "open",  # the file cannot be opened by this Blender
+        "no_file",  # nothing is open yet
+        "no_scene",  # no scene of that name
+        "no_camera",  # the scene has no camera
+        "no_camera_named",  # no camera of that name
+        "engine",  # this Blender has no such engine, or it cannot run here
+        "format",  # no still format of this Blender
+        "setting",  # a value out of range
+        "device",  # no such device here
+        "output",  # the folder for results cannot be written
+        "render",  # Blender gave up on the frame
+        "driver",  # a fault of this program
+    }
+)
+
+
+class RefusedError(Exception):
+    """An order cannot be carried out.
+
+    Attributes:
+        kind: One of `KINDS`.
+    """
+
+    def __init__(self, kind: str, message: str) -> None:
+        super().__init__(message)
+        self.kind = kind

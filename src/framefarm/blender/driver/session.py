@@ -1,0 +1,109 @@
+"""Carrying out orders, one after the other."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NoReturn
+
+import bpy
+
+from .channel import Channel
+from .frames import render_frame
+from .opening import close_file, open_file
+from .own_process import mark_log, resident_bytes
+from .refusals import RefusedError
+from .settings import SceneSettings
+
+
+class Session:
+    """What is open in this Blender."""
+
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+        self._settings: SceneSettings | None = None
+        self._opened: tuple[object, ...] = ()
+        self._warnings: dict[str, Any] = {}
+        self._orders: dict[str, Callable[..., tuple[str, dict[str, Any]]]] = {
+            "open": self._open,
+            "configure": self._configure,
+            "render": self._render,
+            "stats": self._stats,
+            "close": self._close,
+        }
+
+    def run(self) -> NoReturn:
+        """Say hello and carry out orders until told to quit."""
+        bpy.context.preferences.filepaths.use_scripts_auto_execute = False
+        self._channel.report(
+            "hello",
+            version=list(bpy.app.version),
+            version_text=bpy.app.version_string,
+            python=list(sys.version_info[:3]),
+            pid=os.getpid(),
+        )
+        while True:
+            order = self._channel.next_order()
+            if order["order"] == "quit":
+                # Not sys.exit: the wheel's own clean-up is known to crash.
+                os._exit(0)
+            self._carry_out(order)
+
+    def _carry_out(self, order: dict[str, Any]) -> None:
+        kind = order.pop("order")
+        mark = order.pop("mark", None)
+        try:
+            report, fields = self._orders[kind](**order)
+        except RefusedError as error:
+            report, fields = "refused", {"kind": error.kind, "message": str(error)}
+        except Exception as error:  # noqa: BLE001  where an order ends; the process goes on
+            traceback.print_exc()
+            message = f"{type(error).__name__}: {error}"
+            report, fields = "refused", {"kind": "driver", "message": message}
+        if mark is not None:
+            mark_log(mark)
+        self._channel.report(report, **fields)
+
+    def _open(self, path: str, *, scripts: bool) -> tuple[str, dict[str, Any]]:
+        try:
+            state = Path(path).stat()
+        except OSError as error:
+            raise RefusedError("open", f"{path}: {error.strerror}") from error
+        key = (path, scripts, state.st_mtime_ns, state.st_size)
+        if key != self._opened:
+            self._settings, self._opened = None, ()
+            self._warnings = open_file(path, scripts=scripts)
+            self._settings, self._opened = SceneSettings(), key
+            return "opened", {**self._warnings, "again": False}
+        return "opened", {**self._warnings, "again": True}
+
+    def _configure(self, settings: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+        scene = self._require_settings().apply(settings)
+        render = scene.render
+        return "configured", {
+            "scene": scene.name,
+            "engine": render.engine,
+            "camera": scene.camera.name if scene.camera else None,
+            "file_format": render.image_settings.file_format,
+        }
+
+    def _render(self, frame: int, out_dir: str) -> tuple[str, dict[str, Any]]:
+        scene = self._require_settings().scene
+        self._channel.report("started", frame=frame)
+        return "rendered", render_frame(scene, frame, out_dir, self._channel.report)
+
+    def _stats(self) -> tuple[str, dict[str, Any]]:
+        return "stats", {"resident_bytes": resident_bytes()}
+
+    def _close(self) -> tuple[str, dict[str, Any]]:
+        self._settings, self._opened = None, ()
+        close_file()
+        return "closed", {}
+
+    def _require_settings(self) -> SceneSettings:
+        if self._settings is None:
+            raise RefusedError("no_file", "no file is open")
+        return self._settings

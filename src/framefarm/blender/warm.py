@@ -1,0 +1,438 @@
+"""A Blender process that stays up and renders frame after frame, job after job."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Self
+
+from framefarm.blender.child_process import ChildProcess
+from framefarm.blender.errors import (
+    BlenderCrashedError,
+    BlenderRefusedError,
+    BlenderStalledError,
+    BlenderStartError,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from types import TracebackType
+
+    from framefarm.blender.installations import BlenderInstallation
+
+MIB = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class RenderSettings:
+    """What a job changes about its file; None leaves what the file says.
+
+    Attributes:
+        scene: Name of the scene to render; None for the one the file was saved with.
+        camera: Name of the camera, for all frames, over cameras bound to markers.
+        engine: `CYCLES`, `EEVEE`, `WORKBENCH` or a name as Blender spells it.
+        samples: For Cycles and EEVEE, over a view layer's own number.
+        resolution: Width and height of the whole picture in pixels; the percentage becomes 100.
+        percentage: Scale of the resolution.
+        file_format: A still format by Blender's name, for example `PNG`. A scene that would write
+            a movie is rendered as PNG.
+        threads: Of the CPU.
+        persistent_data: Keep geometry, textures and BVH from frame to frame.
+        device: `CPU` or `GPU`, for Cycles.
+    """
+
+    scene: str | None = None
+    camera: str | None = None
+    engine: str | None = None
+    samples: int | None = None
+    resolution: tuple[int, int] | None = None
+    percentage: int | None = None
+    file_format: str | None = None
+    threads: int | None = None
+    persistent_data: bool = True
+    device: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FileWarning:
+    """Something about an opened file that may make its frames look wrong.
+
+    Attributes:
+        kind: `missing_image`, `missing_library`, ..., `scripts`, `newer_file`.
+        path: The missing file, or empty.
+        message: One line for people.
+    """
+
+    kind: str
+    path: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedFile:
+    """A file as Blender opened it.
+
+    Attributes:
+        scene: The active one.
+        scenes: All.
+        warnings: What is missing.
+        again: It was open already and had not changed.
+        log_text: What Blender printed.
+    """
+
+    scene: str
+    scenes: tuple[str, ...]
+    warnings: tuple[FileWarning, ...]
+    again: bool
+    log_text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ConfiguredScene:
+    """What will be rendered.
+
+    Attributes:
+        scene: Its name.
+        engine: As Blender spells it.
+        camera: Its name, None when the scene has none (rendering will be refused).
+        file_format: Of the frames.
+    """
+
+    scene: str
+    engine: str
+    camera: str | None
+    file_format: str
+
+
+@dataclass(frozen=True, slots=True)
+class FrameProgress:
+    """How far a frame is.
+
+    Attributes:
+        frame: Its number.
+        phase: `sync`, `render`, `composite` or `save`.
+        samples_done, samples_total: 0 until the engine tells; they start over with each view layer.
+    """
+
+    frame: int
+    phase: str
+    samples_done: int
+    samples_total: int
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenFile:
+    """A file Blender wrote.
+
+    Attributes:
+        path: Where it is.
+        name: As Blender named it, relative to the job's outputs, with forward slashes.
+    """
+
+    path: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class RenderedFrame:
+    """A finished frame.
+
+    Attributes:
+        frame: Its number.
+        files: The picture; several for the views of a stereo scene.
+        others: What File Output nodes wrote.
+        seconds: From order to files written.
+        phases: Seconds of `sync`, `render`, `composite`, `save`, as far as they took any.
+        peak_memory_bytes: The most the process held meanwhile; 0 where the system does not tell.
+        device: What rendered it: `CPU`, or backend and names of GPUs.
+        width, height: Of the picture in pixels.
+        file_format: As Blender spells it.
+        samples: Samples rendered; 0 when the engine does not tell.
+        log_text: What Blender printed meanwhile, bounded.
+    """
+
+    frame: int
+    files: tuple[WrittenFile, ...]
+    others: tuple[WrittenFile, ...]
+    seconds: float
+    phases: dict[str, float]
+    peak_memory_bytes: int
+    device: str
+    width: int
+    height: int
+    file_format: str
+    samples: int
+    log_text: str
+
+
+OnProgress = Callable[[FrameProgress], None]
+
+
+class WarmBlender:
+    """One Blender process and the file it has open. Not for concurrent use: one order at a time.
+
+    A cancelled call kills the process, because nobody knows then what it is doing.
+
+    Attributes:
+        installation: Which Blender it is.
+        version_text: What it calls itself.
+        started_in_s: How long it took to come up.
+    """
+
+    def __init__(
+        self,
+        installation: BlenderInstallation,
+        child: ChildProcess,
+        *,
+        allow_scripts: bool,
+        threads: int | None,
+        stall_s: float,
+    ) -> None:
+        self.installation = installation
+        self.version_text = ""
+        self.started_in_s = 0.0
+        self._child = child
+        self._allow_scripts = allow_scripts
+        self._threads = threads
+        self._stall_s = stall_s
+        self._last_used = time.monotonic()
+
+    @classmethod
+    async def start(
+        cls,
+        installation: BlenderInstallation,
+        *,
+        log_limit_bytes: int = 8 * MIB,
+        allow_scripts: bool = False,
+        threads: int | None = None,
+        start_timeout_s: float = 120.0,
+        stall_s: float = 300.0,
+        scratch_dir: Path | None = None,
+    ) -> Self:
+        """Start a Blender and wait until it takes orders.
+
+        Args:
+            installation: Which.
+            log_limit_bytes: How much of its output is kept for each order.
+            allow_scripts: Whether Python inside files may run.
+            threads: CPU threads for jobs that do not say.
+            start_timeout_s: How long it may take to come up.
+            stall_s: How long it may be silent while it works.
+            scratch_dir: Where its home and temporary folder are made; the system's by default.
+
+        Raises:
+            BlenderStartError: It is not there, ended at once, or did not come up in time.
+        """
+        began = time.monotonic()
+        child = await ChildProcess.spawn(
+            installation.command, log_limit_bytes=log_limit_bytes, scratch_dir=scratch_dir
+        )
+        warm = cls(
+            installation, child, allow_scripts=allow_scripts, threads=threads, stall_s=stall_s
+        )
+        try:
+            hello = await warm._hello(start_timeout_s)
+        except BaseException:
+            await warm.kill()
+            raise
+        warm.version_text = str(hello["version_text"])
+        warm.started_in_s = time.monotonic() - began
+        return warm
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.quit()
+
+    @property
+    def alive(self) -> bool:
+        """Whether the process runs."""
+        return self._child.alive
+
+    @property
+    def pid(self) -> int:
+        """Its process id, and that of its process group."""
+        return self._child.pid
+
+    @property
+    def rss_bytes(self) -> int:
+        """Memory it holds now; 0 when it ended."""
+        return self._child.rss_bytes()
+
+    @property
+    def idle_s(self) -> float:
+        """Seconds since its last order was answered."""
+        return time.monotonic() - self._last_used
+
+    def needs_recycling(self, *, max_idle_s: float, max_rss_bytes: int) -> bool:
+        """Whether to quit it: it ended, was idle too long, or has grown too large."""
+        return not self.alive or self.idle_s > max_idle_s or self.rss_bytes > max_rss_bytes
+
+    async def open(self, path: Path, *, stall_s: float | None = None) -> OpenedFile:
+        """Open a .blend, unless it is open already and has not changed.
+
+        Settings of an earlier job stay until `configure`.
+
+        Raises:
+            BlenderRefusedError: `open`: this Blender cannot.
+            BlenderProcessError: It crashed or stalled.
+        """
+        report, log = await self._ask(
+            f"opening {path}",
+            {"order": "open", "path": _absolute(path), "scripts": self._allow_scripts},
+            "opened",
+            stall_s,
+        )
+        warnings = tuple(FileWarning(**warning) for warning in report["warnings"])
+        return OpenedFile(report["scene"], tuple(report["scenes"]), warnings, report["again"], log)
+
+    async def configure(self, settings: RenderSettings) -> ConfiguredScene:
+        """Set what a job wants, after putting back what the job before had set.
+
+        Raises:
+            BlenderRefusedError: `no_scene`, `no_camera_named`, `engine`, `format`, `setting`,
+                `device`; the scene is then as the file has it.
+            BlenderProcessError: It crashed or stalled.
+        """
+        asked = {name: getattr(settings, name) for name in RenderSettings.__slots__}
+        asked["threads"] = settings.threads or self._threads
+        order = {"order": "configure", "settings": asked}
+        report, _ = await self._ask("setting up the scene", order, "configured", None)
+        return ConfiguredScene(
+            report["scene"], report["engine"], report["camera"], report["file_format"]
+        )
+
+    async def render(
+        self,
+        frame: int,
+        out_dir: Path,
+        *,
+        on_progress: OnProgress | None = None,
+        stall_s: float | None = None,
+    ) -> RenderedFrame:
+        """Render one frame.
+
+        Args:
+            frame: Its number; need not lie in the scene's range.
+            out_dir: An empty folder for its files.
+            on_progress: Called at most about five times a second.
+            stall_s: How long it may be silent; by default what `start` was given.
+
+        Raises:
+            BlenderRefusedError: `no_file`, `no_camera`, `output`, `render`; it goes on.
+            BlenderCrashedError, BlenderStalledError: It is gone.
+        """
+        order = {"order": "render", "frame": frame, "out_dir": _absolute(out_dir)}
+        report, log = await self._ask(
+            f"rendering frame {frame}", order, "rendered", stall_s, on_progress
+        )
+        return _rendered(report, log)
+
+    async def close_file(self) -> None:
+        """Let go of the open file and its memory."""
+        await self._ask("closing the file", {"order": "close"}, "closed", None)
+
+    async def quit(self, *, grace_s: float = 2.0) -> None:
+        """End it, by force after `grace_s`, and remove its temporary files."""
+        await self._child.end({"order": "quit"}, grace_s=grace_s)
+
+    async def kill(self) -> None:
+        """End it and everything it started at once, and remove its temporary files."""
+        await self._child.kill()
+
+    async def _hello(self, timeout_s: float) -> dict[str, Any]:
+        try:
+            async with asyncio.timeout(timeout_s):
+                hello = await self._child.receive()
+        except TimeoutError as error:
+            raise BlenderStartError(
+                f"{self._what()} did not come up within {timeout_s:g} s; "
+                "`framefarm doctor` tries it alone",
+                log_tail=self._child.log.tail(),
+            ) from error
+        if hello is None or hello.get("report") != "hello":
+            code = await self._child.exit_code()
+            tail = self._child.log.tail()
+            reason = tail.strip().splitlines()[-1:] or ["it printed nothing"]
+            raise BlenderStartError(
+                f"{self._what()} ended at once with exit code {code}: {reason[0]}", log_tail=tail
+            )
+        return hello
+
+    def _what(self) -> str:
+        return f"Blender {self.installation.full_version} ({self.installation.path})"
+
+    async def _ask(
+        self,
+        doing: str,
+        order: dict[str, Any],
+        answer: str,
+        stall_s: float | None,
+        on_progress: OnProgress | None = None,
+    ) -> tuple[dict[str, Any], str]:
+        stall_s = self._stall_s if stall_s is None else stall_s
+        mark = f"--- {secrets.token_hex(8)} ---"
+        try:
+            report = await self._exchange(doing, order | {"mark": mark}, stall_s, on_progress)
+            log = await self._child.log.take_until(mark, timeout_s=2.0)
+        except BaseException:
+            await self.kill()
+            raise
+        self._last_used = time.monotonic()
+        if report["report"] == "refused":
+            raise BlenderRefusedError(report["kind"], report["message"], log_text=log)
+        if report["report"] != answer:
+            await self.kill()
+            raise BlenderCrashedError(doing, exit_code=None, log_tail=log[-4096:])
+        return report, log
+
+    async def _exchange(
+        self, doing: str, order: dict[str, Any], stall_s: float, on_progress: OnProgress | None
+    ) -> dict[str, Any]:
+        await self._child.send(order)
+        while True:
+            report = await self._next_report(doing, stall_s)
+            if report["report"] == "progress" and on_progress is not None:
+                on_progress(_progress(report))
+            if report["report"] not in ("started", "progress"):
+                return report
+
+    async def _next_report(self, doing: str, stall_s: float) -> dict[str, Any]:
+        try:
+            async with asyncio.timeout(stall_s):
+                report = await self._child.receive()
+        except TimeoutError as error:
+            tail = self._child.log.tail()
+            raise BlenderStalledError(doing, stall_s=stall_s, log_tail=tail) from error
+        if report is None:
+            code = await self._child.exit_code()
+            tail = self._child.log.tail()
+            raise BlenderCrashedError(doing, exit_code=code, log_tail=tail)
+        return report
+
+
+def _absolute(path: Path) -> str:
+    # The process works in a folder of its own.
+    return str(path.absolute())
+
+
+def _progress(report: dict[str, Any]) -> FrameProgress:
+    return FrameProgress(
+        report["frame"], report["phase"], report["samples_done"], report["samples_total"]
+    )
+
+
+def _rendered(report: dict[str, Any], log: str) -> RenderedFrame:
+    plain = {name: report[name] for name in RenderedFrame.__slots__ if name in report}
+    for name in ("files", "others"):
+        plain[name] = tuple(WrittenFile(**file) for file in plain[name])
+    return RenderedFrame(**plain, log_text=log)
