@@ -69,7 +69,7 @@ def test_spread_of_a_million_frames_is_a_handful_of_spans_at_once():
 
     assert len(passes) == 5
     assert all(len(one.spans) <= 2 for one in passes)
-    assert time.perf_counter() - started < 0.1
+    assert time.perf_counter() - started < 0.5
 
 
 def test_listed_follows_the_text_and_appends_what_it_left_out():
