@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from framefarm.core.sizing import units_to_lease
 from framefarm.core.spans import Spans
@@ -82,7 +82,7 @@ class _Span:
 class _Source:
     """The pending units of one candidate stage during one group of claims."""
 
-    def __init__(self, connection: Connection, stage: Row[Any]) -> None:
+    def __init__(self, connection: Connection, stage: Any) -> None:
         self.stage = stage
         self.left: int = stage.pending
         self.taken = 0

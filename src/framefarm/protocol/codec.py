@@ -8,7 +8,7 @@ from typing import TypeVar
 import msgspec
 
 from framefarm.core.errors import FrameFarmError
-from framefarm.protocol.limits import MAX_MESSAGE_BYTES
+from framefarm.protocol.limits import MAX_MESSAGE_BYTES, MAX_ORDER_BYTES
 from framefarm.protocol.messages import Order, Report
 
 
@@ -40,7 +40,7 @@ def decode_reports(text: str | bytes) -> list[Report]:
     Raises:
         MalformedMessageError: It is too large, not JSON, or not a list of reports.
     """
-    return _decode(_reports, text)
+    return _decode(_reports, text, MAX_MESSAGE_BYTES)
 
 
 def decode_orders(text: str | bytes) -> list[Order]:
@@ -49,13 +49,13 @@ def decode_orders(text: str | bytes) -> list[Order]:
     Raises:
         MalformedMessageError: It is too large, not JSON, or not a list of orders.
     """
-    return _decode(_orders, text)
+    return _decode(_orders, text, MAX_ORDER_BYTES)
 
 
-def _decode(decoder: msgspec.json.Decoder[_T], text: str | bytes) -> _T:
-    if len(text) > MAX_MESSAGE_BYTES:
+def _decode(decoder: msgspec.json.Decoder[_T], text: str | bytes, most: int) -> _T:
+    if len(text) > most:
         raise MalformedMessageError(
-            f"A message of {len(text):,} bytes came; at most {MAX_MESSAGE_BYTES:,} are taken."
+            f"A message of {len(text):,} bytes came; at most {most:,} are taken."
         )
     try:
         return decoder.decode(text)

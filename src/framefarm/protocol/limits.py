@@ -5,7 +5,11 @@ from __future__ import annotations
 PROTOCOL_VERSION = 1
 
 MAX_MESSAGE_BYTES = 1 << 20
-"""One WebSocket message. A lease of the largest movie segment with its inputs takes about 12 kB."""
+"""One WebSocket message from a worker: 8,000 `finished` reports, far more than it ever holds."""
+
+MAX_ORDER_BYTES = 32 << 20
+"""One WebSocket message from the manager. Joining the 20,834 segments of a million frames takes
+2.5 MB."""
 
 MAX_MANIFEST_BYTES = 256 << 10
 """The first line of a result body. 1,000 files at 200 bytes each still fit."""

@@ -16,9 +16,10 @@ class RenderTask(msgspec.Struct, frozen=True, omit_defaults=True):
             same hash there opens it in place, so that relative links resolve.
         blender: `major.minor` to render with.
         scene, camera, engine, samples, threads: None keeps what the file says.
-        width, height: Size of the finished image in pixels; None keeps the file's own size.
+        width, height: `resolution_x` and `resolution_y` to set; None keeps the file's.
+        percentage: `resolution_percentage` to set; None keeps the file's.
         file_format: Blender's name, for example `PNG`.
-        frame_path: Template the frames' names come from, for example `shot_####`.
+        frame_path: The scene's output path, which the frames' names come from.
         extension: With its dot.
         allow_scripts: Run Python embedded in the file.
         persistent_data: Keep geometry, textures and BVH between frames.
@@ -41,6 +42,7 @@ class RenderTask(msgspec.Struct, frozen=True, omit_defaults=True):
     samples: int | None = None
     width: int | None = None
     height: int | None = None
+    percentage: int | None = None
     threads: int | None = None
     allow_scripts: bool = False
     persistent_data: bool = True
@@ -56,6 +58,7 @@ class MovieTask(msgspec.Struct, frozen=True, omit_defaults=True):
         width, height: Of the frames, before padding to even sizes.
         segment_frames: Frames in every segment but the last; also the GOP length.
         quality: The encoder's constant quality, None for the codec's default.
+        profile: The codec's own profile, empty for the default.
     """
 
     container: str
@@ -66,6 +69,7 @@ class MovieTask(msgspec.Struct, frozen=True, omit_defaults=True):
     height: int
     segment_frames: int = 48
     quality: int | None = None
+    profile: str = ""
 
 
 class JoinTask(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -1,0 +1,170 @@
+"""Giving leases to slots: at once when there is work, as soon as there is some otherwise."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import msgspec
+import structlog
+from sqlalchemy import Connection, select
+
+from framefarm.core.errors import FrameFarmError
+from framefarm.db import GroupCommitWriter, Handler
+from framefarm.db import tables as t
+from framefarm.farm.catalog import Catalog, StageFacts
+from framefarm.farm.claims import ClaimedLease, ClaimRequest, claim_many
+from framefarm.farm.roster import Link, Roster, Slot, Work
+from framefarm.protocol.messages import InputFile, Lease, Order, Task
+
+_log = structlog.get_logger(__name__)
+_INPUT_ROLES = ("image", "segment")
+
+
+@dataclass(frozen=True)
+class Grant:
+    """A lease with what its worker must be told."""
+
+    lease: ClaimedLease
+    stage: StageFacts
+    inputs: tuple[InputFile, ...] = ()
+
+
+class Dispatcher:
+    """Answers slots that are ready.
+
+    Args:
+        writer: Runs the claims.
+        catalog: The stages' settings.
+        roster: Who is connected.
+        lease_s: How long a lease lives without a heartbeat.
+    """
+
+    def __init__(
+        self, writer: GroupCommitWriter, catalog: Catalog, roster: Roster, *, lease_s: float
+    ) -> None:
+        self._writer = writer
+        self._catalog = catalog
+        self._roster = roster
+        self._lease_s = lease_s
+        self._claims: Handler[ClaimRequest, Grant | None] = Handler(self._grant_many, rank=80)
+        self._appeared = 0
+        self._woken = asyncio.Event()
+
+    def claim(self, link: Link, slot: Slot) -> asyncio.Future[Grant | None]:
+        """Ask for a lease for one slot; await the answer with `orders_for`."""
+        slot.waiting = False
+        request = ClaimRequest(
+            worker_id=link.worker_id,
+            slot=slot.offer.slot,
+            kinds=slot.kinds,
+            blenders=slot.blenders,
+            warm=slot.warm,
+            seconds_per_unit=link.seconds_per_unit(),
+            peers=self._roster.peers(slot.kinds),
+            lease_s=self._lease_s,
+        )
+        return self._writer.submit(self._claims, request)
+
+    async def ready(self, link: Link, slot: Slot) -> list[Order]:
+        """Orders that give the slot a lease; none when it has to wait, which it then does."""
+        while link.enabled and not slot.waiting:
+            before = self._appeared
+            grant = await self.claim(link, slot)
+            if grant is not None:
+                return self._orders(link, slot, grant)
+            # Work may have appeared while the claim was on its way; else wait for some.
+            slot.waiting = self._appeared == before
+        return []
+
+    def work_appeared(self) -> None:
+        """Units became pending: slots that wait shall have them."""
+        self._appeared += 1
+        self._woken.set()
+
+    async def serve_waiting(self) -> None:
+        """Give work that appears to the slots that wait for it, for ever."""
+        while True:
+            await self._woken.wait()
+            self._woken.clear()
+            await asyncio.gather(
+                *(self._serve(link, slot) for link, slot in self._roster.waiting())
+            )
+
+    async def _serve(self, link: Link, slot: Slot) -> None:
+        slot.waiting = False
+        try:
+            orders = await self.ready(link, slot)
+        except FrameFarmError as error:
+            slot.waiting = True
+            _log.warning("claim_failed", worker=link.name, error=str(error))
+            return
+        if orders:
+            await link.send(orders)
+
+    def _orders(self, link: Link, slot: Slot, grant: Grant) -> list[Order]:
+        lease, stage = grant.lease, grant.stage
+        orders: list[Order] = []
+        if stage.id not in link.told:
+            link.told.add(stage.id)
+            settings = msgspec.Raw(stage.settings_json)
+            orders.append(Task(stage.id, stage.job_id, stage.kind, settings))
+        units = str(lease.units)
+        slot.work = Work(lease.lease_id, stage.job_id, stage.id, stage.kind, units)
+        orders.append(
+            Lease(
+                lease=lease.lease_id,
+                stage=stage.id,
+                slot=lease.slot,
+                units=units,
+                attempt=lease.attempt,
+                expires_in_s=self._lease_s,
+                inputs=grant.inputs,
+            )
+        )
+        return orders
+
+    def _grant_many(
+        self, connection: Connection, requests: Sequence[ClaimRequest]
+    ) -> list[Grant | None]:
+        return [
+            self._grant(connection, lease) if lease else None
+            for lease in claim_many(connection, requests)
+        ]
+
+    def _grant(self, connection: Connection, lease: ClaimedLease) -> Grant:
+        stage = self._catalog.stage(connection, lease.stage_id)
+        assert stage is not None
+        return Grant(lease, stage, inputs_of_lease(connection, self._catalog, stage, lease))
+
+
+def inputs_of_lease(
+    connection: Connection, catalog: Catalog, stage: StageFacts, lease: ClaimedLease
+) -> tuple[InputFile, ...]:
+    """The main file of every earlier unit that the lease's units need, in order."""
+    if stage.position == 0:
+        return ()
+    job = catalog.job(connection, stage.job_id)
+    found: list[InputFile] = []
+    for unit in lease.units:
+        needed = job.inputs_of(stage, unit)
+        if needed is None:
+            continue
+        earlier, units = needed
+        rows = connection.execute(
+            select(t.files.c.unit, t.files.c.name, t.files.c.sha256, t.files.c.size_bytes)
+            .where(
+                t.files.c.stage_id == earlier.id,
+                t.files.c.unit.between(units.first, units.last),
+                t.files.c.role.in_(_INPUT_ROLES),
+            )
+            .order_by(t.files.c.unit, t.files.c.position)
+        ).all()
+        # A stereo frame has several images; the first is the one a movie shows.
+        first_of_each = {row.unit: row for row in reversed(rows) if row.unit in units}
+        found += [
+            InputFile(unit, row.name, row.sha256, row.size_bytes)
+            for _, row in sorted(first_of_each.items())
+        ]
+    return tuple(found)

@@ -1,0 +1,118 @@
+"""Receiving a result's files: to disk, checked, durable; only then is the result stored (L5)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from pathlib import Path
+
+from framefarm.core.errors import FrameFarmError
+from framefarm.farm.catalog import StageFacts
+from framefarm.media.images import ExpectedImage, check_image
+from framefarm.protocol.manifest import ResultFile, ResultManifest
+from framefarm.storage import BlobFolder, BlobMismatchError, IncomingBlob
+
+
+class NotWhatWasAskedError(FrameFarmError):
+    """A result's files are not what the job asked for."""
+
+    code = "not_what_was_asked"
+
+
+class IncomingResult:
+    """The files of one result while they arrive, one after the other.
+
+    Its methods touch the disk: call them outside the event loop. Use it as a context manager; what
+    was not kept is removed.
+
+    Args:
+        blobs: Where the files go.
+        stage: What the job asked for.
+        manifest: What is coming.
+    """
+
+    def __init__(self, blobs: BlobFolder, stage: StageFacts, manifest: ResultManifest) -> None:
+        self._blobs = blobs
+        self._stage = stage
+        self._manifest = manifest
+        self._stack = ExitStack()
+        self._received: list[tuple[ResultFile, IncomingBlob]] = []
+        _check_roles(stage, manifest)
+
+    def write(self, piece: memoryview) -> None:
+        """Take the next bytes of the body.
+
+        Raises:
+            BlobMismatchError: More came than announced.
+            StorageFullError: The disk is full.
+        """
+        self._open_next()
+        while piece:
+            if not self._received or not self._received[-1][1].missing_bytes:
+                raise BlobMismatchError("More bytes came than the manifest announces.")
+            blob = self._received[-1][1]
+            part = piece[: blob.missing_bytes]
+            blob.write(part)
+            piece = piece[len(part) :]
+            self._open_next()
+
+    def _open_next(self) -> None:
+        """Begin with the next file; one of no bytes is complete as soon as it is begun."""
+        while not self._received or not self._received[-1][1].missing_bytes:
+            if len(self._received) == len(self._manifest.files):
+                return
+            file = self._manifest.files[len(self._received)]
+            blob = self._blobs.receive(file.sha256, file.size_bytes)
+            self._received.append((file, self._stack.enter_context(blob)))
+
+    def keep(self) -> None:
+        """Check everything, then make it durable.
+
+        Raises:
+            BlobMismatchError: Fewer bytes came than announced, or others.
+            NotWhatWasAskedError: A file does not decode to what the job asked for.
+            StorageFullError: The disk is full.
+        """
+        self._open_next()
+        if len(self._received) < len(self._manifest.files):
+            raise BlobMismatchError("Fewer bytes came than the manifest announces.")
+        for file, blob in self._received:
+            blob.check()
+            check = _CHECKS.get((self._stage.kind, file.role))
+            if check is not None:
+                check(blob.path, self._stage.settings)
+        for file, blob in self._received:
+            if not self._blobs.has(file.sha256):
+                blob.keep()
+
+    def __enter__(self) -> IncomingResult:  # noqa: PYI034  it is never subclassed
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+
+def _check_roles(stage: StageFacts, manifest: ResultManifest) -> None:
+    """A result must have the file its stage exists for."""
+    wanted = {"render": "image", "movie": "segment", "join": "movie"}.get(stage.kind)
+    if wanted and not any(file.role == wanted for file in manifest.files):
+        raise NotWhatWasAskedError(f"A result of stage {stage.kind} needs a file of role {wanted}.")
+
+
+def _check_frame(path: Path, settings: Mapping[str, object]) -> None:
+    expected = ExpectedImage(
+        file_format=str(settings["file_format"]),
+        width=int(str(settings["expect_width"])),
+        height=int(str(settings["expect_height"])),
+    )
+    check_image(path, expected)
+
+
+def _check_trial(path: Path, _: Mapping[str, object]) -> None:
+    check_image(path, ExpectedImage(file_format="PNG"))
+
+
+_CHECKS: Mapping[tuple[str, str], Callable[[Path, Mapping[str, object]], object]] = {
+    ("render", "image"): _check_frame,
+    ("trial", "image"): _check_trial,
+}

@@ -1,0 +1,162 @@
+"""Storing a planned job: a few rows, however many units it has."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Connection, insert, select, update
+
+from framefarm.core.plans import JobPlan, StagePlan
+from framefarm.core.states import JobState, StageState
+from framefarm.db import database_now
+from framefarm.db import tables as t
+from framefarm.farm.settling import refresh_claimable
+
+
+@dataclass(frozen=True)
+class PlannedStage:
+    """A stage with all that its workers need to know.
+
+    Attributes:
+        settings: The task of `framefarm.protocol.tasks`, as JSON values.
+        largest_lease: Units of one lease at most.
+        wanted_blender: `major.minor` the file asks for, empty when no Blender is needed.
+        blender: The version to use, empty while that is open.
+    """
+
+    plan: StagePlan
+    settings: dict[str, Any]
+    largest_lease: int = 1_000
+    wanted_blender: str = ""
+    blender: str = ""
+    blend_sha256: str = ""
+
+
+@dataclass(frozen=True)
+class PlannedJob:
+    """A job ready to be stored."""
+
+    name: str
+    kind: str
+    stages: tuple[PlannedStage, ...]
+    settings: dict[str, Any]
+    priority: int = 50
+    project: str = ""
+    shot: str = ""
+    fingerprint: str | None = None
+    warnings: list[str] = field(default_factory=list)
+
+    @property
+    def plan(self) -> JobPlan:
+        """The stages' plans."""
+        return JobPlan(tuple(stage.plan for stage in self.stages))
+
+
+def job_with_fingerprint(connection: Connection, fingerprint: str) -> int | None:
+    """The newest job with this fingerprint, None when there is none."""
+    found: int | None = connection.execute(
+        select(t.jobs.c.id)
+        .where(t.jobs.c.fingerprint == fingerprint)
+        .order_by(t.jobs.c.id.desc())
+        .limit(1)
+    ).scalar_one_or_none()
+    return found
+
+
+def store_job(connection: Connection, job: PlannedJob) -> int:
+    """Store a job; its first stages can be leased once this is committed.
+
+    Returns:
+        The job's id.
+    """
+    job_id = _insert_job(connection, job)
+    stage_ids = [
+        _insert_stage(connection, job_id, position, stage, job.priority)
+        for position, stage in enumerate(job.stages)
+    ]
+    refresh_claimable(connection, stage_ids)
+    return job_id
+
+
+def _insert_job(connection: Connection, job: PlannedJob) -> int:
+    return int(
+        connection.execute(
+            insert(t.jobs)
+            .values(
+                name=job.name,
+                project=job.project,
+                shot=job.shot,
+                kind=job.kind,
+                priority=job.priority,
+                state=JobState.QUEUED,
+                warnings=job.warnings,
+                fingerprint=job.fingerprint,
+                settings=job.settings,
+                created_at=database_now(connection),
+            )
+            .returning(t.jobs.c.id)
+        ).scalar_one()
+    )
+
+
+def _insert_stage(
+    connection: Connection, job_id: int, position: int, stage: PlannedStage, priority: int
+) -> int:
+    plan, starts = stage.plan, stage.plan.needs is None
+    stage_id = int(
+        connection.execute(
+            insert(t.stages)
+            .values(
+                job_id=job_id,
+                position=position,
+                kind=plan.kind,
+                state=StageState.READY if starts else StageState.WAITING,
+                priority=priority,
+                claimable=False,
+                largest_lease=stage.largest_lease,
+                wanted_blender=stage.wanted_blender,
+                blender=stage.blender,
+                blend_sha256=stage.blend_sha256,
+                units=str(plan.units),
+                needs_position=plan.needs.stage_index if plan.needs else None,
+                needs_group=plan.needs.group if plan.needs else None,
+                settings=stage.settings,
+                total=len(plan.units),
+                pending=len(plan.units) if starts else 0,
+            )
+            .returning(t.stages.c.id)
+        ).scalar_one()
+    )
+    if starts:
+        _insert_spans(connection, stage_id, plan)
+    return stage_id
+
+
+def _insert_spans(connection: Connection, stage_id: int, plan: StagePlan) -> None:
+    connection.execute(
+        insert(t.spans),
+        [
+            {
+                "stage_id": stage_id,
+                "position": number,
+                "first": span.first,
+                "last": span.last,
+                "step": span.step,
+                "attempt": 1,
+            }
+            for number, one_pass in enumerate(plan.order, start=1)
+            for span in one_pass.spans
+        ],
+    )
+
+
+def settle_blender(connection: Connection, stage_id: int, version: str) -> None:
+    """Decide which Blender renders a stage, if that is still open."""
+    changed = connection.execute(
+        update(t.stages)
+        .where(t.stages.c.id == stage_id, t.stages.c.blender == "")
+        .values(blender=version)
+    )
+    if changed.rowcount:
+        refresh_claimable(connection, [stage_id])

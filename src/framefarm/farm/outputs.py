@@ -1,0 +1,116 @@
+"""Finished files, where people look for them: ordinary files in ordinary folders."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import structlog
+from sqlalchemy import Connection, Row, select, tuple_
+
+from framefarm.core.naming import safe_name
+from framefarm.db import tables as t
+from framefarm.farm.settings import ManagerSettings
+from framefarm.protocol.manifest import ResultFile
+from framefarm.storage import BlobFolder, BlobMissingError, place
+
+OUTPUT_ROLES = ("image", "layer", "movie", "other")
+_AT_A_TIME = 1_000
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class OutputFile:
+    """A file of a job that its owner wants to have."""
+
+    name: str
+    role: str
+    sha256: str
+    size_bytes: int
+    unit: int
+
+
+def folder_of(settings: ManagerSettings, job: Row[Any]) -> Path:
+    """Where a job's files appear.
+
+    Args:
+        settings: The manager's.
+        job: A row with `id`, `name`, `project` and `shot`.
+    """
+    if settings.flat_outputs:
+        return settings.outputs
+    parts = [safe_name(part) for part in (job.project, job.shot) if part]
+    return settings.outputs.joinpath(*parts, safe_name(f"{job.id:04d}-{job.name}"))
+
+
+class Outputs:
+    """Puts finished files in their places. Its methods touch the disk."""
+
+    def __init__(self, settings: ManagerSettings, blobs: BlobFolder) -> None:
+        self._settings = settings
+        self._blobs = blobs
+
+    def deliver(self, folder: Path, files: Sequence[ResultFile | OutputFile]) -> None:
+        """Make files appear below a folder.
+
+        What cannot be placed is logged, and tried again when the job ends and when the manager
+        starts.
+        """
+        for file in files:
+            if file.role not in OUTPUT_ROLES:
+                continue
+            try:
+                place(self._blobs.existing(file.sha256), folder / file.name)
+            except (OSError, BlobMissingError) as error:
+                _log.error("output_not_placed", file=str(folder / file.name), error=str(error))
+
+    def deliver_missing(self, connection: Connection, job_id: int) -> int:
+        """Place those of a job's files that are not there; returns how many there were."""
+        job = connection.execute(select(t.jobs).where(t.jobs.c.id == job_id)).one_or_none()
+        if job is None:
+            return 0
+        folder, count, after = folder_of(self._settings, job), 0, (0, -(1 << 31), -1)
+        while page := output_files(connection, job_id, after=after, limit=_AT_A_TIME):
+            missing = [file for _, file in page if not self._is_there(folder, file)]
+            self.deliver(folder, missing)
+            count += len(missing)
+            after = page[-1][0]
+        return count
+
+    @staticmethod
+    def _is_there(folder: Path, file: OutputFile) -> bool:
+        try:
+            return (folder / file.name).stat().st_size == file.size_bytes
+        except OSError:
+            return False
+
+
+Place = tuple[int, int, int]
+"""Stage, unit and position of a file: what its job's files are ordered by."""
+
+
+def output_files(
+    connection: Connection, job_id: int, *, after: Place, limit: int
+) -> list[tuple[Place, OutputFile]]:
+    """A job's outputs, those after a place, at most `limit`."""
+    rows = connection.execute(
+        select(t.files)
+        .join(t.stages, t.stages.c.id == t.files.c.stage_id)
+        .where(
+            t.stages.c.job_id == job_id,
+            t.files.c.role.in_(OUTPUT_ROLES),
+            tuple_(t.files.c.stage_id, t.files.c.unit, t.files.c.position) > after,
+        )
+        .order_by(t.files.c.stage_id, t.files.c.unit, t.files.c.position)
+        .limit(limit)
+    ).all()
+    return [
+        (
+            (row.stage_id, row.unit, row.position),
+            OutputFile(row.name, row.role, row.sha256, row.size_bytes, row.unit),
+        )
+        for row in rows
+    ]

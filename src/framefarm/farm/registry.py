@@ -1,0 +1,196 @@
+"""Workers as the database knows them: added once, recognised by their key ever after."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+from dataclasses import dataclass, field
+
+import msgspec
+from sqlalchemy import Connection, bindparam, insert, select, update
+
+from framefarm.core.errors import FrameFarmError
+from framefarm.core.states import WorkerState
+from framefarm.db import database_now
+from framefarm.db import tables as t
+from framefarm.farm.catalog import Catalog
+from framefarm.farm.news import News
+from framefarm.farm.requeue import end_leases, free_worker
+from framefarm.protocol.messages import Hello
+
+
+class WorkerKeyError(FrameFarmError):
+    """A worker showed an id whose key is another."""
+
+    code = "worker_key"
+
+
+@dataclass(frozen=True)
+class Admission:
+    """The answer to a hello.
+
+    Attributes:
+        key: Its secret, for a worker that was added just now.
+        dropped: Leases it still works on that are not its own any more.
+        news: What became of the leases it does not hold any more.
+    """
+
+    worker_id: str
+    enabled: bool
+    key: str | None = None
+    dropped: tuple[str, ...] = ()
+    news: News = field(default_factory=News)
+
+
+def hash_key(key: str) -> str:
+    """What is stored of a worker's key. A fast hash will do: the key has 256 random bits."""
+    return hashlib.sha256(key.encode()).hexdigest()
+
+
+def admit(connection: Connection, catalog: Catalog, hello: Hello) -> Admission:
+    """Check a worker and update it, or add it.
+
+    A new boot id means that the old process is gone, with all it worked on (L8). With the same
+    boot id it goes on with the leases it names; others that it held never reached it.
+
+    Raises:
+        WorkerKeyError: The id is known and the key is not its.
+    """
+    known = (
+        connection.execute(select(t.workers).where(t.workers.c.id == hello.worker_id)).one_or_none()
+        if hello.worker_id
+        else None
+    )
+    if known is None:
+        return _add(connection, hello)
+    if not hmac.compare_digest(known.key_hash, hash_key(hello.key or "")):
+        raise WorkerKeyError(
+            f"The key of worker {known.name} is not the one this manager gave it. "
+            "Remove the worker's identity file to let it join as a new one."
+        )
+    barred = known.state in {WorkerState.DISABLED, WorkerState.QUARANTINED}
+    connection.execute(
+        update(t.workers)
+        .where(t.workers.c.id == known.id)
+        .values(
+            **_described(hello, database_now(connection)),
+            state=known.state if barred else WorkerState.IDLE,
+        )
+    )
+    if hello.boot_id != known.boot_id:
+        news = free_worker(connection, catalog, known.id, reason="it was restarted", lost=True)
+    else:
+        news = _free_unknown(connection, catalog, known.id, hello.holding)
+    dropped = _not_held(connection, known.id, hello.holding)
+    return Admission(known.id, enabled=not barred, dropped=dropped, news=news)
+
+
+def _add(connection: Connection, hello: Hello) -> Admission:
+    worker_id, key = secrets.token_hex(16), secrets.token_urlsafe(32)
+    now = database_now(connection)
+    connection.execute(
+        insert(t.workers).values(
+            id=worker_id,
+            key_hash=hash_key(key),
+            state=WorkerState.IDLE,
+            first_seen_at=now,
+            **_described(hello, now),
+        )
+    )
+    return Admission(worker_id, enabled=True, key=key, dropped=hello.holding)
+
+
+def _described(hello: Hello, now: float) -> dict[str, object]:
+    return {
+        "name": hello.name[:200],
+        "boot_id": hello.boot_id[:64],
+        "agent_version": hello.agent_version[:40],
+        "facts": msgspec.to_builtins(hello.facts),
+        "slots": msgspec.to_builtins(hello.slots),
+        "last_seen_at": now,
+    }
+
+
+def _free_unknown(
+    connection: Connection, catalog: Catalog, worker_id: str, holding: tuple[str, ...]
+) -> News:
+    rows = connection.execute(
+        select(t.leases).where(t.leases.c.worker_id == worker_id, t.leases.c.state == "active")
+    ).all()
+    never_arrived = [row for row in rows if row.id not in holding]
+    now = database_now(connection)
+    reason = "it never reached the worker"
+    return end_leases(connection, catalog, never_arrived, reason=reason, now=now, lost=False)
+
+
+def _not_held(connection: Connection, worker_id: str, holding: tuple[str, ...]) -> tuple[str, ...]:
+    active = connection.execute(
+        select(t.leases.c.id).where(t.leases.c.worker_id == worker_id, t.leases.c.state == "active")
+    ).scalars()
+    return tuple(sorted(set(holding) - set(active)))
+
+
+@dataclass(frozen=True)
+class Renewal:
+    """A heartbeat."""
+
+    worker_id: str
+    leases: tuple[str, ...]
+    lease_s: float
+
+
+_RENEW = (
+    update(t.leases)
+    .where(
+        t.leases.c.id == bindparam("lease"),
+        t.leases.c.worker_id == bindparam("worker"),
+        t.leases.c.state == "active",
+    )
+    .values(expires_at=bindparam("until"))
+)
+_SEEN = (
+    update(t.workers)
+    .where(t.workers.c.id == bindparam("worker"))
+    .values(last_seen_at=bindparam("now"))
+)
+
+
+def renew_many(connection: Connection, renewals: list[Renewal]) -> list[tuple[str, ...]]:
+    """Renew leases (L2, L3).
+
+    Returns:
+        For each heartbeat the leases that are not the worker's any more.
+    """
+    now = database_now(connection)
+    seen = [{"worker": worker, "now": now} for worker in sorted({r.worker_id for r in renewals})]
+    connection.execute(_SEEN, seen)
+    rows = [
+        {"lease": lease, "worker": renewal.worker_id, "until": now + renewal.lease_s}
+        for renewal in renewals
+        for lease in renewal.leases
+    ]
+    if not rows or connection.execute(_RENEW, rows).rowcount == len(rows):
+        return [() for _ in renewals]
+    return [_not_held(connection, r.worker_id, r.leases) for r in renewals]
+
+
+def note_departure(connection: Connection, worker_id: str) -> None:
+    """Note that a worker's connection is gone."""
+    connection.execute(
+        update(t.workers)
+        .where(
+            t.workers.c.id == worker_id,
+            t.workers.c.state.in_([WorkerState.IDLE, WorkerState.BUSY, WorkerState.DRAINING]),
+        )
+        .values(state=WorkerState.OFFLINE, last_seen_at=database_now(connection))
+    )
+
+
+def all_offline(connection: Connection) -> None:
+    """Note that no worker is connected, as is so when a manager starts."""
+    connection.execute(
+        update(t.workers)
+        .where(t.workers.c.state.in_([WorkerState.IDLE, WorkerState.BUSY, WorkerState.DRAINING]))
+        .values(state=WorkerState.OFFLINE)
+    )

@@ -1,0 +1,319 @@
+"""The manager's heart: puts the parts together and passes what happens from one to the other.
+
+The parts that write run in the group-commit writer's thread, inside transactions; this shell runs
+in the manager's event loop. What a transaction changed comes back as `News`, and is told to
+followers, workers and waiting slots only after it is durable.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict
+from functools import partial
+from typing import TypeVar
+
+import structlog
+from sqlalchemy import Connection, insert, select, update
+
+from framefarm.core.states import JobState
+from framefarm.core.versions import BlenderVersion, NoBlenderForFileError, choose_version
+from framefarm.db import GroupCommitWriter, Handler, database_now, migrate, open_engine, sqlite_url
+from framefarm.db import tables as t
+from framefarm.farm.catalog import Catalog
+from framefarm.farm.dispatch import Dispatcher
+from framefarm.farm.events import EventBus
+from framefarm.farm.failures import Failure, fail_many
+from framefarm.farm.finishes import Finish, Settlement, finish_many
+from framefarm.farm.new_jobs import (
+    PlannedJob,
+    job_with_fingerprint,
+    settle_blender,
+    store_job,
+)
+from framefarm.farm.news import News, UnitNews
+from framefarm.farm.outputs import Outputs
+from framefarm.farm.pulse import Pulse
+from framefarm.farm.registry import Admission, Renewal, admit, all_offline, renew_many
+from framefarm.farm.requeue import expire
+from framefarm.farm.roster import Roster
+from framefarm.farm.settings import ManagerSettings
+from framefarm.farm.steering import cancel, job_state, retry
+from framefarm.farm.views import JobView, JobViews
+from framefarm.protocol.messages import Hello, Revoke
+from framefarm.storage import BlobFolder
+
+_T = TypeVar("_T")
+_log = structlog.get_logger(__name__)
+
+_ENDED = {JobState.DONE, JobState.FAILED, JobState.CANCELLED}
+
+
+class Farm:
+    """One manager over one database.
+
+    Make it inside a running event loop, `start` it, and `stop` it at the end.
+
+    Args:
+        settings: How it is set up.
+    """
+
+    def __init__(self, settings: ManagerSettings) -> None:
+        settings.data_dir.mkdir(parents=True, exist_ok=True)
+        self.settings = settings
+        self.epoch = secrets.token_hex(8)
+        url = settings.database_url or sqlite_url(settings.data_dir / "farm.db")
+        self.engine = open_engine(url)
+        migrate(self.engine)
+        self.blobs = BlobFolder(settings.blobs, low_water_bytes=settings.low_water_bytes)
+        self.outputs = Outputs(settings, self.blobs)
+        self.catalog = Catalog()
+        self.roster = Roster()
+        self.bus = EventBus()
+        self.pulse = Pulse()
+        self.views = JobViews(settings, self.pulse, self.roster)
+        self.writer = GroupCommitWriter(self.engine)
+        self.dispatcher = Dispatcher(
+            self.writer, self.catalog, self.roster, lease_s=settings.lease_s
+        )
+        self._finishes: Handler[Finish, Settlement] = Handler(
+            lambda connection, items: finish_many(connection, self.catalog, items), rank=20
+        )
+        self._failures: Handler[Failure, Settlement] = Handler(
+            lambda connection, items: fail_many(connection, self.catalog, items), rank=30
+        )
+        self._renewals: Handler[Renewal, tuple[str, ...]] = Handler(
+            lambda connection, items: renew_many(connection, list(items)), rank=10
+        )
+        self._grace_until = 0.0
+        self._changed_jobs: set[int] = set()
+        self._changed = asyncio.Event()
+        self._duties: list[asyncio.Task[None]] = []
+
+    async def start(self) -> None:
+        """Begin to serve."""
+        self._grace_until = await self.writer.write(self._open)
+        self._duties = [
+            asyncio.create_task(self.dispatcher.serve_waiting(), name="serve_waiting"),
+            asyncio.create_task(self._expire_leases(), name="expire_leases"),
+            asyncio.create_task(self._tell_followers(), name="tell_followers"),
+            asyncio.create_task(self._deliver_leftovers(), name="deliver_leftovers"),
+        ]
+
+    def _open(self, connection: Connection) -> float:
+        all_offline(connection)
+        known = update(t.meta).where(t.meta.c.name == "epoch").values(value=self.epoch)
+        if connection.execute(known).rowcount == 0:
+            connection.execute(insert(t.meta).values(name="epoch", value=self.epoch))
+        # L7: workers must have had time to renew before anything expires.
+        return database_now(connection) + self.settings.lease_s
+
+    async def stop(self) -> None:
+        """End all duties; what was asked to be written is written first."""
+        for duty in self._duties:
+            duty.cancel()
+        await asyncio.gather(*self._duties, return_exceptions=True)
+        await asyncio.to_thread(self.writer.close)
+        self.engine.dispose()
+
+    async def read(self, work: Callable[[Connection], _T]) -> _T:
+        """Run a reading function in a thread, on a connection of its own."""
+        return await asyncio.to_thread(self._read, work)
+
+    def _read(self, work: Callable[[Connection], _T]) -> _T:
+        with self.engine.connect().execution_options(reading=True) as connection:
+            return work(connection)
+
+    # --- workers --------------------------------------------------------------------------
+
+    async def admit(self, hello: Hello) -> Admission:
+        """Take in a worker.
+
+        Raises:
+            WorkerKeyError: It is not who it says.
+        """
+        admission = await self.writer.write(
+            lambda connection: admit(connection, self.catalog, hello)
+        )
+        await self.spread(admission.news)
+        return admission
+
+    def finish(self, finish: Finish) -> asyncio.Future[Settlement]:
+        """Queue a result; `settled` its answer once it is there."""
+        return self.writer.submit(self._finishes, finish)
+
+    def fail(self, failure: Failure) -> asyncio.Future[Settlement]:
+        """Queue a failure; `settled` its answer once it is there."""
+        return self.writer.submit(self._failures, failure)
+
+    def renew(self, renewal: Renewal) -> asyncio.Future[tuple[str, ...]]:
+        """Queue a heartbeat; its answer are the leases that are not the worker's any more."""
+        return self.writer.submit(self._renewals, renewal)
+
+    async def settled(self, settlement: Settlement) -> str:
+        """Spread what a settlement changed; returns the answer for the worker."""
+        if settlement.news is not None:
+            await self.spread(settlement.news)
+        return settlement.answer
+
+    async def change(self, work: Callable[[Connection], News]) -> None:
+        """Run a write that changes leases, and spread its news."""
+        await self.spread(await self.writer.write(work))
+
+    async def spread(self, news: News) -> None:
+        """Tell everyone concerned what a durable write changed."""
+        for unit in news.units:
+            self._note_unit(unit)
+        if news.jobs:
+            self._changed_jobs |= news.jobs
+            self._changed.set()
+        if news.work:
+            self.dispatcher.work_appeared()
+        for lost in news.lost:
+            link = self.roster.get(lost.worker_id)
+            if link is not None:
+                await link.send([Revoke(lost.lease_id, lost.reason)])
+
+    def _note_unit(self, unit: UnitNews) -> None:
+        link = self.roster.get(unit.worker_id)
+        if unit.state == "done":
+            self.pulse.finished(unit.stage_id, unit.unit, unit.seconds)
+            if link is not None:
+                link.took(unit.stage_id, unit.seconds)
+        else:
+            self.pulse.stopped(unit.stage_id, unit.unit)
+        if self.bus.followed(unit.job_id):
+            facts = {key: value for key, value in asdict(unit).items() if key not in _NOT_TOLD}
+            facts["worker"] = link.name if link is not None else unit.worker_id
+            self.bus.publish(unit.job_id, "unit", facts)
+
+    # --- jobs -----------------------------------------------------------------------------
+
+    async def submit(self, job: PlannedJob) -> tuple[JobView, bool]:
+        """Store a job, or find the one with its fingerprint and put it back to work.
+
+        Returns:
+            The job, and whether it is new.
+        """
+        job_id, new, news = await self.writer.write(partial(self._submit, job=job))
+        await self.spread(news)
+        return await self.view(job_id), new
+
+    def _submit(self, connection: Connection, job: PlannedJob) -> tuple[int, bool, News]:
+        known = job_with_fingerprint(connection, job.fingerprint) if job.fingerprint else None
+        if known is None:
+            job_id = store_job(connection, job)
+            return job_id, True, News(jobs={job_id}, work=True)
+        if job_state(connection, known) in {JobState.FAILED, JobState.CANCELLED}:
+            return known, False, retry(connection, self.catalog, known)
+        return known, False, News(jobs={known}, work=True)
+
+    async def cancel(self, job_id: int) -> JobView:
+        """Cancel a job.
+
+        Raises:
+            NoSuchJobError: There is no such job.
+            IllegalMoveError: It has ended already.
+        """
+        await self.change(lambda connection: cancel(connection, job_id))
+        return await self.view(job_id)
+
+    async def retry(self, job_id: int) -> JobView:
+        """Put a job's failed and cancelled units back to work.
+
+        Raises:
+            NoSuchJobError: There is no such job.
+            IllegalMoveError: It neither failed nor was cancelled.
+        """
+        await self.change(lambda connection: retry(connection, self.catalog, job_id))
+        return await self.view(job_id)
+
+    async def view(self, job_id: int) -> JobView:
+        """A job as people see it.
+
+        Raises:
+            NoSuchJobError: There is no such job.
+        """
+        return await self.read(lambda connection: self.views.one(connection, job_id))
+
+    async def settle_blenders(self) -> None:
+        """Choose the Blender of jobs for which that was still open, now that a worker is here."""
+        versions = sorted(self.roster.blender_versions())
+        if not versions:
+            return
+        available = [BlenderVersion.parse(version) for version in versions]
+        if await self.writer.write(lambda connection: _settle_open(connection, available)):
+            self.dispatcher.work_appeared()
+
+    # --- duties ---------------------------------------------------------------------------
+
+    async def _expire_leases(self) -> None:
+        while True:
+            await asyncio.sleep(min(1.0, self.settings.lease_s / 10))
+            work = partial(expire, catalog=self.catalog, not_before=self._grace_until)
+            await _guarded("expire_leases", self.change(work))
+
+    async def _tell_followers(self) -> None:
+        """Send followed jobs' pictures, at most about twice a second each."""
+        while True:
+            await self._changed.wait()
+            self._changed.clear()
+            jobs, self._changed_jobs = self._changed_jobs, set()
+            await _guarded("tell_followers", self._tell(sorted(jobs)))
+            await asyncio.sleep(0.25)
+
+    async def _tell(self, job_ids: Iterable[int]) -> None:
+        for job_id in job_ids:
+            view = await self.view(job_id)
+            if view.state in _ENDED:
+                await asyncio.to_thread(self._read, partial(self._deliver, job_id=job_id))
+            if not self.bus.followed(job_id):
+                continue
+            self.bus.publish(job_id, "job", asdict(view))
+            if view.state in _ENDED:
+                self.bus.publish(job_id, "end", {})
+
+    def _deliver(self, connection: Connection, job_id: int) -> int:
+        return self.outputs.deliver_missing(connection, job_id)
+
+    async def _deliver_leftovers(self) -> None:
+        """Place outputs that a manager killed in between left unplaced."""
+        unfinished = select(t.jobs.c.id).where(t.jobs.c.state.not_in(list(_ENDED)))
+        recent = select(t.jobs.c.id).order_by(t.jobs.c.finished_at.desc()).limit(20)
+        job_ids = await self.read(
+            lambda connection: {
+                *connection.execute(unfinished).scalars(),
+                *connection.execute(recent).scalars(),
+            }
+        )
+        for job_id in sorted(job_ids):
+            await _guarded("deliver", self.read(partial(self._deliver, job_id=job_id)))
+
+
+_NOT_TOLD = ("job_id", "stage_id", "worker_id")
+
+
+async def _guarded(duty: str, work: object) -> None:
+    """Run one round of a duty; an error is logged and the next round tries again."""
+    try:
+        await work  # type: ignore[misc]
+    except Exception:
+        _log.exception("duty_failed", duty=duty)
+
+
+def _settle_open(connection: Connection, available: Sequence[BlenderVersion]) -> int:
+    rows = connection.execute(
+        select(t.stages.c.id, t.stages.c.wanted_blender).where(
+            t.stages.c.wanted_blender != "", t.stages.c.blender == "", t.stages.c.pending > 0
+        )
+    ).all()
+    settled = 0
+    for row in rows:
+        try:
+            version = choose_version(BlenderVersion.parse(row.wanted_blender), available)
+        except NoBlenderForFileError:
+            continue
+        settle_blender(connection, row.id, str(version))
+        settled += 1
+    return settled

@@ -1,0 +1,42 @@
+"""How a manager is set up."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class ManagerSettings:
+    """Everything a manager can be told.
+
+    Attributes:
+        data_dir: Database, blobs and, unless told otherwise, outputs.
+        outputs_dir: Where finished files appear; None is `data_dir/outputs`.
+        flat_outputs: Put a job's files straight into `outputs_dir` instead of
+            `project/shot/job` below it; for a manager that serves one job.
+        database_url: Where the tables are; None is SQLite in `data_dir`.
+        lease_s: A lease's life without a heartbeat (L3).
+        stall_s: A unit without progress for this long is killed (L10).
+        low_water_bytes: Free disk space below which uploads are refused (L14).
+        largest_upload_bytes: One blob at most.
+    """
+
+    data_dir: Path
+    outputs_dir: Path | None = None
+    flat_outputs: bool = False
+    database_url: str | None = None
+    lease_s: float = 30.0
+    stall_s: float = 300.0
+    low_water_bytes: int = 1 << 30
+    largest_upload_bytes: int = 64 << 30
+
+    @property
+    def outputs(self) -> Path:
+        """Where finished files appear."""
+        return self.outputs_dir or self.data_dir / "outputs"
+
+    @property
+    def blobs(self) -> Path:
+        """Where blobs are kept."""
+        return self.data_dir / "blobs"

@@ -1,0 +1,309 @@
+"""Jobs, units and workers as the API shows them. Times are ISO 8601, UTC."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, select
+
+from framefarm.core.estimate import time_left
+from framefarm.db import tables as t
+from framefarm.farm.outputs import folder_of
+from framefarm.farm.pulse import Pulse
+from framefarm.farm.roster import Roster
+from framefarm.farm.settings import ManagerSettings
+from framefarm.farm.steering import NoSuchJobError
+
+
+@dataclass(frozen=True)
+class StageView:
+    """A stage and its counters. `total` also counts units that wait for an earlier stage."""
+
+    id: int
+    kind: str
+    state: str
+    total: int
+    done: int
+    failed: int
+    running: int
+
+
+@dataclass(frozen=True)
+class EstimateView:
+    """Seconds left: it will hardly be less than `low_s` or more than `high_s`."""
+
+    low_s: float
+    likely_s: float
+    high_s: float
+
+
+@dataclass(frozen=True)
+class SlowestView:
+    """The unit of the first stage that took longest."""
+
+    unit: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class JobView:
+    """A job with its stages."""
+
+    id: int
+    name: str
+    project: str
+    shot: str
+    kind: str
+    state: str
+    priority: int
+    created_at: str
+    started_at: str | None
+    finished_at: str | None
+    message: str
+    warnings: list[str]
+    stages: list[StageView]
+    frames_per_minute: float | None
+    estimate: EstimateView | None
+    render_seconds: float
+    slowest: SlowestView | None
+    peak_memory_bytes: int
+    settings: dict[str, Any]
+    outputs_dir: str
+
+
+@dataclass(frozen=True)
+class JobList:
+    """A page of jobs, newest first. `next` is the cursor of the following page."""
+
+    jobs: list[JobView]
+    next: int | None
+
+
+@dataclass(frozen=True)
+class FileView:
+    """A file of a result; its bytes are at `/api/blobs/{sha256}`."""
+
+    name: str
+    role: str
+    sha256: str
+    size_bytes: int
+    unit: int
+
+
+@dataclass(frozen=True)
+class FileList:
+    """A page of files. `next` is the cursor of the following page."""
+
+    files: list[FileView]
+    next: str | None
+
+
+@dataclass(frozen=True)
+class UnitView:
+    """A unit that is done or failed."""
+
+    unit: int
+    state: str
+    attempt: int
+    seconds: float
+    peak_memory_bytes: int
+    worker: str
+    device: str
+    blender: str
+    finished_at: str
+    message: str = ""
+    files: list[FileView] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class UnitList:
+    """A page of units. `next` is the cursor of the following page."""
+
+    units: list[UnitView]
+    next: int | None
+
+
+def iso(at: float | None) -> str | None:
+    """Seconds since 1970 as ISO 8601."""
+    return None if at is None else datetime.fromtimestamp(at, UTC).isoformat()
+
+
+class JobViews:
+    """Makes job views.
+
+    Args:
+        settings: The manager's.
+        pulse: Recent speeds.
+        roster: Who could work.
+    """
+
+    def __init__(self, settings: ManagerSettings, pulse: Pulse, roster: Roster) -> None:
+        self._settings = settings
+        self._pulse = pulse
+        self._roster = roster
+
+    def one(self, connection: Connection, job_id: int) -> JobView:
+        """A job.
+
+        Raises:
+            NoSuchJobError: There is no such job.
+        """
+        job = connection.execute(select(t.jobs).where(t.jobs.c.id == job_id)).one_or_none()
+        if job is None:
+            raise NoSuchJobError(job_id)
+        return self._views(connection, [job])[0]
+
+    def page(
+        self, connection: Connection, *, state: str | None, before: int | None, limit: int
+    ) -> JobList:
+        """Jobs, newest first."""
+        query = select(t.jobs).order_by(t.jobs.c.id.desc()).limit(limit + 1)
+        if state is not None:
+            query = query.where(t.jobs.c.state == state)
+        if before is not None:
+            query = query.where(t.jobs.c.id < before)
+        rows = connection.execute(query).all()
+        more = len(rows) > limit
+        jobs = self._views(connection, rows[:limit])
+        return JobList(jobs, jobs[-1].id if more else None)
+
+    def _views(self, connection: Connection, jobs: Sequence[Row[Any]]) -> list[JobView]:
+        stages: dict[int, list[Row[Any]]] = {}
+        for row in connection.execute(
+            select(t.stages)
+            .where(t.stages.c.job_id.in_([job.id for job in jobs]))
+            .order_by(t.stages.c.job_id, t.stages.c.position)
+        ):
+            stages.setdefault(row.job_id, []).append(row)
+        return [self._view(job, stages[job.id]) for job in jobs]
+
+    def _view(self, job: Row[Any], stages: list[Row[Any]]) -> JobView:
+        first = stages[0]
+        return JobView(
+            id=job.id,
+            name=job.name,
+            project=job.project,
+            shot=job.shot,
+            kind=job.kind,
+            state=job.state,
+            priority=job.priority,
+            created_at=iso(job.created_at) or "",
+            started_at=iso(job.started_at),
+            finished_at=iso(job.finished_at),
+            message=job.message,
+            warnings=job.warnings,
+            stages=[_stage_view(stage) for stage in stages],
+            frames_per_minute=self._pulse.per_minute(first.id),
+            estimate=self._estimate(job, first),
+            render_seconds=first.seconds,
+            slowest=SlowestView(first.slowest_unit, first.slowest_s)
+            if first.slowest_unit is not None
+            else None,
+            peak_memory_bytes=first.peak_memory_bytes,
+            settings={**job.settings, "blender": first.blender},
+            outputs_dir=str(folder_of(self._settings, job)),
+        )
+
+    def _estimate(self, job: Row[Any], first: Row[Any]) -> EstimateView | None:
+        if job.state != "running" or not first.done:
+            return None
+        recent = self._pulse.seconds(first.id) or [first.seconds / first.done]
+        found = time_left(
+            recent,
+            pending=first.pending,
+            running_s=self._pulse.running_s(first.id, first.leased),
+            slots=max(1, self._roster.peers(frozenset({first.kind}))),
+        )
+        return EstimateView(found.low_s, found.likely_s, found.high_s) if found else None
+
+
+def _stage_view(row: Row[Any]) -> StageView:
+    return StageView(row.id, row.kind, row.state, row.total, row.done, row.failed, row.leased)
+
+
+def units_page(
+    connection: Connection, job_id: int, *, kind: str, state: str, after: int | None, limit: int
+) -> UnitList:
+    """Done or failed units of one stage, ascending."""
+    stage_id = connection.execute(
+        select(t.stages.c.id).where(t.stages.c.job_id == job_id, t.stages.c.kind == kind)
+    ).scalar_one_or_none()
+    if stage_id is None:
+        return UnitList([], None)
+    read = _done_units if state == "done" else _failed_units
+    units = read(connection, stage_id, -(1 << 31) if after is None else after, limit + 1)
+    more = len(units) > limit
+    return UnitList(units[:limit], units[limit - 1].unit if more else None)
+
+
+def _done_units(connection: Connection, stage_id: int, after: int, limit: int) -> list[UnitView]:
+    rows = connection.execute(
+        select(t.results, t.workers.c.name)
+        .join(t.workers, t.workers.c.id == t.results.c.worker_id, isouter=True)
+        .where(t.results.c.stage_id == stage_id, t.results.c.unit > after)
+        .order_by(t.results.c.unit)
+        .limit(limit)
+    ).all()
+    files = _files_of(connection, stage_id, [row.unit for row in rows])
+    return [
+        UnitView(
+            unit=row.unit,
+            state="done",
+            attempt=row.attempt,
+            seconds=row.seconds,
+            peak_memory_bytes=row.peak_memory_bytes,
+            worker=row.name or row.worker_id,
+            device=row.device,
+            blender=row.blender,
+            finished_at=iso(row.finished_at) or "",
+            files=files.get(row.unit, []),
+        )
+        for row in rows
+    ]
+
+
+def _files_of(
+    connection: Connection, stage_id: int, units: Iterable[int]
+) -> dict[int, list[FileView]]:
+    found: dict[int, list[FileView]] = {}
+    for row in connection.execute(
+        select(t.files)
+        .where(t.files.c.stage_id == stage_id, t.files.c.unit.in_(list(units)))
+        .order_by(t.files.c.unit, t.files.c.position)
+    ):
+        view = FileView(row.name, row.role, row.sha256, row.size_bytes, row.unit)
+        found.setdefault(row.unit, []).append(view)
+    return found
+
+
+def _failed_units(connection: Connection, stage_id: int, after: int, limit: int) -> list[UnitView]:
+    rows = connection.execute(
+        select(t.faults, t.workers.c.name)
+        .join(t.workers, t.workers.c.id == t.faults.c.worker_id, isouter=True)
+        .where(
+            t.faults.c.stage_id == stage_id,
+            t.faults.c.unit > after,
+            t.faults.c.final,
+            ~t.faults.c.forgiven,
+        )
+        .order_by(t.faults.c.unit)
+        .limit(limit)
+    ).all()
+    return [
+        UnitView(
+            unit=row.unit,
+            state="failed",
+            attempt=row.attempt,
+            seconds=0.0,
+            peak_memory_bytes=0,
+            worker=row.name or row.worker_id,
+            device="",
+            blender="",
+            finished_at=iso(row.at) or "",
+            message=row.message,
+        )
+        for row in rows
+    ]
