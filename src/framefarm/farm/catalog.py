@@ -81,6 +81,10 @@ class Catalog:
         self._stages: dict[int, StageFacts] = {}
         self._lock = threading.Lock()
 
+    def known(self, stage_id: int) -> StageFacts | None:
+        """A stage if it is in memory."""
+        return self._stages.get(stage_id)
+
     def stage(self, connection: Connection, stage_id: int) -> StageFacts | None:
         """A stage, None when there is no such stage."""
         found = self._stages.get(stage_id)

@@ -67,15 +67,25 @@ class Dispatcher:
         )
         return self._writer.submit(self._claims, request)
 
-    async def ready(self, link: Link, slot: Slot) -> list[Order]:
-        """Orders that give the slot a lease; none when it has to wait, which it then does."""
-        while link.enabled and not slot.waiting:
+    async def granted(
+        self, link: Link, slot: Slot, claimed: asyncio.Future[Grant | None]
+    ) -> list[Order]:
+        """Orders that give the slot what it claimed; none when it has to wait, which it then does.
+
+        Args:
+            link: Whose slot it is.
+            slot: Which claimed.
+            claimed: What `claim` returned.
+        """
+        before = self._appeared
+        grant = await claimed
+        while grant is None and self._appeared != before:
+            # Work appeared while the claim was on its way: it may have come too late for it.
             before = self._appeared
             grant = await self.claim(link, slot)
-            if grant is not None:
-                return self._orders(link, slot, grant)
-            # Work may have appeared while the claim was on its way; else wait for some.
-            slot.waiting = self._appeared == before
+        if grant is not None:
+            return self._orders(link, slot, grant)
+        slot.waiting = True
         return []
 
     def work_appeared(self) -> None:
@@ -93,9 +103,10 @@ class Dispatcher:
             )
 
     async def _serve(self, link: Link, slot: Slot) -> None:
-        slot.waiting = False
+        if not link.enabled:
+            return
         try:
-            orders = await self.ready(link, slot)
+            orders = await self.granted(link, slot, self.claim(link, slot))
         except FrameFarmError as error:
             slot.waiting = True
             _log.warning("claim_failed", worker=link.name, error=str(error))

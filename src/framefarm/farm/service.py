@@ -12,6 +12,7 @@ import secrets
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
 from functools import partial
+from pathlib import Path
 from typing import TypeVar
 
 import structlog
@@ -25,7 +26,8 @@ from framefarm.farm.catalog import Catalog
 from framefarm.farm.dispatch import Dispatcher
 from framefarm.farm.events import EventBus
 from framefarm.farm.failures import Failure, fail_many
-from framefarm.farm.finishes import Finish, Settlement, finish_many
+from framefarm.farm.finishes import Settlement, finish_many
+from framefarm.farm.late_finishes import Finish
 from framefarm.farm.new_jobs import (
     PlannedJob,
     job_with_fingerprint,
@@ -33,7 +35,7 @@ from framefarm.farm.new_jobs import (
     store_job,
 )
 from framefarm.farm.news import News, UnitNews
-from framefarm.farm.outputs import Outputs
+from framefarm.farm.outputs import Outputs, folder_of
 from framefarm.farm.pulse import Pulse
 from framefarm.farm.registry import Admission, Renewal, admit, all_offline, renew_many
 from framefarm.farm.requeue import expire
@@ -41,6 +43,7 @@ from framefarm.farm.roster import Roster
 from framefarm.farm.settings import ManagerSettings
 from framefarm.farm.steering import cancel, job_state, retry
 from framefarm.farm.views import JobView, JobViews
+from framefarm.protocol.manifest import ResultFile
 from framefarm.protocol.messages import Hello, Revoke
 from framefarm.storage import BlobFolder
 
@@ -87,6 +90,7 @@ class Farm:
             lambda connection, items: renew_many(connection, list(items)), rank=10
         )
         self._grace_until = 0.0
+        self._folders: dict[int, Path] = {}
         self._changed_jobs: set[int] = set()
         self._changed = asyncio.Event()
         self._duties: list[asyncio.Task[None]] = []
@@ -267,12 +271,29 @@ class Farm:
         for job_id in job_ids:
             view = await self.view(job_id)
             if view.state in _ENDED:
-                await asyncio.to_thread(self._read, partial(self._deliver, job_id=job_id))
+                await asyncio.to_thread(self.deliver_all, job_id)
             if not self.bus.followed(job_id):
                 continue
             self.bus.publish(job_id, "job", asdict(view))
             if view.state in _ENDED:
                 self.bus.publish(job_id, "end", {})
+
+    def deliver(self, job_id: int, files: Sequence[ResultFile]) -> None:
+        """Put files of a result where people look. Touches the disk."""
+        folder = self._folders.get(job_id)
+        if folder is None:
+            with self.engine.connect().execution_options(reading=True) as connection:
+                job = connection.execute(select(t.jobs).where(t.jobs.c.id == job_id)).one_or_none()
+            if job is None:
+                return
+            if len(self._folders) > _FOLDERS_REMEMBERED:
+                self._folders.clear()
+            folder = self._folders[job_id] = folder_of(self.settings, job)
+        self.outputs.deliver(folder, files)
+
+    def deliver_all(self, job_id: int) -> None:
+        """Put those of a job's files where people look that are not there. Touches the disk."""
+        self._read(partial(self._deliver, job_id=job_id))
 
     def _deliver(self, connection: Connection, job_id: int) -> int:
         return self.outputs.deliver_missing(connection, job_id)
@@ -291,6 +312,7 @@ class Farm:
             await _guarded("deliver", self.read(partial(self._deliver, job_id=job_id)))
 
 
+_FOLDERS_REMEMBERED = 10_000
 _NOT_TOLD = ("job_id", "stage_id", "worker_id")
 
 
@@ -298,7 +320,7 @@ async def _guarded(duty: str, work: object) -> None:
     """Run one round of a duty; an error is logged and the next round tries again."""
     try:
         await work  # type: ignore[misc]
-    except Exception:
+    except Exception:  # noqa: BLE001  a duty must outlive one bad round
         _log.exception("duty_failed", duty=duty)
 
 

@@ -1,0 +1,55 @@
+"""`/api/blobs/{sha256}`: files by their content."""
+
+from __future__ import annotations
+
+import asyncio
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import FileResponse
+
+from framefarm.api.results import Body, TooLargeError
+from framefarm.farm.service import Farm
+from framefarm.protocol import ManifestError
+from framefarm.storage import IncomingBlob
+
+
+def routes(farm: Farm) -> APIRouter:
+    """The routes of blobs."""
+    router = APIRouter(prefix="/api/blobs", tags=["blobs"])
+
+    @router.head("/{sha256}")
+    async def has(sha256: str) -> Response:
+        """Whether the farm has a file, and how large it is."""
+        path = await asyncio.to_thread(farm.blobs.existing, sha256)
+        return Response(headers={"Content-Length": str(path.stat().st_size)})
+
+    @router.get("/{sha256}")
+    async def get(sha256: str) -> FileResponse:
+        """A file's bytes, or those of a range."""
+        path = await asyncio.to_thread(farm.blobs.existing, sha256)
+        return FileResponse(path, media_type="application/octet-stream")
+
+    @router.put("/{sha256}", status_code=201)
+    async def put(sha256: str, request: Request) -> Response:
+        """Upload a file: 201 when it is new, 200 when the farm had it."""
+        farm.blobs.path_of(sha256)
+        if farm.blobs.has(sha256):
+            return Response(status_code=200)
+        length = request.headers.get("content-length", "")
+        if not length.isdigit():
+            raise ManifestError("The request must say its Content-Length.")
+        if int(length) > farm.settings.largest_upload_bytes:
+            most = farm.settings.largest_upload_bytes
+            raise TooLargeError(f"A file may have at most {most:,} bytes.")
+        with await asyncio.to_thread(farm.blobs.receive, sha256, int(length)) as incoming:
+            async for piece in Body(request).pieces():
+                await asyncio.to_thread(incoming.write, piece)
+            await asyncio.to_thread(_keep, incoming)
+        return Response(status_code=201)
+
+    return router
+
+
+def _keep(incoming: IncomingBlob) -> None:
+    incoming.check()
+    incoming.keep()

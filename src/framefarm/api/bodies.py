@@ -1,0 +1,109 @@
+"""What requests carry."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from framefarm.farm.render_jobs import RenderRequest
+from framefarm.farm.trial_jobs import TrialRequest
+
+Name = Annotated[str, Field(max_length=200)]
+Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+
+
+class _Body(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class Blend(_Body):
+    """The .blend of a render job, uploaded before.
+
+    `missing` lists linked files that the submitting machine does not have.
+    """
+
+    sha256: Sha256
+    name: Name
+    source_path: Annotated[str, Field(max_length=4096)] = ""
+    missing: Annotated[list[str], Field(max_length=10_000)] = []
+
+
+class RenderSettings(_Body):
+    """What to override of the file's own settings."""
+
+    frames: Annotated[str, Field(max_length=65_536)] | None = None
+    scene: Name | None = None
+    camera: Name | None = None
+    engine: Name | None = None
+    samples: Annotated[int, Field(ge=1, le=1 << 24)] | None = None
+    resolution: Name | None = None
+    format: Name | None = None
+    movie: Literal["mp4", "mkv", "webm", "mov", "none"] | None = None
+    order: Literal["sequential", "spread"] = "sequential"
+    threads: Annotated[int, Field(ge=1, le=1024)] | None = None
+    allow_scripts: bool = False
+    persistent_data: bool = True
+    strict: bool = False
+    blender: Annotated[str, Field(pattern=r"^\d{1,3}\.\d{1,3}$")] | None = None
+
+
+class TrialSettings(_Body):
+    """What a trial's units do."""
+
+    units: Annotated[str, Field(max_length=65_536)]
+    seconds: Annotated[float, Field(ge=0, le=3_600)] = 0.0
+    image_bytes: Annotated[int, Field(ge=0, le=100_000_000)] = 0
+    largest_lease: Annotated[int, Field(ge=1, le=1_000)] = 1_000
+
+
+class _Job(_Body):
+    name: Name = ""
+    project: Name = ""
+    shot: Name = ""
+    priority: Annotated[int, Field(ge=0, le=100)] = 50
+    fingerprint: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None = None
+
+
+class NewRenderJob(_Job):
+    """A .blend to render."""
+
+    kind: Literal["render"]
+    blend: Blend
+    settings: RenderSettings = RenderSettings()
+
+    def request(self) -> RenderRequest:
+        """The same for the farm."""
+        asked = self.settings.model_dump(exclude={"format"})
+        return RenderRequest(
+            blend_sha256=self.blend.sha256,
+            blend_name=self.blend.name,
+            source_path=self.blend.source_path,
+            missing=tuple(self.blend.missing),
+            name=self.name,
+            project=self.project,
+            shot=self.shot,
+            priority=self.priority,
+            fingerprint=self.fingerprint,
+            file_format=self.settings.format,
+            **asked,
+        )
+
+
+class NewTrialJob(_Job):
+    """A trial of the farm's plumbing."""
+
+    kind: Literal["trial"]
+    settings: TrialSettings
+
+    def request(self) -> TrialRequest:
+        """The same for the farm."""
+        return TrialRequest(
+            name=self.name,
+            priority=self.priority,
+            fingerprint=self.fingerprint,
+            **self.settings.model_dump(),
+        )
+
+
+NewJob = Annotated[NewRenderJob | NewTrialJob, Field(discriminator="kind")]

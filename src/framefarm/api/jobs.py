@@ -1,0 +1,179 @@
+"""`/api/jobs`: submitting, following and steering jobs."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from dataclasses import asdict
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Body, Query, Request, Response
+from fastapi.responses import FileResponse, PlainTextResponse, StreamingResponse
+
+from framefarm.api.bodies import NewJob, NewRenderJob
+from framefarm.core.states import JobState
+from framefarm.farm.logs import NoSuchUnitError, fault_log, file_of_frame, job_log
+from framefarm.farm.outputs import Place, output_files
+from framefarm.farm.render_jobs import plan_render_job
+from framefarm.farm.service import Farm
+from framefarm.farm.steering import job_state
+from framefarm.farm.trial_jobs import plan_trial_job
+from framefarm.farm.views import FileList, FileView, JobList, JobView, UnitList, units_page
+
+_ENDED = {"done", "failed", "cancelled"}
+_QUIET_S = 15.0
+_FIRST: Place = (0, -(1 << 31), -1)
+_MOST_DIGITS = 12
+
+Limit = Annotated[int, Query(ge=1, le=1_000)]
+
+
+def routes(farm: Farm) -> APIRouter:  # noqa: C901  one short function for each route
+    """The routes of jobs."""
+    router = APIRouter(prefix="/api/jobs", tags=["jobs"])
+
+    @router.post("", status_code=201)
+    async def submit(job: Annotated[NewJob, Body()], response: Response) -> JobView:
+        """Submit a job; with a known fingerprint the job that has it goes on (200)."""
+        if isinstance(job, NewRenderJob):
+            request = job.request()
+            path = farm.blobs.existing(request.blend_sha256)
+            versions = farm.roster.blender_versions()
+            planned = await asyncio.to_thread(plan_render_job, request, path, versions=versions)
+        else:
+            planned = plan_trial_job(job.request())
+        view, new = await farm.submit(planned)
+        if not new:
+            response.status_code = 200
+        return view
+
+    @router.get("")
+    async def jobs(
+        state: JobState | None = None, cursor: int | None = None, limit: Limit = 50
+    ) -> JobList:
+        """Jobs, newest first."""
+        return await farm.read(
+            lambda c: farm.views.page(c, state=state, before=cursor, limit=limit)
+        )
+
+    @router.get("/{job_id}")
+    async def job(job_id: int) -> JobView:
+        """One job."""
+        return await farm.view(_sane(job_id))
+
+    @router.post("/{job_id}/cancel")
+    async def cancel(job_id: int) -> JobView:
+        """Cancel a job; what is being rendered of it stops."""
+        return await farm.cancel(_sane(job_id))
+
+    @router.post("/{job_id}/retry")
+    async def retry(job_id: int) -> JobView:
+        """Put failed and cancelled units back to work."""
+        return await farm.retry(_sane(job_id))
+
+    @router.get("/{job_id}/units")
+    async def units(
+        job_id: int,
+        kind: Annotated[str, Query(max_length=20)] = "render",
+        state: Literal["done", "failed"] = "done",
+        after: Annotated[int | None, Query(ge=-(1 << 31), lt=1 << 31)] = None,
+        limit: Limit = 100,
+    ) -> UnitList:
+        """Done or failed units of one stage."""
+        await farm.read(lambda c: job_state(c, _sane(job_id)))
+        return await farm.read(
+            lambda c: units_page(c, job_id, kind=kind, state=state, after=after, limit=limit)
+        )
+
+    @router.get("/{job_id}/files")
+    async def files(
+        job_id: int, cursor: Annotated[str, Query(max_length=60)] = "", limit: Limit = 1_000
+    ) -> FileList:
+        """A job's outputs; their bytes are at `/api/blobs/{sha256}`."""
+        await farm.read(lambda c: job_state(c, _sane(job_id)))
+        found = await farm.read(
+            lambda c: output_files(c, job_id, after=_place(cursor), limit=limit)
+        )
+        last = ".".join(map(str, found[-1][0])) if len(found) == limit else None
+        return FileList([FileView(**asdict(file)) for _, file in found], last)
+
+    @router.get("/{job_id}/log", response_class=PlainTextResponse)
+    async def log(job_id: int) -> str:
+        """What went wrong: each failed attempt with the end of its log."""
+        await farm.read(lambda c: job_state(c, _sane(job_id)))
+        return await farm.read(lambda c: job_log(c, job_id))
+
+    @router.get("/{job_id}/frames/{frame}/log", response_class=PlainTextResponse)
+    async def frame_log(job_id: int, frame: int) -> Response:
+        """The log of the attempt that made a frame, else of the last that failed."""
+        try:
+            return await _frame_file(farm, job_id, frame, "log", "text/plain; charset=utf-8")
+        except NoSuchUnitError:
+            text = await farm.read(lambda c: fault_log(c, job_id, frame))
+            return PlainTextResponse(text)
+
+    @router.get("/{job_id}/frames/{frame}/thumbnail")
+    async def thumbnail(job_id: int, frame: int) -> Response:
+        """A frame, 320 pixels at its longest side."""
+        return await _frame_file(farm, job_id, frame, "thumbnail", "image/webp")
+
+    @router.get("/{job_id}/frames/{frame}/image")
+    async def image(job_id: int, frame: int) -> Response:
+        """A frame as it was rendered."""
+        return await _frame_file(farm, job_id, frame, "image", "application/octet-stream")
+
+    @router.get("/{job_id}/events")
+    async def events(job_id: int, request: Request) -> StreamingResponse:
+        """Follow a job by server-sent events: `job`, `progress`, `unit`, `end`."""
+        await farm.view(_sane(job_id))
+        return StreamingResponse(
+            _follow(farm, job_id, request),
+            media_type="text/event-stream",
+            headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
+        )
+
+    return router
+
+
+def _sane(job_id: int) -> int:
+    """A number no database would take is no job's."""
+    return job_id if abs(job_id) < 10**_MOST_DIGITS else -1
+
+
+def _place(cursor: str) -> Place:
+    parts = cursor.split(".")
+    try:
+        stage, unit, position = (int(part) for part in parts)
+    except ValueError:
+        return _FIRST
+    return stage, unit, position
+
+
+async def _frame_file(farm: Farm, job_id: int, frame: int, role: str, kind: str) -> Response:
+    file = await farm.read(lambda c: file_of_frame(c, _sane(job_id), frame, role))
+    name = file.name.rpartition("/")[2]
+    return FileResponse(farm.blobs.existing(file.sha256), media_type=kind, filename=name)
+
+
+async def _follow(farm: Farm, job_id: int, request: Request) -> AsyncIterator[bytes]:
+    with farm.bus.follow(job_id) as following:
+        view = await farm.view(job_id)
+        yield _event("job", asdict(view))
+        if view.state in _ENDED:
+            await asyncio.to_thread(farm.deliver_all, job_id)
+            yield _event("end", {})
+            return
+        while not await request.is_disconnected():
+            try:
+                event = await asyncio.wait_for(following.events.get(), _QUIET_S)
+            except TimeoutError:
+                yield b": still here\n\n"
+                continue
+            yield _event(event.kind, event.facts)
+            if event.kind == "end":
+                return
+
+
+def _event(kind: str, facts: dict[str, Any]) -> bytes:
+    return f"event: {kind}\ndata: {json.dumps(facts)}\n\n".encode()

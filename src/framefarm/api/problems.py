@@ -1,0 +1,72 @@
+"""Errors as `application/problem+json` (RFC 9457): what happened, and what to do about it."""
+
+from __future__ import annotations
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from framefarm.core.errors import FrameFarmError
+
+_log = structlog.get_logger(__name__)
+
+_STATUS = {
+    "no_such_job": 404,
+    "no_such_blob": 404,
+    "no_such_unit": 404,
+    "illegal_move": 409,
+    "worker_key": 401,
+    "disk_full": 507,
+    "too_large": 413,
+    "busy": 503,
+    "stopping": 503,
+    "database": 503,
+    "storage": 503,
+}
+_REFUSED = 422
+
+
+def problem(status: int, code: str, detail: str) -> JSONResponse:
+    """One problem as an answer."""
+    body = {
+        "type": f"urn:framefarm:problem:{code}",
+        "title": code.replace("_", " "),
+        "status": status,
+        "code": code,
+        "detail": detail,
+    }
+    headers = {"Retry-After": "1"} if status in {429, 503} else None
+    return JSONResponse(
+        body, status_code=status, headers=headers, media_type="application/problem+json"
+    )
+
+
+def problem_of(error: FrameFarmError) -> JSONResponse:
+    """The answer that one of our own errors gives; 422 unless it has a status of its own."""
+    return problem(_STATUS.get(error.code, _REFUSED), error.code, str(error))
+
+
+def install(app: FastAPI) -> None:
+    """Answer every error of an application this way."""
+
+    @app.exception_handler(FrameFarmError)
+    async def ours(_: Request, error: FrameFarmError) -> JSONResponse:
+        return problem_of(error)
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid(_: Request, error: RequestValidationError) -> JSONResponse:
+        told = "; ".join(
+            f"{'.'.join(str(part) for part in one['loc'])}: {one['msg']}" for one in error.errors()
+        )
+        return problem(_REFUSED, "invalid_request", told)
+
+    @app.exception_handler(HTTPException)
+    async def http(_: Request, error: HTTPException) -> JSONResponse:
+        return problem(error.status_code, "http", str(error.detail))
+
+    @app.exception_handler(Exception)
+    async def unexpected(request: Request, error: Exception) -> JSONResponse:
+        _log.error("request_failed", path=request.url.path, exc_info=error)
+        return problem(500, "internal", "The manager failed at this request; its log says why.")

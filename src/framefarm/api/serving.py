@@ -1,0 +1,208 @@
+"""Running a manager: its application, its socket and its farm, started and stopped as one."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import signal
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import FrameType
+from typing import TextIO
+
+import structlog
+import uvicorn
+
+from framefarm.api.app import create_app
+from framefarm.core.errors import FrameFarmError
+from framefarm.farm.service import Farm
+from framefarm.farm.settings import ManagerSettings
+from framefarm.protocol.limits import MAX_MESSAGE_BYTES
+
+_log = structlog.get_logger(__name__)
+
+DEFAULT_PORT = 7070
+_BACKLOG = 2_048
+
+
+class ServeError(FrameFarmError):
+    """The manager could not be started."""
+
+    code = "serve"
+
+
+class DataLock:
+    """Holds a data folder for one manager. It is gone with the process, however that ends."""
+
+    def __init__(self, data_dir: Path) -> None:
+        import fcntl  # noqa: PLC0415  Windows has none
+
+        data_dir.mkdir(parents=True, exist_ok=True)
+        self._file: TextIO = (data_dir / "manager.lock").open("a")
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            self._file.close()
+            raise ServeError(
+                f"Another manager uses {data_dir}. Stop it, or choose another --data folder."
+            ) from error
+
+    def release(self) -> None:
+        """Let the next manager in."""
+        self._file.close()
+
+
+class ManagerServer:
+    """A manager on an address of this machine.
+
+    Args:
+        settings: The manager's.
+        host: Address to listen on.
+        port: 0 takes any free one.
+    """
+
+    def __init__(
+        self, settings: ManagerSettings, host: str = "127.0.0.1", port: int = DEFAULT_PORT
+    ) -> None:
+        self._settings = settings
+        self._host = host
+        self._port = port
+        self._server: uvicorn.Server | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
+        self._listening = threading.Event()
+        self._error: BaseException | None = None
+        self._on_ready: Callable[[], None] = lambda: None
+
+    @property
+    def url(self) -> str:
+        """Where it answers."""
+        host = f"[{self._host}]" if ":" in self._host else self._host
+        return f"http://{host}:{self._port}"
+
+    def start(self) -> None:
+        """Serve in a thread; returns when it answers.
+
+        Raises:
+            ServeError: The address or the data folder is in use.
+            FrameFarmError: The database cannot be opened.
+        """
+        self._thread = threading.Thread(target=self._in_thread, name="manager", daemon=True)
+        self._thread.start()
+        self._listening.wait()
+        if self._error is not None:
+            self._thread.join()
+            raise self._error
+
+    def stop(self, timeout_s: float = 2.0) -> None:
+        """Stop serving; open connections are closed."""
+        if self._thread is None or self._loop is None or self._server is None:
+            return
+        with contextlib.suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(self._ask_to_stop)
+        self._thread.join(timeout_s)
+
+    def serve_forever(self, *, on_ready: Callable[[], None] = lambda: None) -> None:
+        """Serve in this thread until SIGINT or SIGTERM.
+
+        Args:
+            on_ready: Called without arguments once it answers.
+
+        Raises:
+            ServeError: The address or the data folder is in use.
+        """
+        self._on_ready = on_ready
+        asyncio.run(self._serve(handle_signals=True))
+
+    def _in_thread(self) -> None:
+        try:
+            asyncio.run(self._serve(handle_signals=False))
+        except BaseException as error:  # noqa: BLE001  told to the thread that started this one
+            self._error = error
+        finally:
+            self._listening.set()
+
+    async def _serve(self, *, handle_signals: bool) -> None:
+        lock = DataLock(self._settings.data_dir)
+        try:
+            listener = self._listen()
+            farm = Farm(self._settings)
+            await farm.start()
+            self._loop = asyncio.get_running_loop()
+            self._server = _Server(_config(farm))
+            if handle_signals:
+                self._catch_signals()
+            self._listening.set()
+            self._on_ready()
+            _log.info("manager_ready", url=self.url, data=str(self._settings.data_dir))
+            try:
+                await self._server.serve(sockets=[listener])
+            finally:
+                await farm.stop()
+        finally:
+            lock.release()
+
+    def _listen(self) -> socket.socket:
+        family = socket.AF_INET6 if ":" in self._host else socket.AF_INET
+        listener = socket.socket(family, socket.SOCK_STREAM)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((self._host, self._port))
+        except OSError as error:
+            listener.close()
+            if error.errno == errno.EADDRINUSE:
+                why = "another program uses that port"
+            else:
+                why = error.strerror or str(error)
+            raise ServeError(
+                f"Cannot listen on {self._host}:{self._port}: {why}. "
+                "Choose another with --listen HOST:PORT."
+            ) from error
+        # Listen at once: a worker started at the same time waits in the backlog, unrefused.
+        listener.listen(_BACKLOG)
+        self._port = listener.getsockname()[1]
+        return listener
+
+    def _catch_signals(self) -> None:
+        assert self._loop is not None
+        for caught in (signal.SIGINT, signal.SIGTERM):
+            self._loop.add_signal_handler(caught, self._ask_to_stop)
+
+    def _ask_to_stop(self) -> None:
+        assert self._server is not None
+        self._server.should_exit = True
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without signal handlers of its own: the program around it has some already."""
+
+    def install_signal_handlers(self) -> None:
+        """Install none."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Capture none."""
+        yield
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Never called, as none are captured."""
+
+
+def _config(farm: Farm) -> uvicorn.Config:
+    return uvicorn.Config(
+        create_app(farm),
+        log_config=None,
+        access_log=False,
+        lifespan="off",
+        ws="websockets-sansio",
+        ws_max_size=MAX_MESSAGE_BYTES,
+        ws_per_message_deflate=False,
+        ws_ping_interval=20.0,
+        ws_ping_timeout=20.0,
+        timeout_keep_alive=30,
+        timeout_graceful_shutdown=1,
+        h11_max_incomplete_event_size=64 << 10,
+    )

@@ -1,0 +1,242 @@
+"""The WebSocket that workers connect to: reports come in, orders go out."""
+
+from __future__ import annotations
+
+import asyncio
+from asyncio import Future
+from collections.abc import Sequence
+from typing import Any
+
+import structlog
+from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
+
+from framefarm.core.errors import FrameFarmError
+from framefarm.core.spans import Spans
+from framefarm.farm.failures import Failure
+from framefarm.farm.late_finishes import Finish
+from framefarm.farm.registry import Renewal, note_departure
+from framefarm.farm.requeue import release
+from framefarm.farm.roster import Link, Slot, slots_of
+from framefarm.farm.service import Farm
+from framefarm.protocol import MalformedMessageError, decode_reports, encode_orders
+from framefarm.protocol import messages as m
+from framefarm.protocol.limits import MAX_ERROR_CHARACTERS, MAX_LOG_BYTES, PROTOCOL_VERSION
+
+_log = structlog.get_logger(__name__)
+
+HELLO_S = 10.0
+"""How long a new connection may take to say hello (L14)."""
+
+_BYE = 1000
+_MALFORMED = 1008
+
+
+class WorkerSocket:
+    """One worker's connection."""
+
+    def __init__(self, farm: Farm, socket: WebSocket) -> None:
+        self._farm = farm
+        self._socket = socket
+        self._sending = asyncio.Lock()
+
+    async def serve(self) -> None:
+        """Talk to the worker until either side goes."""
+        await self._socket.accept()
+        link: Link | None = None
+        try:
+            link = await self._greet()
+            while link is not None:
+                await self._take(link, decode_reports(await self._text()))
+        except WebSocketDisconnect:
+            pass
+        except MalformedMessageError as error:
+            await self._close(_MALFORMED, str(error))
+        except FrameFarmError as error:
+            await self._close(_BYE, str(error), retry_in_s=1.0 if error.retryable else None)
+        finally:
+            if link is not None:
+                await self._gone(link)
+
+    async def _text(self) -> str | bytes:
+        message = await self._socket.receive()
+        if message["type"] == "websocket.disconnect":
+            raise WebSocketDisconnect(message.get("code", _BYE))
+        text: str | bytes | None = message.get("text") or message.get("bytes")
+        return text or b""
+
+    async def send(self, orders: Sequence[m.Order]) -> None:
+        """Send orders; nothing happens when the worker has gone."""
+        text = encode_orders(orders).decode()
+        async with self._sending:
+            if self._socket.application_state != WebSocketState.CONNECTED:
+                return
+            try:
+                await self._socket.send({"type": "websocket.send", "text": text})
+            except (WebSocketDisconnect, RuntimeError, OSError):
+                # It went while this was on its way; the reading side ends the connection.
+                return
+
+    async def _close(self, code: int, reason: str, *, retry_in_s: float | None = None) -> None:
+        await self.send([m.Bye(reason, retry_in_s)])
+        if self._socket.application_state == WebSocketState.CONNECTED:
+            # RFC 6455 section 5.5: a close frame's reason has at most 123 bytes.
+            await self._socket.close(code, reason.encode()[:120].decode(errors="ignore"))
+
+    async def _greet(self) -> Link | None:
+        """The first half of the double handshake; None when the worker was turned away."""
+        try:
+            first = decode_reports(await asyncio.wait_for(self._text(), HELLO_S))
+        except TimeoutError:
+            await self._close(_MALFORMED, "No hello came.")
+            return None
+        if not first or not isinstance(first[0], m.Hello):
+            await self._close(_MALFORMED, "The first report must be hello.")
+            return None
+        hello = first[0]
+        if hello.protocol != PROTOCOL_VERSION:
+            await self._close(
+                _BYE,
+                f"This manager speaks protocol {PROTOCOL_VERSION}, the worker {hello.protocol}. "
+                "Install the same FrameFarm version on both.",
+            )
+            return None
+        link = await self._welcome(hello)
+        await self._take(link, first[1:])
+        return link
+
+    async def _welcome(self, hello: m.Hello) -> Link:
+        farm = self._farm
+        admission = await farm.admit(hello)
+        link = Link(
+            worker_id=admission.worker_id,
+            name=hello.name,
+            boot_id=hello.boot_id,
+            agent_version=hello.agent_version,
+            facts=hello.facts,
+            slots=slots_of(hello.slots),
+            send=self.send,
+            enabled=admission.enabled,
+        )
+        older = farm.roster.add(link)
+        if older is not None and older.boot_id != link.boot_id:
+            await older.send([m.Bye("Another process has connected as this worker.")])
+        welcome = m.Welcome(
+            worker_id=admission.worker_id,
+            epoch=farm.epoch,
+            lease_s=farm.settings.lease_s,
+            key=admission.key,
+            enabled=admission.enabled,
+            stall_s=farm.settings.stall_s,
+        )
+        revoked = [m.Revoke(lease, "it is another worker's now") for lease in admission.dropped]
+        await self.send([welcome, *revoked])
+        _log.info("worker_connected", worker=link.name, id=link.worker_id)
+        await farm.settle_blenders()
+        return link
+
+    async def _gone(self, link: Link) -> None:
+        if self._farm.roster.remove(link):
+            _log.info("worker_disconnected", worker=link.name, id=link.worker_id)
+            try:
+                await self._farm.writer.write(lambda c: note_departure(c, link.worker_id))
+            except FrameFarmError as error:
+                _log.warning("departure_not_noted", worker=link.name, error=str(error))
+
+    async def _take(self, link: Link, reports: Sequence[m.Report]) -> None:
+        """Act on one message. All that is to be written is queued before any of it is awaited,
+        so that a `finished` and the `ready` beside it share one commit."""  # noqa: D205, D209
+        answers: list[tuple[m.Finished | m.Failed, Future[Any]]] = []
+        claims: list[tuple[Slot, Future[Any]]] = []
+        orders: list[m.Order] = []
+        for report in reports:
+            match report:
+                case m.Finished():
+                    answers.append((report, self._farm.finish(_finish_of(link, report))))
+                case m.Failed():
+                    answers.append((report, self._farm.fail(_failure_of(link, report))))
+                case m.Ready() if (slot := link.slots.get(report.slot)) is not None:
+                    slot.warm, slot.work = report.warm, None
+                    if link.enabled:
+                        claims.append((slot, self._farm.dispatcher.claim(link, slot)))
+                case _:
+                    orders += await self._take_other(link, report)
+        for settled, future in answers:
+            answer = await self._farm.settled(await future)
+            orders.append(m.Settled(settled.lease, settled.unit, answer))
+        for slot, future in claims:
+            orders += await self._farm.dispatcher.granted(link, slot, future)
+        if orders:
+            await self.send(orders)
+
+    async def _take_other(self, link: Link, report: m.Report) -> list[m.Order]:
+        match report:
+            case m.Heartbeat():
+                renewal = Renewal(link.worker_id, report.leases, self._farm.settings.lease_s)
+                lost = await self._farm.renew(renewal)
+                return [m.Revoke(lease, "it had expired") for lease in lost]
+            case m.Progress():
+                self._progress(link, report)
+            case m.Released():
+                await self._farm.change(
+                    lambda c: release(c, self._farm.catalog, link.worker_id, report.lease)
+                )
+            case m.FactsChanged():
+                link.facts = report.facts
+            case m.LogLine():
+                _log.info("worker_says", worker=link.name, text=report.text[:MAX_ERROR_CHARACTERS])
+            case m.Ready():
+                raise MalformedMessageError(f"There is no slot {report.slot[:40]!r}.")
+            case _:
+                raise MalformedMessageError("A second hello came.")
+        return []
+
+    def _progress(self, link: Link, report: m.Progress) -> None:
+        work = next(
+            (
+                (slot.offer.slot, slot.work)
+                for slot in link.slots.values()
+                if slot.work is not None and slot.work.lease_id == report.lease
+            ),
+            None,
+        )
+        if work is None or report.unit not in Spans.restore(work[1].units):
+            return
+        name, task = work
+        self._farm.pulse.begun(task.stage_id, report.unit)
+        self._farm.bus.publish(
+            task.job_id,
+            "progress",
+            {
+                "kind": task.kind,
+                "unit": report.unit,
+                "worker": link.name,
+                "slot": name,
+                "done": report.done,
+                "total": report.total,
+                "phase": report.phase[:40],
+            },
+        )
+
+
+def _finish_of(link: Link, report: m.Finished) -> Finish:
+    return Finish(
+        lease_id=report.lease,
+        stage_id=report.stage,
+        unit=report.unit,
+        attempt=report.attempt,
+        worker_id=link.worker_id,
+        facts=report.facts,
+    )
+
+
+def _failure_of(link: Link, report: m.Failed) -> Failure:
+    return Failure(
+        lease_id=report.lease,
+        stage_id=report.stage,
+        unit=report.unit,
+        attempt=report.attempt,
+        worker_id=link.worker_id,
+        reason=report.reason[:20],
+        message=report.message[:MAX_ERROR_CHARACTERS],
+        log_tail=report.log_tail[-MAX_LOG_BYTES // 4 :],
+    )

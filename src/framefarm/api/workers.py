@@ -1,0 +1,93 @@
+"""`/api/workers`: who works here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from fastapi import APIRouter
+from sqlalchemy import Connection, select
+from starlette.websockets import WebSocket
+
+from framefarm.api.worker_socket import WorkerSocket
+from framefarm.db import tables as t
+from framefarm.farm.roster import Link
+from framefarm.farm.service import Farm
+from framefarm.farm.views import iso
+
+
+@dataclass(frozen=True)
+class WorkView:
+    """What a slot works on."""
+
+    slot: str
+    job: int
+    kind: str
+    units: str
+
+
+@dataclass(frozen=True)
+class WorkerView:
+    """A worker."""
+
+    id: str
+    name: str
+    state: str
+    host: str
+    system: str
+    cores: int
+    memory_bytes: int
+    slots: list[dict[str, Any]]
+    agent_version: str
+    last_seen_at: str
+    work: list[WorkView]
+
+
+@dataclass(frozen=True)
+class WorkerList:
+    """All workers, by name."""
+
+    workers: list[WorkerView]
+
+
+def routes(farm: Farm) -> APIRouter:
+    """The routes of workers."""
+    router = APIRouter(prefix="/api/workers", tags=["workers"])
+
+    @router.get("")
+    async def workers() -> WorkerList:
+        """All workers that ever joined."""
+        links = {link.worker_id: link for link in farm.roster}
+        return await farm.read(lambda connection: _all(connection, links))
+
+    @router.websocket("/connect")
+    async def connect(socket: WebSocket) -> None:
+        await WorkerSocket(farm, socket).serve()
+
+    return router
+
+
+def _all(connection: Connection, links: dict[str, Link]) -> WorkerList:
+    rows = connection.execute(select(t.workers).order_by(t.workers.c.name, t.workers.c.id))
+    return WorkerList([_view(row, links.get(row.id)) for row in rows])
+
+
+def _view(row: Any, link: Link | None) -> WorkerView:
+    work = [
+        WorkView(name, slot.work.job_id, slot.work.kind, slot.work.units)
+        for name, slot in (link.slots.items() if link else ())
+        if slot.work is not None
+    ]
+    return WorkerView(
+        id=row.id,
+        name=row.name,
+        state="busy" if row.state == "idle" and work else row.state,
+        host=row.facts.get("host", ""),
+        system=row.facts.get("system", ""),
+        cores=row.facts.get("cores", 0),
+        memory_bytes=row.facts.get("memory_bytes", 0),
+        slots=row.slots,
+        agent_version=row.agent_version,
+        last_seen_at=iso(row.last_seen_at) or "",
+        work=work,
+    )

@@ -1,0 +1,84 @@
+"""What is kept of each unit's log."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, select
+
+from framefarm.core.errors import FrameFarmError
+from framefarm.db import tables as t
+
+_SHOWN = 200
+
+
+class NoSuchUnitError(FrameFarmError):
+    """A job has no such unit, or there is nothing of it yet."""
+
+    code = "no_such_unit"
+
+
+@dataclass(frozen=True)
+class UnitFile:
+    """A file of a unit."""
+
+    name: str
+    sha256: str
+
+
+def file_of_frame(connection: Connection, job_id: int, unit: int, role: str) -> UnitFile:
+    """The first file of a role that a unit of a job's first stage has.
+
+    Raises:
+        NoSuchUnitError: There is none.
+    """
+    row = connection.execute(
+        select(t.files.c.name, t.files.c.sha256)
+        .join(t.stages, t.stages.c.id == t.files.c.stage_id)
+        .where(
+            t.stages.c.job_id == job_id,
+            t.stages.c.position == 0,
+            t.files.c.unit == unit,
+            t.files.c.role == role,
+        )
+        .order_by(t.files.c.position)
+        .limit(1)
+    ).one_or_none()
+    if row is None:
+        raise NoSuchUnitError(f"Frame {unit} of job {job_id} has no {role} (yet).")
+    return UnitFile(row.name, row.sha256)
+
+
+def fault_log(connection: Connection, job_id: int, unit: int) -> str:
+    """The log of the last attempt of a unit that went wrong.
+
+    Raises:
+        NoSuchUnitError: There is none.
+    """
+    row = connection.execute(
+        select(t.faults)
+        .join(t.stages, t.stages.c.id == t.faults.c.stage_id)
+        .where(t.stages.c.job_id == job_id, t.stages.c.position == 0, t.faults.c.unit == unit)
+        .order_by(t.faults.c.id.desc())
+        .limit(1)
+    ).one_or_none()
+    if row is None:
+        raise NoSuchUnitError(f"Frame {unit} of job {job_id} has no log (yet).")
+    return f"{row.reason}: {row.message}\n\n{row.log_tail}"
+
+
+def job_log(connection: Connection, job_id: int) -> str:
+    """A job's attempts that went wrong, the latest 200, each with the end of its log."""
+    rows = connection.execute(
+        select(t.faults, t.stages.c.kind, t.workers.c.name)
+        .join(t.stages, t.stages.c.id == t.faults.c.stage_id)
+        .join(t.workers, t.workers.c.id == t.faults.c.worker_id, isouter=True)
+        .where(t.stages.c.job_id == job_id)
+        .order_by(t.faults.c.id.desc())
+        .limit(_SHOWN)
+    ).all()
+    return "\n".join(
+        f"{row.kind} {row.unit}, attempt {row.attempt} on {row.name or row.worker_id}: "
+        f"{row.reason}: {row.message}\n{row.log_tail}"
+        for row in reversed(rows)
+    )
