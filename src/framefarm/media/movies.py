@@ -115,13 +115,24 @@ def encode_segment(
         with _writing(temporary, settings) as target:
             stream = _video_stream(target, settings, plan, first, threads)
             pictures = prepared_frames(frames, settings, first, threads=threads)
-            for done, picture in enumerate(pictures):
-                picture.pts, picture.time_base = done, 1 / settings.fps
-                target.mux(stream.encode(picture))
-                on_frame(done + 1)
-            target.mux(stream.encode(None))
+            for decoded, packet in enumerate(_encoded(stream, pictures, settings, on_frame)):
+                _place(packet, settings, decoded=decoded, shown=_frame_number(packet, settings.fps))
+                target.mux(packet)
         size_bytes = temporary.stat().st_size
     return SegmentFacts(len(frames), first.coded_width, first.coded_height, size_bytes)
+
+
+def _encoded(
+    stream: VideoStream,
+    pictures: Iterator[av.VideoFrame],
+    settings: MovieSettings,
+    on_frame: Callable[[int], None],
+) -> Iterator[Packet[VideoStream]]:
+    for done, picture in enumerate(pictures):
+        picture.pts, picture.time_base = done, 1 / settings.fps
+        yield from stream.encode(picture)
+        on_frame(done + 1)
+    yield from stream.encode(None)
 
 
 def join_segments(segments: Sequence[Path], settings: MovieSettings, out: Path) -> JoinFacts:
@@ -282,7 +293,8 @@ def _place(
     """Give a packet its exact times, in frames.
 
     Decoding runs ahead by the codec's fixed reorder depth, so decoding times rise by one each
-    packet over all segments and never pass the showing time.
+    packet over all segments and never pass the showing time. The encoder's own are not used:
+    x265 gives random ones for a segment shorter than its look-ahead.
     """
     packet.time_base = 1 / settings.fps
     packet.pts, packet.dts = shown, decoded - settings.plan.reorder
