@@ -45,6 +45,11 @@ def usable_cores() -> int:
         return psutil.cpu_count() or 1
 
 
+def memory_bytes() -> int:
+    """The machine's memory."""
+    return int(psutil.virtual_memory().total)
+
+
 def _mac() -> str:
     # uuid.getnode() would invent a random one where it finds none.
     for name, addresses in sorted(psutil.net_if_addrs().items()):

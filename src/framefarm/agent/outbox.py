@@ -119,6 +119,16 @@ class Outbox:
             raise OutboxError(f"the finished result {path} cannot be read: {error}") from error
         return Result(receipt, tuple(path / FILES / name for name in receipt.stored))
 
+    def release(self, entry: str) -> Result:
+        """Take back that an entry is a result, and say which files it has left; `drop` is next.
+
+        Raises:
+            OutboxError: It is not there any more, or damaged.
+        """
+        result = self.open(entry)
+        (self._root / entry / RECEIPT).unlink(missing_ok=True)
+        return result
+
     def drop(self, entry: str) -> None:
         """Forget an entry and delete its files. Not there is fine."""
         path = self._root / entry

@@ -20,6 +20,7 @@ class AgentSettings:
         slots: How many units may render at the same time.
         threads: Threads of each rendering slot; None shares the cores between the slots.
         blenders: Blender executables to offer besides those found in the usual places.
+        managed_dir: Where `framefarm blender install` puts Blenders; None for nowhere.
         cache_bytes: Most the cache of fetched files may hold; files in use do not count as spare.
         disk_reserve_bytes: Below this much free disk no new lease is taken (L6, L14).
         join_token: What lets an unknown worker in, where the manager asks for one.
@@ -40,6 +41,7 @@ class AgentSettings:
     slots: int = 1
     threads: int | None = None
     blenders: tuple[Path, ...] = ()
+    managed_dir: Path | None = None
     cache_bytes: int = 20 * GIB
     disk_reserve_bytes: int = GIB // 2
     join_token: str | None = None

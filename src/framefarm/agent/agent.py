@@ -1,0 +1,214 @@
+"""The worker process: one object that runs until it is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+import secrets
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from framefarm.agent.assembly import Wires, assemble
+from framefarm.agent.decisions import decide
+from framefarm.agent.errors import RefusedByManagerError
+from framefarm.agent.events import DiskChanged, DrainAsked, Event, StopAsked
+from framefarm.agent.executors.table import EXECUTORS
+from framefarm.agent.http import check_url
+from framefarm.agent.journal import open_journal
+from framefarm.agent.lock import DataDirLock
+from framefarm.agent.parts import Performer
+from framefarm.agent.settings import AgentSettings
+from framefarm.agent.state import AgentState, held_leases
+from framefarm.blender.installations import BlenderInstallation, find_blenders
+
+if TYPE_CHECKING:
+    from framefarm.agent.backoff import Die
+    from framefarm.agent.executors.table import MakeExecutor
+    from framefarm.agent.parts import Parts
+
+STOP_S = 0.8
+"""How long a stop waits for slots to end and results to leave; then it ends without them."""
+
+FLUSH_S = 0.2
+CLOSE_S = 1.0
+UPKEEP_EVERY_S = 1.0
+
+FindBlenders = Callable[[AgentSettings], Sequence[BlenderInstallation]]
+
+
+def find_all(settings: AgentSettings) -> Sequence[BlenderInstallation]:
+    """The Blenders of this machine, the configured ones first."""
+    return find_blenders(settings.blenders, managed_dir=settings.managed_dir)
+
+
+class Agent:
+    """A worker.
+
+    `run` may run in any thread's event loop; `stop` and `drain` may be called from any thread.
+    There are no signal handlers here: those belong to whoever owns the process.
+
+    Args:
+        url: The manager's address, for example `http://render-box:7070`.
+        settings: How to work.
+        executors: What makes which kind of unit.
+        find: Finds the Blenders here.
+        die: Random number from 0 up to 1, for the pauses between tries.
+
+    Raises:
+        BadUrlError: `url` is no address of a manager.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        settings: AgentSettings,
+        *,
+        executors: Mapping[str, MakeExecutor] = EXECUTORS,
+        find: FindBlenders = find_all,
+        die: Die = random.random,
+    ) -> None:
+        self.url = check_url(url)
+        self.settings = settings
+        self._journal = open_journal(settings.log_level, agent=settings.worker_name)
+        self._executors = executors
+        self._find = find
+        self._die = die
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._asked: list[Event] = []
+        self._state = AgentState.of(())
+        self._performer: Performer | None = None
+        self._over = asyncio.Event()
+        self._refused: str | None = None
+        self._failure: Exception | None = None
+
+    def stop(self) -> None:
+        """End now: leases are given back, and `run` returns within 1.5 s."""
+        self._ask(StopAsked())
+
+    def drain(self) -> None:
+        """Finish the leases in work, deliver their results, then end."""
+        self._ask(DrainAsked())
+
+    async def run(self) -> None:
+        """Work until stopped.
+
+        Raises:
+            RefusedByManagerError: The manager will not have this worker.
+            DataDirInUseError: Another agent works in the data directory.
+            IdentityError: The identity file cannot be used.
+            OSError: The data directory cannot be used.
+        """
+        await asyncio.to_thread(self.settings.data_dir.mkdir, parents=True, exist_ok=True)
+        with DataDirLock(self.settings.data_dir):
+            blenders = await asyncio.to_thread(self._find, self.settings)
+            parts, found = await assemble(
+                self.url,
+                self.settings,
+                Wires(self._tell, self._key, self._held, self._die, self._journal),
+                executors=self._executors,
+                blenders=blenders,
+                boot_id=secrets.token_hex(16),
+            )
+            self._performer = Performer(parts, found.identity, end=self._end, journal=self._journal)
+            self._state = AgentState.of(
+                parts.slots,
+                max_keeping=self.settings.max_keeping,
+                max_owed=self.settings.max_owed,
+                owed=found.owed,
+            )
+            await self._work(parts)
+        if self._failure is not None:
+            raise self._failure
+        if self._refused is not None:
+            raise RefusedByManagerError(self._refused)
+
+    async def _work(self, parts: Parts) -> None:
+        running = [
+            asyncio.create_task(parts.connection.run()),
+            asyncio.create_task(parts.uploader.run(self.settings.upload_workers)),
+            asyncio.create_task(self._look_after(parts)),
+        ]
+        over = asyncio.create_task(self._over.wait())
+        try:
+            self._begin(parts)
+            await asyncio.wait([over, *running], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            over.cancel()
+            await self._close(parts, running)
+        for task in running:
+            if not task.cancelled() and (error := task.exception()) is not None:
+                raise error
+
+    def _begin(self, parts: Parts) -> None:
+        for slot in parts.slots.values():
+            slot.prepare()
+        # From here on other threads may ask; what they asked before is done now.
+        self._loop = asyncio.get_running_loop()
+        for event in self._asked:
+            self._take(event)
+
+    async def _close(self, parts: Parts, running: Sequence[asyncio.Task[Any]]) -> None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(parts.connection.flush(), FLUSH_S)
+        for task in running:
+            task.cancel()
+        closing = [asyncio.create_task(slot.close()) for slot in parts.slots.values()]
+        await asyncio.wait([*running, *closing], timeout=CLOSE_S)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(parts.keeper.close(), FLUSH_S)
+        await parts.http.aclose()
+        for pool in parts.pools:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+    async def _look_after(self, parts: Parts) -> None:
+        low = False
+        while True:
+            now_low = self._disk_is_low()
+            if now_low != low:
+                low = now_low
+                self._journal.warning("disk", low=low, reserve=self.settings.disk_reserve_bytes)
+                self._tell([DiskChanged(low)])
+            await asyncio.sleep(UPKEEP_EVERY_S)
+            for slot in parts.slots.values():
+                await slot.upkeep()
+
+    def _disk_is_low(self) -> bool:
+        free_bytes = shutil.disk_usage(self.settings.data_dir).free
+        return free_bytes < self.settings.disk_reserve_bytes
+
+    def _ask(self, event: Event) -> None:
+        self._asked.append(event)
+        if self._loop is not None:
+            # Closed already: it ended by itself, which is what was asked for.
+            with contextlib.suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(self._take, event)
+
+    def _take(self, event: Event) -> None:
+        if isinstance(event, StopAsked):
+            asyncio.get_running_loop().call_later(STOP_S, self._over.set)
+        self._tell([event])
+
+    def _tell(self, events: Sequence[Event]) -> None:
+        assert self._performer is not None
+        try:
+            for event in events:
+                self._state, todo = decide(self._state, event)
+                for instruction in todo:
+                    self._performer.perform(instruction)
+        except Exception as error:  # noqa: BLE001 - raised again by `run`
+            # Events also come from callbacks, where the loop would only print the error and the
+            # agent would go on with half of its decisions done.
+            self._failure = error
+            self._over.set()
+
+    def _end(self, refused: str | None) -> None:
+        self._refused = refused
+        self._over.set()
+
+    def _key(self) -> str | None:
+        return self._performer.key if self._performer else None
+
+    def _held(self) -> tuple[str, ...]:
+        return held_leases(self._state)

@@ -1,0 +1,187 @@
+"""Building an agent's parts and wiring them together."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from framefarm.agent.cache import BlobCache
+from framefarm.agent.connection import Connection
+from framefarm.agent.downloads import Downloader
+from framefarm.agent.executors.contract import SlotResources
+from framefarm.agent.http import open_client
+from framefarm.agent.identity import Identity, IdentityFile
+from framefarm.agent.keeping import Keeper
+from framefarm.agent.machine import usable_cores
+from framefarm.agent.offers import slot_offers
+from framefarm.agent.outbox import Outbox
+from framefarm.agent.parts import Parts
+from framefarm.agent.slots import Slot
+from framefarm.agent.sources import SourceFiles
+from framefarm.agent.threadpool import low_priority_pool
+from framefarm.agent.uploads import Uploader
+from framefarm.agent.workdirs import WorkDirs
+
+if TYPE_CHECKING:
+    from framefarm.agent.backoff import Die
+    from framefarm.agent.events import Event, Owed
+    from framefarm.agent.executors.table import MakeExecutor
+    from framefarm.agent.journal import Journal
+    from framefarm.agent.settings import AgentSettings
+    from framefarm.blender.installations import BlenderInstallation
+    from framefarm.protocol.messages import SlotOffer
+
+_FETCHES = 4
+"""Connections for fetching, besides one for each upload."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wires:
+    """How the parts reach the agent's state.
+
+    Attributes:
+        tell: Takes events, all that belong together at once.
+        key: The worker's secret, None before the first welcome.
+        held: The leases to renew now.
+        die: Random number from 0 up to 1.
+        journal: The agent's.
+    """
+
+    tell: Callable[[Sequence[Event]], None]
+    key: Callable[[], str | None]
+    held: Callable[[], tuple[str, ...]]
+    die: Die
+    journal: Journal
+
+    def tell_one(self, event: Event) -> None:
+        """Take one event."""
+        self.tell([event])
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What lies in the data directory from earlier runs.
+
+    Attributes:
+        identity: Who this worker is; None when it never was welcomed.
+        owed: Results that were never acknowledged.
+    """
+
+    identity: Identity | None
+    owed: tuple[Owed, ...]
+
+
+class Store:
+    """The agent's folders.
+
+    Attributes:
+        outbox, workdirs, identity_file: In them.
+    """
+
+    def __init__(self, settings: AgentSettings) -> None:
+        self._settings = settings
+        root = settings.data_dir
+        self.identity_file = IdentityFile(root)
+        self.outbox = Outbox(root / "outbox")
+        self.workdirs = WorkDirs(root / "work")
+        self.scratch = root / "scratch"
+
+    def load(self, cache: BlobCache) -> Found:
+        """Clean up after an earlier run and find what it left. Blocks on the disk.
+
+        Raises:
+            IdentityError: The identity file is there but cannot be used.
+            OSError: The data directory cannot be used.
+        """
+        self.workdirs.clear()
+        WorkDirs(self.scratch).clear()
+        cache.load()
+        return Found(self.identity_file.load(), tuple(self.outbox.load()))
+
+
+async def assemble(
+    url: str,
+    settings: AgentSettings,
+    wires: Wires,
+    *,
+    executors: Mapping[str, MakeExecutor],
+    blenders: Sequence[BlenderInstallation],
+    boot_id: str,
+) -> tuple[Parts, Found]:
+    """Build the parts of an agent.
+
+    Returns:
+        The parts, nothing of them running yet, and what was found in the data directory.
+
+    Raises:
+        IdentityError: The identity file is there but cannot be used.
+        OSError: The data directory cannot be used.
+    """
+    store = await asyncio.to_thread(Store, settings)
+    http = open_client(url, connections=settings.upload_workers + _FETCHES)
+    keeping_pool = low_priority_pool("framefarm-keep", 2)
+    working_pool = low_priority_pool("framefarm-work", settings.slots + 1)
+    cache = BlobCache(
+        settings.data_dir / "cache",
+        limit_bytes=settings.cache_bytes,
+        fetcher=Downloader(http, key=wires.key, die=wires.die),
+        journal=wires.journal,
+    )
+    found = await asyncio.to_thread(store.load, cache)
+    offers = slot_offers(settings, blenders, cores=usable_cores())
+    connection = Connection(
+        url, tell=wires.tell, held=wires.held, die=wires.die, journal=wires.journal
+    )
+    sources = SourceFiles()
+
+    def slot(offer: SlotOffer) -> Slot:
+        journal = wires.journal.bind(slot=offer.slot)
+        resources = SlotResources(
+            slot=offer.slot,
+            settings=settings,
+            threads=offer.threads,
+            blenders=tuple(blenders),
+            cache=cache,
+            sources=sources,
+            pool=working_pool,
+            scratch_dir=store.scratch,
+            journal=journal,
+        )
+        return Slot(
+            offer.slot,
+            {kind: executors[kind](resources) for kind in offer.kinds},
+            workdirs=store.workdirs,
+            tell=wires.tell_one,
+            report=connection.send,
+            journal=journal,
+        )
+
+    parts = Parts(
+        settings=settings,
+        boot_id=boot_id,
+        offers=offers,
+        slots={offer.slot: slot(offer) for offer in offers},
+        connection=connection,
+        uploader=Uploader(
+            http,
+            store.outbox,
+            tell=wires.tell_one,
+            key=wires.key,
+            die=wires.die,
+            journal=wires.journal,
+        ),
+        keeper=Keeper(
+            outbox=store.outbox,
+            cache=cache,
+            workdirs=store.workdirs,
+            pool=keeping_pool,
+            tell=wires.tell_one,
+            journal=wires.journal,
+        ),
+        identity_file=store.identity_file,
+        http=http,
+        pools=(keeping_pool, working_pool),
+    )
+    return parts, found

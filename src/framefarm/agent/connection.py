@@ -1,0 +1,199 @@
+"""The connection to the manager: opened again whenever it breaks, reports sent in batches."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import TYPE_CHECKING
+
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, WebSocketException
+
+from framefarm.agent.backoff import at_least, full_jitter
+from framefarm.agent.events import Connected, Disconnected
+from framefarm.agent.http import connect_url, is_loopback
+from framefarm.protocol import MalformedMessageError, decode_orders, encode_reports
+from framefarm.protocol.limits import MAX_MESSAGE_BYTES
+from framefarm.protocol.messages import Heartbeat, Progress, Report, Welcome
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from framefarm.agent.backoff import Die
+    from framefarm.agent.events import Event
+    from framefarm.agent.journal import Journal
+
+MAX_QUEUED = 10_000
+"""Reports that wait to be sent. A manager that reads none of so many is as good as gone; after the
+next welcome all that matters of them is said again."""
+
+MAX_BATCH = 256
+_OPEN_TIMEOUT_S = 10.0
+_CLOSE_TIMEOUT_S = 0.5
+_PING_EVERY_S = 20.0
+
+
+class Connection:
+    """Keeps a worker connected.
+
+    Args:
+        url: The manager's address.
+        tell: Takes what happens, all of one packet together.
+        held: The leases to renew now.
+        die: Random number from 0 up to 1.
+        journal: For what is worth knowing.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        tell: Callable[[Sequence[Event]], None],
+        held: Callable[[], tuple[str, ...]],
+        die: Die,
+        journal: Journal,
+    ) -> None:
+        self._url = url
+        self._tell = tell
+        self._held = held
+        self._die = die
+        self._journal = journal
+        self._socket: ClientConnection | None = None
+        self._queue: list[Report] = []
+        self._progress: dict[str, Progress] = {}
+        self._wake = asyncio.Event()
+        self._sent = asyncio.Event()
+        self._beat_every_s: float | None = None
+        self._paced = asyncio.Event()
+        self._asked_wait_s: float | None = None
+        self._welcomed = False
+        self._broken = False
+
+    def send(self, report: Report) -> None:
+        """Send a report with the next packet. Of progress only the latest of each lease is kept."""
+        if self._socket is None:
+            return
+        if isinstance(report, Progress):
+            self._progress[report.lease] = report
+        else:
+            self._queue.append(report)
+        self._wake.set()
+        if len(self._queue) > MAX_QUEUED:
+            self.reconnect("the manager reads no reports")
+
+    def pace(self, lease_s: float) -> None:
+        """Send heartbeats often enough for leases that live this long (L3)."""
+        self._beat_every_s = max(0.05, lease_s / 3)
+        self._paced.set()
+
+    def reconnect(self, reason: str) -> None:
+        """Close this connection and open the next one after a pause."""
+        self._journal.warning("connection given up", reason=reason)
+        self._broken = True
+        self._wake.set()
+        if self._socket is not None:
+            # Nothing of what waits matters; a closing handshake with someone stuck would.
+            self._queue.clear()
+            self._socket.transport.abort()
+
+    def await_return(self, retry_in_s: float) -> None:
+        """Come again when the manager said, once this connection is closed."""
+        self._asked_wait_s = retry_in_s
+
+    async def run(self) -> None:
+        """Stay connected until cancelled."""
+        failures = 0
+        while True:
+            self._welcomed = self._broken = False
+            await self._session()
+            # Only a welcome proves that the manager is well; a proxy also accepts connections.
+            failures = 1 if self._welcomed and not self._broken else failures + 1
+            await asyncio.sleep(self._pause_s(failures))
+
+    async def flush(self) -> None:
+        """Wait until what was to be sent was sent, as far as the connection lives."""
+        while self._socket is not None and (self._queue or self._progress):
+            self._sent.clear()
+            await self._sent.wait()
+
+    def _pause_s(self, failures: int) -> float:
+        asked, self._asked_wait_s = self._asked_wait_s, None
+        return full_jitter(failures, self._die) if asked is None else at_least(asked, self._die)
+
+    async def _session(self) -> None:
+        try:
+            async with connect(
+                connect_url(self._url),
+                max_size=MAX_MESSAGE_BYTES,
+                compression=None,
+                open_timeout=_OPEN_TIMEOUT_S,
+                close_timeout=_CLOSE_TIMEOUT_S,
+                ping_interval=_PING_EVERY_S,
+                ping_timeout=_PING_EVERY_S,
+                # A proxy of the environment must not get between processes of one machine.
+                proxy=None if is_loopback(self._url) else True,
+            ) as socket:
+                await self._talk(socket)
+        except (OSError, TimeoutError, WebSocketException, MalformedMessageError) as error:
+            self._journal.warning("no connection", url=self._url, reason=str(error))
+
+    async def _talk(self, socket: ClientConnection) -> None:
+        self._socket = socket
+        self._tell([Connected()])
+        aides = [asyncio.create_task(self._write(socket)), asyncio.create_task(self._beat())]
+        try:
+            await self._read(socket)
+        finally:
+            for aide in aides:
+                aide.cancel()
+            await asyncio.gather(*aides, return_exceptions=True)
+            self._forget()
+            self._tell([Disconnected()])
+
+    def _forget(self) -> None:
+        self._socket = None
+        self._queue.clear()
+        self._progress.clear()
+        self._paced.clear()
+        self._sent.set()
+
+    async def _read(self, socket: ClientConnection) -> None:
+        with contextlib.suppress(ConnectionClosed):
+            while True:
+                orders = decode_orders(await socket.recv(decode=False))
+                self._welcomed |= any(isinstance(order, Welcome) for order in orders)
+                self._tell(orders)
+
+    async def _write(self, socket: ClientConnection) -> None:
+        with contextlib.suppress(ConnectionClosed):
+            while True:
+                await self._wake.wait()
+                self._wake.clear()
+                reports = [*self._queue, *self._progress.values()]
+                self._queue.clear()
+                self._progress.clear()
+                for packet in packets(reports):
+                    await socket.send(packet, text=True)
+                self._sent.set()
+
+    async def _beat(self) -> None:
+        await self._paced.wait()
+        while True:
+            await asyncio.sleep(self._beat_every_s or 1.0)
+            self.send(Heartbeat(self._held()))
+
+
+def packets(reports: Sequence[Report]) -> Iterator[bytes]:
+    """Reports as messages, as few as the limits allow, in the same order."""
+    for start in range(0, len(reports), MAX_BATCH):
+        yield from _fitting(reports[start : start + MAX_BATCH])
+
+
+def _fitting(reports: Sequence[Report]) -> Iterator[bytes]:
+    packet = encode_reports(reports)
+    if len(packet) <= MAX_MESSAGE_BYTES or len(reports) == 1:
+        yield packet
+        return
+    half = len(reports) // 2
+    yield from _fitting(reports[:half])
+    yield from _fitting(reports[half:])

@@ -1,0 +1,5 @@
+"""What makes units, one module for each kind of stage.
+
+An executor belongs to one slot and makes one unit at a time. `table.EXECUTORS` says which one
+makes which kind; a new kind is one module and one line there.
+"""

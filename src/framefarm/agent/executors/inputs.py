@@ -1,0 +1,75 @@
+"""Having the files at hand that earlier stages made."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import TYPE_CHECKING
+
+from framefarm.agent.errors import FetchError, UnitFailedError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+    from framefarm.agent.cache import BlobCache
+    from framefarm.agent.executors.contract import Progress
+    from framefarm.protocol.messages import InputFile
+
+_AT_ONCE = 4
+"""Fetches on their way together: hides the round trips, and keeps the order roughly."""
+
+
+@contextlib.asynccontextmanager
+async def inputs_at_hand(
+    cache: BlobCache, inputs: tuple[InputFile, ...], progress: Progress
+) -> AsyncIterator[list[Path]]:
+    """Fetch a unit's inputs, and keep them while the context is open.
+
+    Args:
+        cache: Where they lie, or come to.
+        inputs: What is needed.
+        progress: Told how many are there.
+
+    Yields:
+        Where they lie, in the same order.
+
+    Raises:
+        UnitFailedError: `input_missing`: there are none, or one cannot be had.
+    """
+    if not inputs:
+        raise UnitFailedError("input_missing", "the lease names no input files")
+    async with contextlib.AsyncExitStack() as stack:
+        try:
+            paths = await _fetch_all(stack, cache, inputs, progress)
+        except FetchError as error:
+            raise UnitFailedError("input_missing", str(error)) from error
+        except OSError as error:
+            raise UnitFailedError("error", f"an input cannot be stored: {error}") from error
+        yield paths
+
+
+async def _fetch_all(
+    stack: contextlib.AsyncExitStack,
+    cache: BlobCache,
+    inputs: tuple[InputFile, ...],
+    progress: Progress,
+) -> list[Path]:
+    room = asyncio.Semaphore(_AT_ONCE)
+    done = 0
+
+    async def fetch(file: InputFile) -> Path:
+        nonlocal done
+        async with room:
+            path = await stack.enter_async_context(cache.use(file.sha256, file.size_bytes))
+        done += 1
+        progress(done, len(inputs), "fetching")
+        return path
+
+    tasks = [asyncio.create_task(fetch(file)) for file in inputs]
+    try:
+        return await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

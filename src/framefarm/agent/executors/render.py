@@ -1,0 +1,203 @@
+"""Rendering frames with the slot's warm Blender."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from framefarm.agent.errors import FetchError, UnitFailedError
+from framefarm.agent.executors.blame import memory_kill_count, unit_failed
+from framefarm.agent.executors.blenders import BlenderHolder, BlenderNeed, StartBlender, starter
+from framefarm.agent.executors.contract import Progress, SlotResources, read_settings
+from framefarm.agent.executors.frames import FrameFiles
+from framefarm.agent.machine import memory_bytes
+from framefarm.agent.sources import fingerprint
+from framefarm.agent.work import Outcome
+from framefarm.blender.errors import BlenderError
+from framefarm.blender.installations import BlenderInstallation, choose_blender
+from framefarm.blender.warm import FrameProgress, RenderSettings
+from framefarm.core.versions import BlenderVersion, NoBlenderForFileError, VersionTextError
+from framefarm.protocol.messages import UnitFacts
+from framefarm.protocol.tasks import RenderTask
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from framefarm.agent.executors.blenders import Blender
+    from framefarm.agent.work import UnitWork
+    from framefarm.blender.warm import RenderedFrame
+
+
+class RenderExecutor:
+    """Makes the units of `render` stages: a unit is a frame.
+
+    Args:
+        resources: What the slot may use.
+        start: Starts a Blender; a real one by default.
+    """
+
+    def __init__(self, resources: SlotResources, start: StartBlender | None = None) -> None:
+        self._resources = resources
+        settings = resources.settings
+        limit = settings.max_blender_bytes or memory_bytes() * 3 // 4 // max(1, settings.slots)
+        self._holder = BlenderHolder(
+            start or starter(resources), idle_s=settings.idle_s, max_bytes=limit
+        )
+        self._warm: str | None = None
+        # The eager start and the first unit must not both start a Blender.
+        self._lock = asyncio.Lock()
+
+    @property
+    def warm(self) -> str | None:
+        """SHA-256 of the .blend the slot's Blender holds, None when it holds none."""
+        return self._warm if self._holder.running and self._holder.holds else None
+
+    async def run(self, work: UnitWork, workdir: Path, progress: Progress) -> Outcome:
+        """Render a frame; see `Executor.run`."""
+        task = read_settings(work, RenderTask)
+        need = self._need(task)
+        out_dir = workdir / "frame"
+        await asyncio.to_thread(out_dir.mkdir)
+        kills = memory_kill_count()
+        async with self._lock, self._blend(task, progress) as blend:
+            try:
+                rendered = await self._render(
+                    work.unit, task, need, blend, out_dir, progress=progress
+                )
+            except BlenderError as error:
+                self._holder.holds = None
+                raise unit_failed(error, memory_kills=memory_kill_count() - kills) from error
+            except asyncio.CancelledError:
+                # Whatever it was doing, nobody knows where it stands now.
+                await self._holder.kill()
+                raise
+        return self._outcome(rendered, task, need, workdir)
+
+    async def prepare(self) -> None:
+        """Start the Blender that the first job will most likely ask for."""
+        if not self._resources.blenders or not self._resources.settings.warm_start:
+            return
+        likely = _most_likely(self._resources.blenders)
+        async with self._lock:
+            with contextlib.suppress(BlenderError):
+                await self._holder.get(BlenderNeed(likely))
+
+    async def upkeep(self) -> None:
+        """End the Blender when it was idle too long or grew too large."""
+        if self._lock.locked():
+            return
+        async with self._lock:
+            await self._holder.renew_if_spent()
+
+    async def close(self) -> None:
+        """Kill the Blender; there is nothing in it to save."""
+        await self._holder.kill()
+
+    def _need(self, task: RenderTask) -> BlenderNeed:
+        try:
+            wanted = BlenderVersion.parse(task.blender)
+            found = choose_blender(wanted, self._resources.blenders)
+        except (NoBlenderForFileError, VersionTextError) as error:
+            raise UnitFailedError("refused", str(error)) from error
+        return BlenderNeed(found, task.allow_scripts)
+
+    @contextlib.asynccontextmanager
+    async def _blend(self, task: RenderTask, progress: Progress) -> AsyncIterator[Path]:
+        """Where the .blend lies: in its own place when it is that very file, else in the cache."""
+        resources, size = self._resources, task.blend_size_bytes
+        own = await resources.sources.find(task.source_path, task.blend_sha256, size)
+        if own is not None:
+            yield own
+            return
+        if task.blend_sha256 not in resources.cache:
+            progress(0, 1, "fetching")
+        async with contextlib.AsyncExitStack() as stack:
+            use = resources.cache.use(task.blend_sha256, size)
+            try:
+                path = await stack.enter_async_context(use)
+            except FetchError as error:
+                raise UnitFailedError("input_missing", f"{task.blend_name}: {error}") from error
+            except OSError as error:
+                message = f"{task.blend_name} cannot be stored: {error}"
+                raise UnitFailedError("error", message) from error
+            yield path
+
+    async def _render(
+        self,
+        frame: int,
+        task: RenderTask,
+        need: BlenderNeed,
+        blend: Path,
+        out_dir: Path,
+        *,
+        progress: Progress,
+    ) -> RenderedFrame:
+        if not self._holder.running:
+            progress(0, 1, "starting Blender")
+        blender = await self._holder.get(need)
+        await self._load(blender, task, blend, progress)
+
+        def tell(step: FrameProgress) -> None:
+            progress(step.samples_done, step.samples_total, step.phase)
+
+        return await blender.render(frame, out_dir, on_progress=tell)
+
+    async def _load(
+        self, blender: Blender, task: RenderTask, blend: Path, progress: Progress
+    ) -> None:
+        """Open the file and set the scene, unless the frame before left them just so."""
+        wanted = (fingerprint(blend), task)
+        if self._holder.holds == wanted:
+            return
+        progress(0, 1, "loading")
+        self._holder.holds = None
+        opened = await blender.open(blend)
+        for warning in opened.warnings:
+            self._resources.journal.info("blend warning", kind=warning.kind, text=warning.message)
+        await blender.configure(_render_settings(task))
+        # Saved over while Blender read it: the next unit must look again.
+        if fingerprint(blend) == wanted[0]:
+            self._holder.holds = wanted
+            self._warm = task.blend_sha256
+
+    def _outcome(
+        self, rendered: RenderedFrame, task: RenderTask, need: BlenderNeed, workdir: Path
+    ) -> Outcome:
+        made = FrameFiles.of(rendered, workdir, self._resources.journal)
+        if not made.images:
+            raise UnitFailedError(
+                "error",
+                f"Blender wrote no {task.file_format} image for frame {rendered.frame}",
+                log_tail=rendered.log_text[-16_000:],
+            )
+        facts = UnitFacts(
+            seconds=rendered.seconds,
+            peak_memory_bytes=rendered.peak_memory_bytes,
+            device=rendered.device,
+            blender=need.installation.full_version,
+            phases=rendered.phases,
+            extra={"samples": rendered.samples},
+        )
+        return Outcome(made.images + made.layers, facts, made.make_extras)
+
+
+def _render_settings(task: RenderTask) -> RenderSettings:
+    sized = task.width is not None and task.height is not None
+    return RenderSettings(
+        scene=task.scene,
+        camera=task.camera,
+        engine=task.engine,
+        samples=task.samples,
+        resolution=(task.width or 0, task.height or 0) if sized else None,
+        file_format=task.file_format,
+        threads=task.threads,
+        persistent_data=task.persistent_data,
+    )
+
+
+def _most_likely(blenders: tuple[BlenderInstallation, ...]) -> BlenderInstallation:
+    """The one a first job will ask for: the newest, and of these the preferred."""
+    newest = max(found.version for found in blenders)
+    return next(found for found in blenders if found.version == newest)

@@ -1,0 +1,124 @@
+"""What happens to a unit's output after its slot went on: stored, delivered, put to use."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import TYPE_CHECKING
+
+from framefarm.agent.errors import OutboxError
+from framefarm.agent.events import ResultKept, ResultLost
+from framefarm.agent.outbox import WORTH_KEEPING_S
+from framefarm.agent.work import no_more_files
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+    from concurrent.futures import Executor as Pool
+    from typing import Any
+
+    from framefarm.agent.cache import BlobCache
+    from framefarm.agent.events import Event, Owed
+    from framefarm.agent.journal import Journal
+    from framefarm.agent.outbox import Outbox
+    from framefarm.agent.work import Outcome, UnitWork
+    from framefarm.agent.workdirs import WorkDirs
+
+_USED_LATER = frozenset({"image", "segment"})
+"""Roles that later stages may ask for: movies are made of images, and joined from segments."""
+
+
+class Keeper:
+    """Moves output from work directories to the outbox, and from there to the cache.
+
+    Args:
+        outbox, cache, workdirs: Where things lie.
+        pool: Threads of low priority.
+        tell: Takes the events.
+        journal: For what went wrong.
+    """
+
+    def __init__(
+        self,
+        *,
+        outbox: Outbox,
+        cache: BlobCache,
+        workdirs: WorkDirs,
+        pool: Pool,
+        tell: Callable[[Event], None],
+        journal: Journal,
+    ) -> None:
+        self._outbox = outbox
+        self._cache = cache
+        self._workdirs = workdirs
+        self._pool = pool
+        self._tell = tell
+        self._journal = journal
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def keep(self, work: UnitWork, outcome: Outcome) -> None:
+        """Store a finished unit's output durably; answered by `ResultKept` or `ResultLost`."""
+        if _is_light(outcome):
+            # Two switches of threads would cost more than everything else about such a unit.
+            event = self._kept(work, outcome)
+            asyncio.get_running_loop().call_soon(self._tell, event)
+        else:
+            self._begin(self._keep_in_thread(work, outcome))
+
+    def discard(self, work: UnitWork) -> None:
+        """Delete a unit's work directory."""
+        self._begin(self._in_pool(self._workdirs.remove, work))
+
+    def drop(self, entry: str, *, useful: bool) -> None:
+        """Take an entry out of the outbox; useful files go to the cache."""
+        self._begin(self._drop(entry, useful=useful))
+
+    async def close(self) -> None:
+        """Wait for what has begun; all of it is short."""
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+
+    async def _keep_in_thread(self, work: UnitWork, outcome: Outcome) -> None:
+        loop = asyncio.get_running_loop()
+        self._tell(await loop.run_in_executor(self._pool, self._kept, work, outcome))
+
+    def _kept(self, work: UnitWork, outcome: Outcome) -> Event:
+        try:
+            return ResultKept(self._store(work, outcome))
+        except (OutboxError, OSError) as error:
+            return ResultLost(work, str(error))
+        except Exception as error:  # noqa: BLE001 - the unit fails, the agent goes on
+            self._journal.exception("a result could not be stored", unit=work.unit)
+            return ResultLost(work, f"the worker failed: {type(error).__name__}: {error}")
+
+    def _store(self, work: UnitWork, outcome: Outcome) -> Owed:
+        files = (*outcome.files, *outcome.later())
+        owed = self._outbox.keep(work, files, outcome.facts)
+        self._workdirs.remove(work)
+        return owed
+
+    async def _drop(self, entry: str, *, useful: bool) -> None:
+        if useful:
+            with contextlib.suppress(OutboxError, OSError):
+                await self._adopt(entry)
+        await self._in_pool(self._outbox.drop, entry)
+
+    async def _adopt(self, entry: str) -> None:
+        loop = asyncio.get_running_loop()
+        result = await loop.run_in_executor(self._pool, self._outbox.release, entry)
+        for file, path in zip(result.receipt.manifest.files, result.paths, strict=True):
+            if file.role in _USED_LATER:
+                self._cache.adopt(path, file.sha256, file.size_bytes)
+
+    async def _in_pool(self, work: Callable[..., None], *arguments: Any) -> None:
+        await asyncio.get_running_loop().run_in_executor(self._pool, work, *arguments)
+
+    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+def _is_light(outcome: Outcome) -> bool:
+    """Whether storing a result touches no disk; see `framefarm.agent.outbox`."""
+    nothing = not outcome.files and outcome.later is no_more_files
+    return nothing and outcome.facts.seconds < WORTH_KEEPING_S

@@ -1,0 +1,49 @@
+"""Where units work: one folder each, gone when the unit is."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import shutil
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from framefarm.agent.work import UnitWork
+
+
+class WorkDirs:
+    """The folders of all units in work."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def clear(self) -> None:
+        """Delete what an earlier process left. Blocks on the disk."""
+        shutil.rmtree(self._root, ignore_errors=True)
+        self._root.mkdir(parents=True, exist_ok=True)
+
+    def of(self, work: UnitWork) -> Path:
+        """Where a unit works. The lease's id comes from outside, so it is hashed."""
+        lease = hashlib.blake2s(work.lease.encode(), digest_size=6).hexdigest()
+        return self._root / f"{work.slot}-{work.stage}-{work.unit}-{lease}"
+
+    async def create(self, work: UnitWork) -> Path:
+        """Make a unit's folder, empty.
+
+        Raises:
+            OSError: The disk is full or failed.
+        """
+        path = self.of(work)
+        try:
+            path.mkdir()
+        except FileExistsError:
+            # An aborted attempt under the same lease whose folder is still being deleted.
+            await asyncio.to_thread(shutil.rmtree, path, ignore_errors=True)
+            path.mkdir(exist_ok=True)
+        return path
+
+    def remove(self, work: UnitWork) -> None:
+        """Delete a unit's folder. Blocks on the disk; not there is fine."""
+        shutil.rmtree(self.of(work), ignore_errors=True)
