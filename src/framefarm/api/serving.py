@@ -8,7 +8,7 @@ import errno
 import signal
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
 from types import FrameType
 from typing import TextIO
@@ -115,11 +115,11 @@ class ManagerServer:
             ServeError: The address or the data folder is in use.
         """
         self._on_ready = on_ready
-        asyncio.run(self._serve(handle_signals=True))
+        _run(self._serve(handle_signals=True))
 
     def _in_thread(self) -> None:
         try:
-            asyncio.run(self._serve(handle_signals=False))
+            _run(self._serve(handle_signals=False))
         except BaseException as error:  # noqa: BLE001  told to the thread that started this one
             self._error = error
         finally:
@@ -174,6 +174,20 @@ class ManagerServer:
     def _ask_to_stop(self) -> None:
         assert self._server is not None
         self._server.should_exit = True
+
+
+def _run(serving: Coroutine[None, None, None]) -> None:
+    """Run a coroutine on uvloop where there is one.
+
+    uvicorn pauses and resumes reading around every WebSocket message; with asyncio's own loop that
+    took a quarter of the manager's time at 1,000 workers, with uvloop a few percent.
+    """
+    try:
+        import uvloop  # noqa: PLC0415  Windows has none
+    except ImportError:
+        asyncio.run(serving)
+    else:
+        uvloop.run(serving)
 
 
 class _Server(uvicorn.Server):

@@ -1,0 +1,1 @@
+"""What FrameFarm costs, measured: `python -m benchmarks.NAME [--json]`."""

@@ -1,0 +1,85 @@
+"""A real `framefarm serve` process for a benchmark, and what it costs."""
+
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+_START_S = 20.0
+
+
+@dataclass(frozen=True)
+class RunningManager:
+    """A manager in a process of its own."""
+
+    url: str
+    data_dir: Path
+    process: psutil.Process
+
+    def call(self, method: str, path: str, body: Any = None) -> Any:
+        """One request, its JSON answer."""
+        request = urllib.request.Request(  # noqa: S310  our own loopback address
+            self.url + path,
+            method=method,
+            data=None if body is None else json.dumps(body).encode(),
+            headers={"Content-Type": "application/json"},
+        )
+        with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310
+            return json.load(answer)
+
+    def memory_mib(self) -> float:
+        """Its resident memory."""
+        return float(self.process.memory_info().rss / 2**20)
+
+    def cpu_s(self) -> float:
+        """Processor time it has used."""
+        used = self.process.cpu_times()
+        return float(used.user + used.system)
+
+
+@contextmanager
+def running_manager() -> Iterator[RunningManager]:
+    """Start a manager on a free port over an empty folder; stop it at the end."""
+    with tempfile.TemporaryDirectory(prefix="framefarm-bench-") as folder:
+        url = f"127.0.0.1:{_free_port()}"
+        command = [sys.executable, "-m", "framefarm.cli", "serve", "--listen", url]
+        process = subprocess.Popen([*command, "--data", folder], stdout=subprocess.DEVNULL)
+        try:
+            manager = RunningManager(f"http://{url}", Path(folder), psutil.Process(process.pid))
+            _wait_until_ready(manager, process)
+            yield manager
+        finally:
+            process.terminate()
+            process.wait(10)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _wait_until_ready(manager: RunningManager, process: subprocess.Popen[bytes]) -> None:
+    end = time.monotonic() + _START_S
+    while True:
+        try:
+            manager.call("GET", "/api/health")
+        except (urllib.error.URLError, ConnectionError):
+            if process.poll() is not None or time.monotonic() > end:
+                raise
+            time.sleep(0.05)
+        else:
+            return
