@@ -95,7 +95,7 @@ class SimulatedWorker(WSListener):  # type: ignore[misc]  # picows has no types
         self._asked_at = time.perf_counter()
         self._send(hello, Ready("cpu"))
 
-    def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
+    def on_ws_frame(self, _: WSTransport, frame: WSFrame) -> None:
         """Take orders."""
         if frame.msg_type != WSMsgType.TEXT:
             return
@@ -106,7 +106,7 @@ class SimulatedWorker(WSListener):  # type: ignore[misc]  # picows has no types
                 self._meter.count(self._asked_at)
                 self._work(order)
 
-    def on_ws_disconnected(self, transport: WSTransport) -> None:
+    def on_ws_disconnected(self, _: WSTransport) -> None:
         """Count no more."""
         self._meter.stopped.set()
 
