@@ -29,6 +29,7 @@ _COLUMNS = (
     t.stages.c.needs_group,
     t.stages.c.settings,
     t.stages.c.blend_sha256,
+    t.stages.c.blender,
 )
 
 
@@ -122,6 +123,11 @@ class Catalog:
                 self._stages.pop(stage.id, None)
 
 
+def _with_blender(settings: dict[str, Any], version: str) -> dict[str, Any]:
+    """Settings that name the Blender chosen for the stage, which may be after it was stored."""
+    return {**settings, "blender": version} if version else settings
+
+
 def _load(connection: Connection, job_id: int) -> JobFacts:
     rows = connection.execute(
         select(*_COLUMNS).where(t.stages.c.job_id == job_id).order_by(t.stages.c.position)
@@ -133,8 +139,8 @@ def _load(connection: Connection, job_id: int) -> JobFacts:
             position=row.position,
             kind=row.kind,
             units=Spans.restore(row.units),
-            settings=row.settings,
-            settings_json=json.dumps(row.settings).encode(),
+            settings=(settings := _with_blender(row.settings, row.blender)),
+            settings_json=json.dumps(settings).encode(),
             blend_sha256=row.blend_sha256,
         )
         for row in rows

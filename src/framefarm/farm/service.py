@@ -247,7 +247,10 @@ class Farm:
         if not versions:
             return
         available = [BlenderVersion.parse(version) for version in versions]
-        if await self.writer.write(lambda connection: _settle_open(connection, available)):
+        settled = await self.writer.write(lambda connection: _settle_open(connection, available))
+        for job_id in settled:
+            self.catalog.forget(job_id)
+        if settled:
             self.dispatcher.work_appeared()
 
     # --- duties ---------------------------------------------------------------------------
@@ -324,18 +327,19 @@ async def _guarded(duty: str, work: object) -> None:
         _log.exception("duty_failed", duty=duty)
 
 
-def _settle_open(connection: Connection, available: Sequence[BlenderVersion]) -> int:
+def _settle_open(connection: Connection, available: Sequence[BlenderVersion]) -> list[int]:
+    """Choose where it can be chosen; returns the jobs concerned."""
     rows = connection.execute(
-        select(t.stages.c.id, t.stages.c.wanted_blender).where(
+        select(t.stages.c.id, t.stages.c.job_id, t.stages.c.wanted_blender).where(
             t.stages.c.wanted_blender != "", t.stages.c.blender == "", t.stages.c.pending > 0
         )
     ).all()
-    settled = 0
+    settled = []
     for row in rows:
         try:
             version = choose_version(BlenderVersion.parse(row.wanted_blender), available)
         except NoBlenderForFileError:
             continue
         settle_blender(connection, row.id, str(version))
-        settled += 1
+        settled.append(row.job_id)
     return settled
