@@ -29,6 +29,10 @@ BACKGROUND: Final = 0x2B
 
 _QUALITY: Final = 78
 
+# Of 0 to 6. The default 6 takes 20 ms for a noisy 320x180 and saves an eighth of the bytes; 2 takes
+# 3.6 ms.
+_EFFORT: Final = 2
+
 
 @dataclass(frozen=True, slots=True)
 class Thumbnail:
@@ -118,6 +122,7 @@ def _resized(pixels: Display, size: tuple[int, int]) -> Display:
 def _write(pixels: Display, out: Path) -> None:
     spec = ImageSpec(pixels.shape[1], pixels.shape[0], 3, "uint8")
     spec.attribute("compression", f"webp:{_QUALITY}")
+    spec.attribute("webp:method", _EFFORT)
     with replacing(out, suffix=".webp") as temporary:
         target = ImageOutput.create("webp")
         written = (
