@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import sqlite3
 import statistics
 import subprocess
 import sys
@@ -17,7 +18,7 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
-from benchmarks.managers import RunningManager, running_manager
+from benchmarks.managers import FRAMEFARM, RunningManager, running_manager
 from benchmarks.reporting import report
 
 _ROOT = Path(__file__).resolve().parent.parent
@@ -40,8 +41,6 @@ def _database_bytes(folder: Path) -> int:
 
 def _database_pages(manager: RunningManager) -> int:
     """Bytes of the database itself, without the write-ahead log's unused room."""
-    import sqlite3  # noqa: PLC0415  only here
-
     with sqlite3.connect(f"file:{manager.data_dir}/farm.db?mode=ro", uri=True) as connection:
         pages = connection.execute("PRAGMA page_count").fetchone()[0]
         return int(pages * connection.execute("PRAGMA page_size").fetchone()[0])
@@ -74,7 +73,7 @@ def measure(blend: Path, frames: int) -> dict[str, Any]:
 
 def _list(manager: RunningManager) -> float:
     begun = time.perf_counter()
-    command = [str(Path(sys.executable).parent / "framefarm"), "jobs", "--url", manager.url]
+    command = [FRAMEFARM, "jobs", "--url", manager.url]
     subprocess.run(command, check=True, capture_output=True)
     return time.perf_counter() - begun
 

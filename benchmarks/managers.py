@@ -18,6 +18,9 @@ from typing import Any
 
 import psutil
 
+FRAMEFARM = str(Path(sys.executable).parent / "framefarm")
+"""The command as it was installed beside this Python."""
+
 _START_S = 20.0
 
 
@@ -55,7 +58,7 @@ def running_manager() -> Iterator[RunningManager]:
     """Start a manager on a free port over an empty folder; stop it at the end."""
     with tempfile.TemporaryDirectory(prefix="framefarm-bench-") as folder:
         url = f"127.0.0.1:{_free_port()}"
-        command = [sys.executable, "-m", "framefarm.cli", "serve", "--listen", url]
+        command = [FRAMEFARM, "serve", "--listen", url]
         process = subprocess.Popen([*command, "--data", folder], stdout=subprocess.DEVNULL)
         try:
             manager = RunningManager(f"http://{url}", Path(folder), psutil.Process(process.pid))

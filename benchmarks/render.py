@@ -29,11 +29,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.managers import RunningManager, running_manager
+from benchmarks.managers import FRAMEFARM, RunningManager, running_manager
 from benchmarks.reporting import report
 
 _ROOT = Path(__file__).resolve().parent.parent
-_CLI = [sys.executable, "-m", "framefarm.cli"]
 _FIRST_PIXEL_S = 120.0
 
 
@@ -75,7 +74,7 @@ def _plain(blend: Path, frames: int, *, persistent: bool) -> float:
 def _farm(blend: Path, frames: int) -> float:
     with tempfile.TemporaryDirectory() as out:
         chosen = ["--frames", f"1-{frames}", "--movie", "none", "--output", out, "--json"]
-        seconds = _run([*_CLI, "render", str(blend), *chosen])
+        seconds = _run([FRAMEFARM, "render", str(blend), *chosen])
         _check_count(Path(out), frames)
         return seconds
 
@@ -115,7 +114,7 @@ def measure_cold(blend: Path) -> float:
         chosen = ["--frames", "1-2", "--movie", "none", "--output", out, "--json"]
         begun = time.perf_counter()
         process = subprocess.Popen(
-            [*_CLI, "render", str(blend), *chosen], stdout=subprocess.PIPE, text=True
+            [FRAMEFARM, "render", str(blend), *chosen], stdout=subprocess.PIPE, text=True
         )
         assert process.stdout is not None
         seconds = 0.0
@@ -143,7 +142,7 @@ def measure_warm(blend: Path, rounds: int) -> list[float]:
 def _worker(manager: RunningManager) -> Iterator[None]:
     data = manager.data_dir / "worker"
     process = subprocess.Popen(
-        [*_CLI, "worker", manager.url, "--data", str(data)], stdout=subprocess.DEVNULL
+        [FRAMEFARM, "worker", manager.url, "--data", str(data)], stdout=subprocess.DEVNULL
     )
     try:
         yield
@@ -157,7 +156,7 @@ def _submit_and_wait(manager: RunningManager, blend: Path, frames: str) -> float
     begun = time.perf_counter()
     chosen = ["--frames", frames, "--movie", "none", "--url", manager.url, "--json"]
     done = subprocess.run(
-        [*_CLI, "submit", str(blend), *chosen], check=True, capture_output=True, text=True
+        [FRAMEFARM, "submit", str(blend), *chosen], check=True, capture_output=True, text=True
     )
     job_id = _job_of(done.stdout)
     return _first_pixel(f"{manager.url}/api/jobs/{job_id}/events", begun)
