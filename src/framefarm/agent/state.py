@@ -6,6 +6,8 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
+from framefarm.agent.instructions import Instruction, Reconnect
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
@@ -149,3 +151,17 @@ def may_quit(state: AgentState) -> bool:
         return not trying
     idle = all(slot.lease is None for slot in state.slots.values())
     return state.leaving and idle and not state.owed and not state.failures
+
+
+def forget_asking(state: AgentState) -> AgentState:
+    """The same with no `ready` in force: the manager has forgotten them."""
+    return replace(state, slots={n: replace(s, asked=False) for n, s in state.slots.items()})
+
+
+Decision = tuple[AgentState, list[Instruction]]
+"""The state after an event, and what is to be done, in this order."""
+
+
+def reconnected(state: AgentState, reason: str) -> Decision:
+    """Leave this connection. Nothing more is said on it."""
+    return replace(state, link=Link.DOWN), [Reconnect(reason)]

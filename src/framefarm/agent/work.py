@@ -63,7 +63,7 @@ class HeldLease:
         Raises:
             SpansError: Its units cannot be read.
         """
-        return cls(order, task, tuple(Spans.restore(piece) for piece in order.units.split(",")))
+        return cls(order, task, tuple(Spans.parse(piece) for piece in order.units.split(",")))
 
     def begin(self) -> tuple[UnitWork, HeldLease]:
         """The next unit, and the lease without it. There must be one."""

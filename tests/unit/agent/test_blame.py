@@ -1,0 +1,48 @@
+"""Which reason a Blender's failure is reported with."""
+
+from __future__ import annotations
+
+import pytest
+
+from framefarm.agent.executors.blame import unit_failed
+from framefarm.blender.errors import (
+    BlenderCrashedError,
+    BlenderError,
+    BlenderRefusedError,
+    BlenderStalledError,
+    BlenderStartError,
+)
+
+
+@pytest.mark.parametrize(
+    ("error", "memory_kills", "reason"),
+    [
+        (BlenderCrashedError("rendering", exit_code=-11), 0, "crashed"),
+        (BlenderCrashedError("rendering", exit_code=-11), 1, "crashed"),
+        (BlenderCrashedError("rendering", exit_code=-9), 0, "crashed"),
+        (BlenderCrashedError("rendering", exit_code=-9), 1, "out_of_memory"),
+        (BlenderCrashedError("r", exit_code=-6, log_tail="std::bad_alloc"), 0, "out_of_memory"),
+        (BlenderStalledError("rendering", stall_s=3), 1, "stalled"),
+        (BlenderStartError("no such file"), 0, "crashed"),
+        (BlenderRefusedError("no_camera", "The scene has no camera."), 0, "refused"),
+        (BlenderRefusedError("render", "System is out of GPU memory"), 0, "out_of_memory"),
+        (BlenderError("something"), 0, "error"),
+    ],
+)
+def test_reason_follows_from_how_blender_failed(
+    error: BlenderError, memory_kills: int, reason: str
+):
+    assert unit_failed(error, memory_kills=memory_kills).reason == reason
+
+
+def test_end_of_the_log_goes_along_and_is_bounded():
+    error = BlenderCrashedError("rendering", exit_code=-11, log_tail="a" * 50_000 + "end")
+
+    failed = unit_failed(error)
+
+    assert failed.log_tail.endswith("end")
+    assert len(failed.log_tail) <= 16_000
+
+
+def test_refusals_log_goes_along():
+    assert unit_failed(BlenderRefusedError("open", "no", log_text="why")).log_tail == "why"
