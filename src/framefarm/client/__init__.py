@@ -1,1 +1,60 @@
-"""FrameFarm's client."""
+"""The Python client: submit jobs to a manager, follow them and fetch what they made.
+
+from framefarm.client import Farm
+
+with Farm("http://127.0.0.1:7070") as farm:
+    for job in farm.jobs(limit=10):
+        print(job.id, job.state, job.name)
+"""
+
+from framefarm.client.errors import (
+    BadFarmUrlError,
+    ClientError,
+    DamagedDownloadError,
+    FarmAnswerError,
+    FarmUnreachableError,
+    UnreadableAnswerError,
+    UnsafeFileNameError,
+)
+from framefarm.client.events import EndEvent, Event, JobEvent, ProgressEvent, UnitEvent
+from framefarm.client.farm import Farm, hash_file
+from framefarm.client.submissions import BlendRef, RenderRequest, Submission, TrialRequest
+from framefarm.client.views import (
+    Estimate,
+    FileView,
+    Health,
+    JobView,
+    SlowestUnit,
+    Stage,
+    UnitView,
+    WorkerView,
+)
+
+__all__ = [
+    "BadFarmUrlError",
+    "BlendRef",
+    "ClientError",
+    "DamagedDownloadError",
+    "EndEvent",
+    "Estimate",
+    "Event",
+    "Farm",
+    "FarmAnswerError",
+    "FarmUnreachableError",
+    "FileView",
+    "Health",
+    "JobEvent",
+    "JobView",
+    "ProgressEvent",
+    "RenderRequest",
+    "SlowestUnit",
+    "Stage",
+    "Submission",
+    "TrialRequest",
+    "UnitEvent",
+    "UnitView",
+    "UnreadableAnswerError",
+    "UnsafeFileNameError",
+    "WorkerView",
+    "hash_file",
+]

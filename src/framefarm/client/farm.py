@@ -1,0 +1,309 @@
+"""`Farm`: everything a manager can be asked, as typed methods."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO, Self, TypeVar
+from urllib.parse import urlencode
+
+import msgspec
+
+from framefarm.client import events as job_events
+from framefarm.client.errors import FarmAnswerError, FarmUnreachableError, UnreadableAnswerError
+from framefarm.client.submissions import Submission
+from framefarm.client.transport import Answer, Transport
+from framefarm.client.views import (
+    FilePage,
+    FileView,
+    Health,
+    JobPage,
+    JobView,
+    UnitPage,
+    UnitView,
+    WorkerList,
+    WorkerView,
+)
+
+_T = TypeVar("_T")
+_CHUNK = 1 << 20
+_EVENT_SILENCE_S = 60.0
+_OK = frozenset({200, 201, 206})
+
+Counter = Callable[[int], None]
+"""Told how many more bytes are through."""
+
+
+class Farm:
+    """A manager, as its clients see it. May be used from several threads at once.
+
+    Args:
+        url: The manager's address, for example `http://127.0.0.1:7070`.
+        timeout_s: How long one step of a request may take.
+        patience_s: How long `events` waits for a manager that went away.
+    """
+
+    def __init__(self, url: str, *, timeout_s: float = 30.0, patience_s: float = 60.0) -> None:
+        self._transport = Transport(url, timeout_s=timeout_s)
+        self._patience_s = patience_s
+
+    @property
+    def url(self) -> str:
+        """The manager's address, without a slash at its end."""
+        return self._transport.url
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the calling thread's connection."""
+        self._transport.close()
+
+    # --- asking ---
+
+    def health(self) -> Health:
+        """Find out whether a manager is there.
+
+        Raises:
+            FarmUnreachableError: It is not.
+            UnreadableAnswerError: Something else is.
+        """
+        return self._get("/api/health", Health)
+
+    def jobs(self, *, state: str | None = None, limit: int | None = None) -> Iterator[JobView]:
+        """Jobs, newest first; all of them unless limited."""
+        cursor: str | int | None = None
+        left = limit
+        while left is None or left > 0:
+            size = min(200, left or 200)
+            query = _query(state=state, limit=size, cursor=cursor)
+            page = self._get(f"/api/jobs{query}", JobPage)
+            yield from page.jobs
+            left = None if left is None else left - len(page.jobs)
+            if page.next is None or not page.jobs:
+                return
+            cursor = page.next
+
+    def job(self, job: int) -> JobView:
+        """One job.
+
+        Raises:
+            FarmAnswerError: There is none of that number.
+        """
+        return self._get(f"/api/jobs/{job}", JobView)
+
+    def units(
+        self, job: int, *, kind: str = "render", state: str | None = None, limit: int | None = None
+    ) -> Iterator[UnitView]:
+        """Units of one stage, ascending; only those in `state` where given."""
+        after: str | int | None = None
+        left = limit
+        while left is None or left > 0:
+            query = _query(kind=kind, state=state, limit=min(500, left or 500), after=after)
+            page = self._get(f"/api/jobs/{job}/units{query}", UnitPage)
+            yield from page.units
+            left = None if left is None else left - len(page.units)
+            if page.next is None or not page.units:
+                return
+            after = page.next
+
+    def files(self, job: int) -> Iterator[FileView]:
+        """All outputs of a job that are there by now, without thumbnails and logs."""
+        cursor: str | int | None = None
+        while True:
+            query = _query(limit=500, cursor=cursor)
+            page = self._get(f"/api/jobs/{job}/files{query}", FilePage)
+            yield from page.files
+            if page.next is None or not page.files:
+                return
+            cursor = page.next
+
+    def frame_log(self, job: int, frame: int) -> str:
+        """What Blender said while it rendered a frame, or failed to."""
+        return self._text(f"/api/jobs/{job}/frames/{frame}/log")
+
+    def job_log(self, job: int) -> str:
+        """Each failed attempt of a job with its reason and the end of its log."""
+        return self._text(f"/api/jobs/{job}/log")
+
+    def workers(self) -> tuple[WorkerView, ...]:
+        """All workers the manager knows."""
+        return self._get("/api/workers", WorkerList).workers
+
+    def events(self, job: int) -> Iterator[job_events.Event]:
+        """Follow a job until its end, over broken connections; first comes the job as it is.
+
+        Raises:
+            FarmUnreachableError: The manager was away for longer than `patience_s`.
+            FarmAnswerError: There is no such job.
+        """
+        return job_events.keep_following(
+            lambda: self._stream_events(job), patience_s=self._patience_s
+        )
+
+    # --- changing ---
+
+    def submit(self, submission: Submission) -> JobView:
+        """Make a job, or find the one with the same fingerprint.
+
+        Raises:
+            FarmAnswerError: It was refused; `detail` says why.
+        """
+        return self._post("/api/jobs", msgspec.json.encode(submission))
+
+    def cancel(self, job: int) -> JobView:
+        """Stop a job; what is finished stays."""
+        return self._post(f"/api/jobs/{job}/cancel")
+
+    def retry(self, job: int) -> JobView:
+        """Try a job's failed and cancelled units again."""
+        return self._post(f"/api/jobs/{job}/retry")
+
+    # --- blobs ---
+
+    def upload_blob(
+        self, path: Path, *, sha256: str | None = None, count: Counter | None = None
+    ) -> str:
+        """Give the manager a file, unless it has it.
+
+        Args:
+            path: The file.
+            sha256: Of its content, where known already.
+            count: Told how many more bytes are sent.
+
+        Returns:
+            The SHA-256 of its content.
+
+        Raises:
+            FarmAnswerError: It was refused: the disk is full, or the file changed meanwhile.
+            OSError: The file cannot be read.
+        """
+        sha256 = sha256 or hash_file(path)
+        if self.has_blob(sha256):
+            return sha256
+        with path.open("rb") as file:
+            size = path.stat().st_size
+            headers = {
+                "Content-Length": str(size),
+                "Content-Type": "application/octet-stream",
+            }
+            body = _counted(file, size, count)
+            address = f"/api/blobs/{sha256}"
+            with self._transport.open("PUT", address, body=body, headers=headers) as response:
+                if response.status not in _OK:
+                    raise _refusal(response.status, response.read(_CHUNK))
+        return sha256
+
+    def has_blob(self, sha256: str) -> bool:
+        """Whether the manager has a file with this content."""
+        answer = self._transport.request("HEAD", f"/api/blobs/{sha256}")
+        if answer.status in (200, 404):
+            return answer.status == 200  # noqa: PLR2004  HTTP
+        raise _refusal(answer.status, answer.content)
+
+    def read_blob(self, sha256: str, *, start: int = 0) -> Iterator[bytes]:
+        """A file's bytes from `start` on, in pieces of up to 1 MiB.
+
+        Raises:
+            FarmAnswerError: The manager does not have it.
+            FarmUnreachableError: The connection broke.
+        """
+        headers = {"Range": f"bytes={start}-"} if start else {}
+        with self._transport.open("GET", f"/api/blobs/{sha256}", headers=headers) as response:
+            if response.status not in _OK:
+                raise _refusal(response.status, response.read(_CHUNK))
+            skip = start if response.status == 200 else 0  # noqa: PLR2004  a server without ranges
+            while piece := response.read(_CHUNK):
+                yield piece[skip:]
+                skip = max(0, skip - len(piece))
+
+    # --- inside ---
+
+    def _get(self, path: str, kind: type[_T]) -> _T:
+        return self._decode(self._checked(self._transport.request("GET", path)), kind)
+
+    def _post(self, path: str, body: bytes = b"") -> JobView:
+        headers = {"Content-Type": "application/json"} if body else {}
+        answer = self._transport.request("POST", path, body=body, headers=headers)
+        return self._decode(self._checked(answer), JobView)
+
+    def _text(self, path: str) -> str:
+        answer = self._checked(self._transport.request("GET", path))
+        return answer.content.decode(errors="replace")
+
+    def _checked(self, answer: Answer) -> Answer:
+        if answer.status not in _OK:
+            raise _refusal(answer.status, answer.content)
+        return answer
+
+    def _decode(self, answer: Answer, kind: type[_T]) -> _T:
+        try:
+            return msgspec.json.decode(answer.content, type=kind)
+        except (msgspec.DecodeError, RecursionError) as error:
+            raise UnreadableAnswerError(self.url, error) from error
+
+    def _stream_events(self, job: int) -> Iterator[job_events.Event]:
+        headers = {"Accept": "text/event-stream"}
+        path = f"/api/jobs/{job}/events"
+        with self._transport.open(
+            "GET", path, headers=headers, timeout_s=_EVENT_SILENCE_S
+        ) as response:
+            if response.status not in _OK:
+                raise _refusal(response.status, response.read(_CHUNK))
+            lines = iter(lambda: response.readline(job_events.MAX_LINE_BYTES), b"")
+            for name, content in job_events.read_event_lines(lines):
+                try:
+                    event = job_events.decode_event(name, content)
+                except msgspec.DecodeError as error:
+                    raise UnreadableAnswerError(self.url, error) from error
+                if event is not None:
+                    yield event
+        raise FarmUnreachableError(self.url, "the stream of events broke off")
+
+
+def hash_file(path: Path) -> str:
+    """SHA-256 of a file's content, lower-case hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _counted(file: BinaryIO, size: int, count: Counter | None) -> Iterator[bytes]:
+    """A file's first `size` bytes; the length was promised before the first of them."""
+    left = size
+    while left > 0 and (piece := file.read(min(_CHUNK, left))):
+        yield piece
+        left -= len(piece)
+        if count is not None:
+            count(len(piece))
+
+
+def _query(**values: str | int | None) -> str:
+    given = {name: value for name, value in values.items() if value is not None}
+    return f"?{urlencode(given)}" if given else ""
+
+
+class _Problem(msgspec.Struct):
+    """`application/problem+json`, RFC 9457."""
+
+    detail: str = ""
+    code: str = ""
+    title: str = ""
+
+
+def _refusal(status: int, content: bytes) -> FarmAnswerError:
+    try:
+        problem = msgspec.json.decode(content, type=_Problem)
+    except msgspec.DecodeError:
+        problem = _Problem()
+    text = problem.detail or problem.title or f"The manager answered with HTTP status {status}."
+    return FarmAnswerError(status, problem.code or f"http_{status}", text)

@@ -1,0 +1,138 @@
+"""Bringing a job's outputs into a folder: parallel, checked, and resumed where it broke off."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from framefarm.client.errors import DamagedDownloadError, UnsafeFileNameError
+from framefarm.client.farm import Farm, hash_file
+from framefarm.client.views import FileView
+
+Outcome = Literal["fetched", "kept"]
+MAX_PARALLEL = 8
+_PART = ".part"
+_FORBIDDEN = set("\\:\0")
+
+
+@dataclass(frozen=True, slots=True)
+class FetchedFile:
+    """A file that is in its place now; `kept` when it was there before."""
+
+    file: FileView
+    path: Path
+    outcome: Outcome
+
+
+def fetch_files(
+    farm: Farm,
+    files: Iterable[FileView],
+    folder: Path,
+    *,
+    parallel: int = 4,
+    tell: Callable[[FetchedFile], None] = lambda _: None,
+) -> int:
+    """Bring files into a folder; those already there with the right content are left alone.
+
+    A file appears under its name only whole and checked. What broke off is kept beside it with the
+    ending `.part` and continued the next time.
+
+    Args:
+        farm: Where they are.
+        files: Which; read as the downloads go on, so that a long list is never held whole.
+        folder: Made when it is not there.
+        parallel: How many at once, 1 to 8.
+        tell: Called in the calling thread for every file in its place.
+
+    Returns:
+        How many files are in their place.
+
+    Raises:
+        UnsafeFileNameError: A name would leave the folder; nothing of it is written.
+        DamagedDownloadError: A file came with the wrong content, twice.
+        ClientError: The manager refused or went away.
+        OSError: The folder cannot be written.
+    """
+    count = 0
+    with ThreadPoolExecutor(min(max(parallel, 1), MAX_PARALLEL)) as pool:
+        pending: set[Future[FetchedFile]] = set()
+        try:
+            for file in files:
+                pending.add(pool.submit(fetch_file, farm, file, folder))
+                if len(pending) >= 4 * parallel:
+                    pending, told = _tell_finished(pending, tell)
+                    count += told
+            while pending:
+                pending, told = _tell_finished(pending, tell)
+                count += told
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+    return count
+
+
+def _tell_finished(
+    pending: set[Future[FetchedFile]], tell: Callable[[FetchedFile], None]
+) -> tuple[set[Future[FetchedFile]], int]:
+    finished, rest = wait(pending, return_when=FIRST_COMPLETED)
+    for future in finished:
+        tell(future.result())
+    return rest, len(finished)
+
+
+def fetch_file(farm: Farm, file: FileView, folder: Path) -> FetchedFile:
+    """Bring one file into its place, unless it is there. See `fetch_files`."""
+    target = place_of(folder, file.name)
+    if _is_there(target, file):
+        return FetchedFile(file, target, "kept")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    part = target.with_name(target.name + _PART)
+    if not _complete(farm, file, part):
+        # The first part may be of an older run with other pixels; once more, from nothing.
+        part.unlink(missing_ok=True)
+        if not _complete(farm, file, part):
+            part.unlink(missing_ok=True)
+            raise DamagedDownloadError(file.name)
+    part.replace(target)
+    return FetchedFile(file, target, "fetched")
+
+
+def place_of(folder: Path, name: str) -> Path:
+    """Where a file belongs.
+
+    Raises:
+        UnsafeFileNameError: The name is no plain relative path.
+    """
+    parts = name.split("/")
+    if any(part in ("", ".", "..") for part in parts) or _FORBIDDEN & set(name):
+        raise UnsafeFileNameError(name)
+    return folder.joinpath(*parts)
+
+
+def _is_there(path: Path, file: FileView) -> bool:
+    try:
+        return path.stat().st_size == file.size_bytes and hash_file(path) == file.sha256
+    except FileNotFoundError:
+        return False
+
+
+def _complete(farm: Farm, file: FileView, part: Path) -> bool:
+    """Add what is missing to a part; whether it is the whole, right file then."""
+    digest = hashlib.sha256()
+    with part.open("a+b") as sink:
+        sink.seek(0)
+        while piece := sink.read(1 << 20):
+            digest.update(piece)
+        size = sink.tell()
+        if size < file.size_bytes:
+            for piece in farm.read_blob(file.sha256, start=size):
+                sink.write(piece)
+                digest.update(piece)
+                size += len(piece)
+                if size > file.size_bytes:
+                    return False
+    return digest.hexdigest() == file.sha256

@@ -1,0 +1,64 @@
+"""What a client asks of the manager when it submits a job."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class BlendRef(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The .blend to render; its bytes were uploaded before.
+
+    Attributes:
+        source_path: Where it lies on the submitting machine, so that a worker there can open it in
+            place and its relative links resolve.
+        missing: Linked files that the submitting machine does not have.
+    """
+
+    sha256: str
+    name: str
+    source_path: str = ""
+    missing: tuple[str, ...] = ()
+
+
+class RenderRequest(msgspec.Struct, frozen=True, omit_defaults=True):
+    """How to render. What is None is left as the file has it."""
+
+    frames: str | None = None
+    scene: str | None = None
+    camera: str | None = None
+    engine: str | None = None
+    samples: int | None = None
+    resolution: str | None = None
+    format: str | None = None
+    movie: str | None = None
+    order: str | None = None
+    threads: int | None = None
+    blender: str | None = None
+    allow_scripts: bool = False
+    persistent_data: bool = True
+    strict: bool = False
+
+
+class TrialRequest(msgspec.Struct, frozen=True):
+    """Work that only tries the farm's plumbing."""
+
+    units: str
+    seconds: float = 0.2
+    image_bytes: int = 0
+
+
+class Submission(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One job to be.
+
+    Attributes:
+        fingerprint: An equal one finds the job made before instead of making another.
+    """
+
+    kind: str
+    settings: RenderRequest | TrialRequest
+    blend: BlendRef | None = None
+    name: str | None = None
+    project: str | None = None
+    shot: str | None = None
+    priority: int | None = None
+    fingerprint: str | None = None

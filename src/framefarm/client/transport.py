@@ -1,0 +1,197 @@
+"""HTTP to one manager over the standard library.
+
+httpx was measured and left out here: importing it takes 0.25 s on a laptop core, which is all the
+time that `framefarm jobs` has. A connection is kept per thread, so that a thousand small requests
+do not open a thousand connections.
+"""
+
+from __future__ import annotations
+
+import http.client
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import BinaryIO
+from urllib.parse import urlsplit
+
+from framefarm.client.errors import (
+    BadFarmUrlError,
+    FarmUnreachableError,
+    UnreadableAnswerError,
+)
+
+Body = bytes | BinaryIO | Iterable[bytes] | None
+_BROKEN = (OSError, http.client.HTTPException)
+_IDEMPOTENT = frozenset({"GET", "HEAD", "PUT"})
+_BUSY = frozenset({429, 503})
+_BUSY_TRIES = 4
+_LONGEST_PAUSE_S = 10.0
+MAX_ANSWER_BYTES = 64 << 20
+"""Of an answer kept in memory; a page of units or a unit's whole log is far smaller."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A whole answer, whatever its status."""
+
+    status: int
+    headers: Mapping[str, str]
+    content: bytes
+
+
+class Transport:
+    """Connections to one manager, one per thread that asks.
+
+    Args:
+        url: The manager's address, `http://host:port` or https, with a path before `/api` if any.
+        timeout_s: How long one step (connecting, one read) may take.
+        pause: Waits before a busy manager is asked again.
+    """
+
+    def __init__(
+        self, url: str, *, timeout_s: float = 30.0, pause: Callable[[float], None] = time.sleep
+    ) -> None:
+        self.url = url.rstrip("/")
+        self._timeout_s = timeout_s
+        self._pause = pause
+        self._kept = threading.local()
+        self._make, self._prefix = _read_url(self.url)
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """Ask once, and again while the manager says that it is busy.
+
+        Raises:
+            FarmUnreachableError: Nothing answers.
+            UnreadableAnswerError: The answer is too large.
+        """
+        for _ in range(_BUSY_TRIES - 1):
+            answer = self._ask(method, path, body, headers or {})
+            if answer.status not in _BUSY:
+                return answer
+            self._pause(_retry_after_s(answer.headers))
+        return self._ask(method, path, body, headers or {})
+
+    @contextmanager
+    def open(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: Body = None,
+        headers: Mapping[str, str] | None = None,
+        timeout_s: float | None = None,
+    ) -> Iterator[http.client.HTTPResponse]:
+        """Ask over a connection of its own, for a body too large or too slow to keep whole.
+
+        The caller reads the response inside the block; what breaks there is translated as well.
+
+        Raises:
+            FarmUnreachableError: Nothing answers, or the connection broke.
+        """
+        connection = self._make(timeout_s or self._timeout_s)
+        try:
+            _send(connection, method, self._prefix + path, body, headers or {})
+            yield connection.getresponse()
+        except _BROKEN as error:
+            raise FarmUnreachableError(self.url, _reason(error)) from error
+        finally:
+            connection.close()
+
+    def close(self) -> None:
+        """Close the calling thread's connection; another request opens it anew."""
+        connection = getattr(self._kept, "connection", None)
+        if connection is not None:
+            connection.close()
+            self._kept.connection = None
+
+    def _ask(
+        self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]
+    ) -> Answer:
+        # The manager may have closed a kept connection meanwhile. Asking again is safe only where
+        # asking twice is the same as once, so anything else starts on a fresh connection.
+        if method not in _IDEMPOTENT:
+            self.close()
+        kept = getattr(self._kept, "connection", None) is not None
+        try:
+            return self._ask_once(method, path, body, headers)
+        except _BROKEN as error:
+            self.close()
+            if not kept:
+                raise FarmUnreachableError(self.url, _reason(error)) from error
+        try:
+            return self._ask_once(method, path, body, headers)
+        except _BROKEN as error:
+            self.close()
+            raise FarmUnreachableError(self.url, _reason(error)) from error
+
+    def _ask_once(
+        self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]
+    ) -> Answer:
+        connection = getattr(self._kept, "connection", None)
+        if connection is None:
+            connection = self._kept.connection = self._make(self._timeout_s)
+        connection.request(method, self._prefix + path, body=body, headers=dict(headers))
+        response = connection.getresponse()
+        content = response.read(MAX_ANSWER_BYTES + 1)
+        if len(content) > MAX_ANSWER_BYTES:
+            self.close()
+            raise UnreadableAnswerError(self.url, f"more than {MAX_ANSWER_BYTES:,} bytes came")
+        return Answer(response.status, dict(response.headers.items()), content)
+
+
+def _send(
+    connection: http.client.HTTPConnection,
+    method: str,
+    path: str,
+    body: Body,
+    headers: Mapping[str, str],
+) -> None:
+    """Send a request whose body the manager may refuse before it has all of it.
+
+    A server that refuses (disk full, too large) answers and hangs up. Its answer can still be read
+    then, and says more than the broken pipe.
+    """
+    try:
+        connection.request(method, path, body=body, headers=dict(headers))
+    except (BrokenPipeError, ConnectionResetError):
+        if body is None:
+            raise
+
+
+def _read_url(url: str) -> tuple[Callable[[float], http.client.HTTPConnection], str]:
+    """What opens a connection, and the path that comes before every other."""
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
+    except ValueError as error:
+        raise BadFarmUrlError(url) from error
+    if parts.scheme not in ("http", "https") or not host or parts.query or parts.fragment:
+        raise BadFarmUrlError(url)
+    kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+    return lambda timeout_s: kind(host, port, timeout=timeout_s), parts.path
+
+
+def _retry_after_s(headers: Mapping[str, str]) -> float:
+    """What a busy manager asks for, within reason."""
+    try:
+        asked = float(headers.get("Retry-After", "1"))
+    except ValueError:
+        asked = 1.0
+    return min(max(asked, 0.1), _LONGEST_PAUSE_S)
+
+
+def _reason(error: BaseException) -> str:
+    if isinstance(error, TimeoutError):
+        return "it takes too long"
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror.lower()
+    return str(error) or type(error).__name__

@@ -1,0 +1,175 @@
+"""What the manager tells about its jobs, units, files and workers.
+
+Fields that a manager leaves out get their defaults and those it adds are ignored, so that client
+and manager need not be updated in the same minute. Times are aware UTC.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Literal
+
+import msgspec
+
+JobState = Literal["queued", "running", "paused", "done", "failed", "cancelled"]
+FINAL_STATES = frozenset({"done", "failed", "cancelled"})
+
+
+class Health(msgspec.Struct, frozen=True):
+    """That a manager is there, and which."""
+
+    version: str
+    epoch: str = ""
+    protocol: int = 0
+
+
+class Stage(msgspec.Struct, frozen=True):
+    """One step of a job. Counts are units; `total` is those of all states."""
+
+    id: int
+    kind: str
+    state: str
+    total: int = 0
+    done: int = 0
+    failed: int = 0
+    running: int = 0
+
+
+class Estimate(msgspec.Struct, frozen=True):
+    """How much longer a job takes, in seconds: probably `likely_s`, hardly outside the others."""
+
+    low_s: float
+    likely_s: float
+    high_s: float
+
+
+class SlowestUnit(msgspec.Struct, frozen=True):
+    """The unit of the first stage that took longest."""
+
+    unit: int
+    seconds: float
+
+
+class JobView(msgspec.Struct, frozen=True):
+    """One job as it is now.
+
+    Attributes:
+        message: Why it failed; empty otherwise.
+        warnings: What its customer should know though it goes on.
+        render_seconds: Sum over all finished frames.
+        settings: What was asked for, with everything left open filled in.
+        outputs_dir: Where its files appear on the manager's machine.
+    """
+
+    id: int
+    state: JobState
+    kind: str = "render"
+    name: str = ""
+    project: str | None = None
+    shot: str | None = None
+    priority: int = 50
+    created_at: datetime | None = None
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    message: str | None = None
+    warnings: tuple[str, ...] = ()
+    stages: tuple[Stage, ...] = ()
+    frames_per_minute: float | None = None
+    estimate: Estimate | None = None
+    render_seconds: float = 0.0
+    slowest: SlowestUnit | None = None
+    peak_memory_bytes: int | None = None
+    settings: dict[str, Any] = {}
+    outputs_dir: str | None = None
+
+    def stage(self, *kinds: str) -> Stage | None:
+        """The first stage of one of these kinds, None when the job has none."""
+        return next((stage for stage in self.stages if stage.kind in kinds), None)
+
+    @property
+    def main_stage(self) -> Stage | None:
+        """The stage people mean when they ask how far a job is."""
+        return self.stage("render", "trial")
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing more happens to the job by itself."""
+        return self.state in FINAL_STATES
+
+
+class JobPage(msgspec.Struct, frozen=True):
+    """Some jobs, newest first. `next` is the cursor of the following page."""
+
+    jobs: tuple[JobView, ...]
+    next: str | int | None = None
+
+
+class FileView(msgspec.Struct, frozen=True):
+    """One file that a unit made. `name` is relative, with forward slashes."""
+
+    name: str
+    role: str
+    sha256: str
+    size_bytes: int
+    unit: int | None = None
+
+
+class FilePage(msgspec.Struct, frozen=True):
+    """Some files of a job."""
+
+    files: tuple[FileView, ...]
+    next: str | int | None = None
+
+
+class UnitView(msgspec.Struct, frozen=True):
+    """What became of one unit."""
+
+    unit: int
+    state: str
+    attempt: int = 0
+    seconds: float | None = None
+    peak_memory_bytes: int | None = None
+    worker: str | None = None
+    device: str | None = None
+    blender: str | None = None
+    finished_at: datetime | None = None
+    message: str | None = None
+    files: tuple[FileView, ...] = ()
+
+
+class UnitPage(msgspec.Struct, frozen=True):
+    """Some units of a job, ascending."""
+
+    units: tuple[UnitView, ...]
+    next: str | int | None = None
+
+
+class SlotWork(msgspec.Struct, frozen=True):
+    """What a worker's slot has in hand."""
+
+    slot: str
+    job: int
+    kind: str
+    units: str
+
+
+class WorkerView(msgspec.Struct, frozen=True):
+    """One worker as the manager knows it."""
+
+    id: str | int
+    name: str
+    state: str
+    host: str = ""
+    system: str = ""
+    cores: int = 0
+    memory_bytes: int = 0
+    slots: tuple[Any, ...] = ()
+    agent_version: str = ""
+    last_seen_at: datetime | None = None
+    work: tuple[SlotWork, ...] = ()
+
+
+class WorkerList(msgspec.Struct, frozen=True):
+    """All workers."""
+
+    workers: tuple[WorkerView, ...]
