@@ -1,0 +1,53 @@
+"""`framefarm` and the list of its commands."""
+
+from __future__ import annotations
+
+import click
+
+from framefarm import __version__
+from framefarm.cli.groups import CONTEXT, CommandPlace, LazyGroup
+
+
+def _place(name: str, text: str, section: str) -> CommandPlace:
+    return CommandPlace(f"framefarm.cli.commands.{name}", text, section)
+
+
+_ALONE = "On this machine"
+_FARM = "With a manager"
+_SETUP = "Setting up"
+
+PLACES = {
+    "render": _place("render", "Render a .blend here: frames and a movie.", _ALONE),
+    "inspect": _place("inspect", "Show what a .blend contains and links.", _ALONE),
+    "serve": _place("serve", "Run a manager.", _FARM),
+    "worker": _place("worker", "Render for a manager.", _FARM),
+    "submit": _place("submit", "Hand a .blend to the manager.", _FARM),
+    "trial": _place("trial", "Try the farm's plumbing without Blender.", _FARM),
+    "jobs": _place("jobs", "List jobs.", _FARM),
+    "watch": _place("watch", "Follow a job until it ends.", _FARM),
+    "fetch": _place("fetch", "Bring a job's frames and movie here.", _FARM),
+    "cancel": _place("cancel", "Stop a job; what is finished stays.", _FARM),
+    "retry": _place("retry", "Try a job's failed and cancelled units again.", _FARM),
+    "logs": _place("logs", "Show what Blender said.", _FARM),
+    "workers": _place("workers", "List workers and what they do.", _FARM),
+    "doctor": _place("doctor", "Check this machine; say how to mend what is wrong.", _SETUP),
+    "blender": _place("blender", "List and install Blenders.", _SETUP),
+    "completion": _place("completion", "Print the shell's completion script.", _SETUP),
+}
+
+
+@click.group(
+    cls=LazyGroup,
+    places=PLACES,
+    context_settings=CONTEXT,
+    epilog=(
+        "Exit status: 0 done, 1 some units failed, 2 wrong use or something needed is missing, "
+        "130 interrupted."
+    ),
+)
+@click.version_option(__version__, prog_name="framefarm", message="%(prog)s %(version)s")
+def app() -> None:
+    """One farm for every frame: Blender animations over all your machines.
+
+    Start with:  framefarm render shot.blend
+    """

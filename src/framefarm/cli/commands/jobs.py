@@ -1,0 +1,66 @@
+"""`framefarm jobs`."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import click
+
+from framefarm.cli.display import words
+from framefarm.cli.farm_options import json_option, open_farm, url_option
+from framefarm.cli.groups import command as declare
+from framefarm.cli.groups import option
+from framefarm.cli.tables import table
+from framefarm.client.views import JobView
+
+_STATES = ("queued", "running", "paused", "done", "failed", "cancelled")
+
+
+@declare("jobs", short_help="List jobs.")
+@option("--state", type=click.Choice(_STATES), metavar="STATE", help="Only those in this state.")
+@option(
+    "--limit",
+    type=click.IntRange(1, 10_000),
+    default=20,
+    metavar="N",
+    help="How many at most. Default: 20.",
+)
+@json_option
+@url_option
+def command(state: str | None, limit: int, url: str | None, *, as_json: bool) -> None:
+    """List jobs, the newest first."""
+    with open_farm(url) as farm:
+        jobs = list(farm.jobs(state=state, limit=limit))
+    if as_json:
+        import msgspec  # noqa: PLC0415  loaded by the client already
+
+        click.echo(msgspec.json.encode(jobs).decode())
+    elif jobs:
+        click.echo(_listed(jobs))
+    else:
+        click.echo("There are no jobs; submit one with: framefarm submit FILE.blend", err=True)
+
+
+def _listed(jobs: list[JobView]) -> str:
+    heads = ("JOB", "STATE", "DONE", "OF", "NAME", "TIME")
+    rows = [
+        (
+            str(job.id),
+            job.state,
+            f"{stage.done:,}" if (stage := job.main_stage) else "",
+            f"{stage.total:,}" if stage else "",
+            "/".join(part for part in (job.project, job.shot, job.name) if part),
+            _time(job),
+        )
+        for job in jobs
+    ]
+    return table(heads, rows, flexible=4, right=(0, 2, 3))
+
+
+def _time(job: JobView) -> str:
+    if job.estimate is not None and not job.finished:
+        return words.time_left(job.estimate.low_s, job.estimate.high_s)
+    if job.started_at is None:
+        return ""
+    ended = job.finished_at or datetime.now(UTC)
+    return words.duration((ended - job.started_at).total_seconds())

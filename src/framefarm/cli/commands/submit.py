@@ -1,0 +1,81 @@
+"""`framefarm submit`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from framefarm.cli.farm_options import open_farm, url_option
+from framefarm.cli.groups import command as declare
+from framefarm.cli.groups import option
+from framefarm.cli.job_options import (
+    JobOptions,
+    blend_argument,
+    blend_name,
+    job_options,
+    take_job_options,
+)
+from framefarm.client.farm import Farm
+from framefarm.client.views import JobView
+
+_JOB = "The job"
+
+
+@declare("submit", short_help="Hand a .blend to the manager.")
+@blend_argument
+@option("--name", metavar="TEXT", section=_JOB, help="Default: the file's name.")
+@option("--project", metavar="TEXT", section=_JOB, help="The production it belongs to.")
+@option("--shot", metavar="TEXT", section=_JOB, help="The shot it belongs to.")
+@option(
+    "--priority",
+    type=click.IntRange(0, 100),
+    metavar="0-100",
+    section=_JOB,
+    help="Higher ones go first. Default: 50.",
+)
+@job_options
+@option("--watch", is_flag=True, help="Follow it until it ends.")
+@option("--json", "json_lines", is_flag=True, help="Print one JSON object per event.")
+@url_option
+def command(**values: Any) -> int:
+    """Hand FILE.blend to the manager, whose workers render it."""
+    from framefarm.cli.embedded.reading import check_is_file  # noqa: PLC0415  not for --help
+
+    options = take_job_options(values)
+    path: Path = values["file"]
+    check_is_file(path)
+    with open_farm(values["url"]) as farm:
+        job = _submit(farm, path, options, values)
+        return _tell(farm, job, values)
+
+
+def _submit(farm: Farm, path: Path, options: JobOptions, values: dict[str, Any]) -> JobView:
+    from framefarm.cli.embedded.reading import read_for_farm  # noqa: PLC0415  not for --help
+    from framefarm.client.submissions import BlendRef, Submission  # noqa: PLC0415
+
+    # Asked first: reading and hashing a large file for a manager that is not there is no service.
+    farm.health()
+    read = read_for_farm(path, strict=options.strict)
+    farm.upload_blob(path, sha256=read.sha256)
+    return farm.submit(
+        Submission(
+            kind="render",
+            settings=options.request(),
+            blend=BlendRef(read.sha256, path.name, str(path.absolute()), read.missing),
+            name=values["name"] or blend_name(path),
+            project=values["project"],
+            shot=values["shot"],
+            priority=values["priority"],
+        )
+    )
+
+
+def _tell(farm: Farm, job: JobView, values: dict[str, Any]) -> int:
+    from framefarm.cli.watching import tell_submitted, watch_job  # noqa: PLC0415  not for --help
+
+    if values["watch"]:
+        return watch_job(farm, job, json_lines=values["json_lines"])
+    tell_submitted(job, json_lines=values["json_lines"])
+    return 0

@@ -1,0 +1,57 @@
+"""`framefarm trial`."""
+
+from __future__ import annotations
+
+import click
+
+from framefarm.cli.farm_options import open_farm, url_option
+from framefarm.cli.groups import command as declare
+from framefarm.cli.groups import option
+from framefarm.cli.job_options import Frames
+
+
+@declare("trial", short_help="Try the farm's plumbing without Blender.")
+@option("--units", type=Frames(), default="1-100", metavar="LIST", help="Default: 1-100.")
+@option(
+    "--seconds",
+    type=click.FloatRange(0, 3600),
+    default=0.2,
+    metavar="S",
+    help="How long each unit takes. Default: 0.2.",
+)
+@option(
+    "--image-bytes",
+    type=click.IntRange(0, 100_000_000),
+    default=0,
+    metavar="N",
+    help="Size of the image that each unit sends. Default: 0, none.",
+)
+@option("--no-watch", "watch", is_flag=True, flag_value=False, default=True, help="Do not wait.")
+@option("--json", "json_lines", is_flag=True, help="Print one JSON object per event.")
+@url_option
+def command(
+    units: str,
+    seconds: float,
+    image_bytes: int,
+    url: str | None,
+    *,
+    watch: bool,
+    json_lines: bool,
+) -> int:
+    """Run a job whose units only wait and send an image of noise.
+
+    It shows whether manager and workers reach each other, and how fast.
+    """
+    from framefarm.cli.watching import tell_submitted, watch_job  # noqa: PLC0415  not for --help
+    from framefarm.client.submissions import Submission, TrialRequest  # noqa: PLC0415
+
+    with open_farm(url) as farm:
+        job = farm.submit(
+            Submission(
+                kind="trial", settings=TrialRequest(units, seconds, image_bytes), name="trial"
+            )
+        )
+        if watch:
+            return watch_job(farm, job, json_lines=json_lines)
+    tell_submitted(job, json_lines=json_lines)
+    return 0

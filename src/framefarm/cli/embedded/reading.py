@@ -1,0 +1,108 @@
+"""What must be known of a .blend before it is handed to the farm."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from framefarm.cli.failures import CliError, UsageFailure
+from framefarm.cli.job_options import JobOptions
+from framefarm.cli.settings import Settings
+from framefarm.client.farm import hash_file
+from framefarm.core.versions import BlenderVersion, NoBlenderForFileError, choose_version
+
+
+class BlendMissingError(CliError):
+    """The file to render is not there."""
+
+    code = "blend_missing"
+
+
+class MissingFilesError(CliError):
+    """A strict render of a file whose links are broken."""
+
+    code = "missing_files"
+
+
+@dataclass(frozen=True, slots=True)
+class ReadBlend:
+    """A .blend that was read on this machine.
+
+    Attributes:
+        sha256: Of its content.
+        saved_by: Version of the Blender that saved it.
+        linked: Files it links that are there.
+        missing: Those that are not, as the file names them.
+    """
+
+    path: Path
+    sha256: str
+    saved_by: BlenderVersion
+    linked: tuple[Path, ...]
+    missing: tuple[str, ...]
+
+
+def check_is_file(path: Path) -> None:
+    """Refuse what is not even a file, before anything is started for it.
+
+    Raises:
+        BlendMissingError: There is nothing, or a folder.
+    """
+    if path.is_dir():
+        raise BlendMissingError(f"{path} is a folder; name the .blend inside it")
+    if not path.exists():
+        raise BlendMissingError(f"{path} does not exist")
+
+
+def read_for_farm(path: Path, *, strict: bool) -> ReadBlend:
+    """Read and hash a .blend.
+
+    Raises:
+        BlendFileError: It is none, or damaged.
+        MissingFilesError: `strict`, and something it links is not there.
+    """
+    from framefarm.blender.blendfile import read_blend  # noqa: PLC0415  slow, and not always needed
+
+    blend = read_blend(path)
+    missing = tuple(dict.fromkeys(link.path for link in blend.missing))
+    if strict and missing:
+        raise MissingFilesError(f"{path}: {told_missing(missing)}; --strict refuses that")
+    linked = {file for link in blend.links for file in link.files}
+    return ReadBlend(path, hash_file(path), blend.saved_by, tuple(sorted(linked)), missing)
+
+
+def told_missing(missing: tuple[str, ...], *, most: int = 10) -> str:
+    """A sentence about missing files."""
+    listed = ", ".join(missing[:most]) + (", ..." if len(missing) > most else "")
+    count = "1 linked file is" if len(missing) == 1 else f"{len(missing):,} linked files are"
+    return f"{count} missing: {listed}"
+
+
+def check_blender(read: ReadBlend, options: JobOptions, settings: Settings) -> BlenderVersion:
+    """Find the Blender to render with on this machine.
+
+    Args:
+        read: The file.
+        options: May name a version.
+        settings: Name further Blenders.
+
+    Raises:
+        NoBlenderForFileError: There is none that is new enough.
+        UsageFailure: The version asked for is not here.
+    """
+    from framefarm.blender.installations import find_blenders  # noqa: PLC0415  slow to import
+
+    found = find_blenders(settings.blenders, managed_dir=settings.managed_blenders)
+    there = sorted({installation.version for installation in found})
+    if options.blender is None:
+        return choose_version(read.saved_by, there)
+    wanted = BlenderVersion.parse(options.blender)
+    if wanted not in there:
+        if not there:
+            raise NoBlenderForFileError(wanted, there)
+        listed = ", ".join(map(str, there))
+        raise UsageFailure(
+            f"Blender {wanted} is not on this machine (found: {listed}); "
+            f"install it with: framefarm blender install {wanted}"
+        )
+    return wanted

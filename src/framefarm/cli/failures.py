@@ -1,0 +1,94 @@
+"""How a command ends when something is wrong: one message, and an exit status that says whose.
+
+0    done
+1    some units failed, or `doctor` found faults
+2    wrong use, or something needed is missing
+70   a fault of FrameFarm itself
+130  interrupted (143 by SIGTERM)
+"""
+
+from __future__ import annotations
+
+import traceback
+from datetime import UTC, datetime
+from pathlib import Path
+
+from framefarm.core.errors import FrameFarmError
+
+DONE = 0
+UNITS_FAILED = 1
+WRONG_USE = 2
+OWN_FAULT = 70
+INTERRUPTED = 130
+TERMINATED = 143
+
+_MAX_LOG_BYTES = 1 << 20
+
+
+class CliError(FrameFarmError):
+    """A command cannot do what it was asked.
+
+    Attributes:
+        exit_code: The status to end with.
+    """
+
+    code = "cli"
+    exit_code = WRONG_USE
+
+
+class UsageFailure(CliError):  # noqa: N818  it is what the user did, in words of the command line
+    """What was typed makes no sense."""
+
+    code = "wrong_use"
+
+
+class SettingsError(CliError):
+    """A setting of the file or the environment is unknown or has no sense."""
+
+    code = "bad_setting"
+
+
+class OutputFolderError(CliError):
+    """Frames cannot be written where they should go."""
+
+    code = "output_folder"
+
+
+class OutputInUseError(OutputFolderError):
+    """Another render works in the same folder."""
+
+    code = "output_in_use"
+
+    def __init__(self, folder: Path, holder: str) -> None:
+        super().__init__(
+            f"{folder} is being rendered into by another framefarm ({holder}); "
+            "wait for it, stop it, or choose another --output"
+        )
+        self.folder = folder
+
+
+class EmbeddedFarmError(CliError):
+    """The manager or the worker inside `framefarm render` came to an end by itself."""
+
+    code = "embedded_farm"
+    exit_code = OWN_FAULT
+
+
+def exit_code_of(error: FrameFarmError) -> int:
+    """The status that a command ends with after this error."""
+    return error.exit_code if isinstance(error, CliError) else WRONG_USE
+
+
+def write_crash(folder: Path, error: BaseException, command: str) -> Path | None:
+    """Keep an unexpected error's traceback; returns the log, None when it cannot be written."""
+    log = folder / "errors.log"
+    text = "".join(traceback.format_exception(error))
+    entry = f"--- {datetime.now(UTC).isoformat(timespec='seconds')} {command}\n{text}\n"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        old = log.stat().st_size if log.exists() else 0
+        with log.open("w" if old > _MAX_LOG_BYTES else "a", encoding="utf-8") as file:
+            file.write(entry)
+    except OSError:
+        return None
+    return log

@@ -1,0 +1,38 @@
+"""The options of commands that talk to a manager."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from framefarm.cli.groups import option
+from framefarm.cli.settings import load_settings
+from framefarm.client.farm import Farm
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+_HIGHEST_JOB = 10**12
+
+
+def url_option(function: _F) -> _F:
+    """Add `--url`."""
+    return option(
+        "--url", metavar="URL", help="The manager. Default: FRAMEFARM_URL, else this machine."
+    )(function)
+
+
+def json_option(function: _F) -> _F:
+    """Add `--json`, for commands that print one document."""
+    return option("--json", "as_json", is_flag=True, help="Print JSON.")(function)
+
+
+def job_argument(function: _F) -> _F:
+    """Add a job's number as an argument."""
+    kind = click.IntRange(1, _HIGHEST_JOB)
+    return click.argument("job", metavar="JOB", type=kind)(function)
+
+
+def open_farm(url: str | None) -> Farm:
+    """The manager that a command talks to: as typed, of the environment, or on this machine."""
+    return Farm(load_settings(url=url).url)

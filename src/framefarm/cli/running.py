@@ -1,0 +1,91 @@
+"""From the command line to an exit status: no traceback ever reaches a person."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+import click
+
+from framefarm.cli import failures
+from framefarm.cli.app import app
+from framefarm.core.errors import FrameFarmError
+
+
+def main() -> NoReturn:
+    """Run the command that was typed and end the process."""
+    code = run(sys.argv[1:])
+    _flush()
+    if len(threading.enumerate()) > 1:
+        # Python would wait for threads that a stopped farm left in the middle of a system call.
+        os._exit(code)
+    sys.exit(code)
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run a command; returns its exit status. Errors are told on standard error."""
+    try:
+        code = app.main(list(arguments), prog_name="framefarm", standalone_mode=False)
+    except BrokenPipeError:
+        # The reader, `head` for example, has enough. Python would complain at exit otherwise.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return failures.DONE
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001  the end of the process
+        message, code = _ending(error, arguments)
+        click.echo(message, err=True)
+    return code if isinstance(code, int) else failures.DONE
+
+
+def _ending(error: BaseException, arguments: Sequence[str]) -> tuple[str, int]:
+    """What to say of an error, and the status to end with."""
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        return error.format_message(), failures.WRONG_USE
+    if isinstance(error, click.ClickException):
+        return _error(_click_message(error)), failures.WRONG_USE
+    if isinstance(error, click.Abort | KeyboardInterrupt):
+        return "framefarm: interrupted", failures.INTERRUPTED
+    if isinstance(error, FrameFarmError):
+        return _error(_message(error)), failures.exit_code_of(error)
+    return _error(_own_fault(error, arguments)), failures.OWN_FAULT
+
+
+def _error(text: str) -> str:
+    return f"framefarm: error: {text}"
+
+
+def _message(error: FrameFarmError) -> str:
+    text = str(error)
+    if error.code == "unreachable":
+        return f"{text.rstrip('.')}; start one with: framefarm serve"
+    return text
+
+
+def _click_message(error: click.ClickException) -> str:
+    text = error.format_message().rstrip(".")
+    text = text[:1].lower() + text[1:]
+    context = getattr(error, "ctx", None)
+    if isinstance(error, click.UsageError) and context is not None and "see:" not in text:
+        return f"{text}; see: {context.command_path} --help"
+    return text
+
+
+def _own_fault(error: BaseException, arguments: Sequence[str]) -> str:
+    from framefarm.cli.settings import default_home  # noqa: PLC0415  only after a fault
+
+    command = arguments[0] if arguments else ""
+    home = Path(os.environ.get("FRAMEFARM_HOME") or default_home(os.environ))
+    log = failures.write_crash(home, error, f"framefarm {command}")
+    where = f"; the whole story is in {log}" if log else ""
+    return f"this is a fault of FrameFarm: {type(error).__name__}: {error}{where}"
+
+
+def _flush() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            continue

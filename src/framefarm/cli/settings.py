@@ -1,0 +1,205 @@
+"""The one settings object of a command: command line over environment over file.
+
+The file is `$FRAMEFARM_CONFIG`, else `$XDG_CONFIG_HOME/framefarm/config.toml`, else
+`~/.config/framefarm/config.toml`. Each key there is an environment variable as well: `url` is
+`FRAMEFARM_URL`. What neither knows stops the start, because a setting with a typing error that is
+silently ignored is worse than none.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from framefarm.cli.failures import SettingsError
+
+_PREFIX = "FRAMEFARM_"
+_MAX_SLOTS = 256
+_MAX_THREADS = 1024
+_TRUE = frozenset({"1", "true", "yes", "on"})
+_FALSE = frozenset({"0", "false", "no", "off"})
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise ValueError("must be a text that is not empty")
+    return value.strip()
+
+
+def _path(value: Any) -> Path:
+    return Path(_text(value)).expanduser()
+
+
+def _paths(value: Any) -> tuple[Path, ...]:
+    parts = value.split(os.pathsep) if isinstance(value, str) else value
+    if not isinstance(parts, list):
+        raise ValueError("must be a list of paths")  # noqa: TRY004  told as one kind to the reader
+    return tuple(_path(part) for part in parts if part)
+
+
+def _flag(value: Any) -> bool:
+    if isinstance(value, bool):
+        return value
+    word = str(value).lower()
+    if word not in _TRUE | _FALSE:
+        raise ValueError("must be true or false")
+    return word in _TRUE
+
+
+def _count(most: int) -> Callable[[Any], int]:
+    def read(value: Any) -> int:
+        try:
+            number = int(str(value))
+        except ValueError:
+            number = 0
+        if not 1 <= number <= most:
+            raise ValueError(f"must be a number from 1 to {most}")
+        return number
+
+    return read
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What commands need to know beyond their own options.
+
+    Attributes:
+        url: Manager that `submit`, `jobs` and the like talk to, and a worker joins.
+        listen: Address that `serve` listens on.
+        home: Folder of all data that has no folder of its own.
+        data: The manager's folder; None is `home/manager`.
+        worker_data: The worker's folder; None is `home/worker`.
+        worker_name: What people call the worker; None is the host's name.
+        slots: How many frames a worker renders at the same time.
+        threads: Threads of each slot; None shares the cores between the slots.
+        blenders: Blenders besides those found: executables, folders, Pythons with `bpy`.
+        json_logs: Write log lines as JSON.
+    """
+
+    url: str = "http://127.0.0.1:7070"
+    listen: str = "127.0.0.1:7070"
+    home: Path = Path()
+    data: Path | None = None
+    worker_data: Path | None = None
+    worker_name: str | None = None
+    slots: int = 1
+    threads: int | None = None
+    blenders: tuple[Path, ...] = ()
+    json_logs: bool = False
+
+    @property
+    def manager_dir(self) -> Path:
+        """Where `serve` keeps its data."""
+        return self.data or self.home / "manager"
+
+    @property
+    def worker_dir(self) -> Path:
+        """Where `worker` keeps its data."""
+        return self.worker_data or self.home / "worker"
+
+    @property
+    def managed_blenders(self) -> Path:
+        """Where `blender install` puts what it installs."""
+        return self.home / "blenders"
+
+
+_READERS: dict[str, Callable[[Any], Any]] = {
+    "url": _text,
+    "listen": _text,
+    "home": _path,
+    "data": _path,
+    "worker_data": _path,
+    "worker_name": _text,
+    "slots": _count(_MAX_SLOTS),
+    "threads": _count(_MAX_THREADS),
+    "blenders": _paths,
+    "json_logs": _flag,
+}
+
+
+def load_settings(environment: Mapping[str, str] = os.environ, **typed: Any) -> Settings:
+    """Read the settings of this process.
+
+    Args:
+        environment: The environment's variables.
+        typed: What the command line says; None where it says nothing.
+
+    Raises:
+        SettingsError: A key of the file or the environment is unknown, or its value makes no
+            sense; the message names it.
+    """
+    values: dict[str, Any] = {"home": default_home(environment)}
+    values |= _from_file(environment)
+    values |= _from_environment(environment)
+    values |= {name: value for name, value in typed.items() if value is not None}
+    return Settings(**values)
+
+
+def default_home(environment: Mapping[str, str]) -> Path:
+    """`$XDG_DATA_HOME/framefarm`, or where this system keeps such things."""
+    if base := environment.get("XDG_DATA_HOME"):
+        return Path(base) / "framefarm"
+    if platform.system() == "Windows" and (base := environment.get("LOCALAPPDATA")):
+        return Path(base) / "framefarm"
+    return Path.home() / ".local" / "share" / "framefarm"
+
+
+def config_file(environment: Mapping[str, str]) -> Path:
+    """Where the settings' file is, or would be."""
+    if named := environment.get("FRAMEFARM_CONFIG"):
+        return Path(named).expanduser()
+    base = environment.get("XDG_CONFIG_HOME")
+    return (Path(base) if base else Path.home() / ".config") / "framefarm" / "config.toml"
+
+
+def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
+    values = {}
+    for variable, value in environment.items():
+        if not variable.startswith(_PREFIX) or variable == "FRAMEFARM_CONFIG":
+            continue
+        name = variable.removeprefix(_PREFIX).lower()
+        values[name] = _read(name, value, f"the environment variable {variable}", variable)
+    return values
+
+
+def _from_file(environment: Mapping[str, str]) -> dict[str, Any]:
+    path = config_file(environment)
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        if "FRAMEFARM_CONFIG" in environment:
+            raise SettingsError(f"FRAMEFARM_CONFIG names {path}, which does not exist") from None
+        return {}
+    except OSError as error:
+        raise SettingsError(f"{path} cannot be read: {error.strerror}") from error
+    import tomllib  # noqa: PLC0415  most people have no file
+
+    try:
+        found = tomllib.loads(content.decode())
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path} is no TOML: {error}") from error
+    return {name: _read(name, value, f"{name} in {path}", name) for name, value in found.items()}
+
+
+def _read(name: str, value: Any, where: str, shown: str) -> Any:
+    read = _READERS.get(name)
+    if read is None:
+        raise SettingsError(f"{where} is no setting of FrameFarm{_hint(name, shown)}")
+    try:
+        return read(value)
+    except ValueError as error:
+        raise SettingsError(f"{where} {error}, not {str(value)[:80]!r}") from error
+
+
+def _hint(name: str, shown: str) -> str:
+    from difflib import get_close_matches  # noqa: PLC0415  only after a typing error
+
+    close = get_close_matches(name, _READERS, n=1)
+    if not close:
+        return f"; there are: {', '.join(_READERS)}"
+    meant = _PREFIX + close[0].upper() if shown.startswith(_PREFIX) else close[0]
+    return f"; did you mean {meant}?"

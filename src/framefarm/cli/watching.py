@@ -1,0 +1,68 @@
+"""Following a job on a manager, for `watch`, `submit --watch` and `trial`."""
+
+from __future__ import annotations
+
+import queue
+import sys
+import time
+from dataclasses import replace
+
+import click
+
+from framefarm.cli.display import words
+from framefarm.cli.display.displays import Heading, choose_display
+from framefarm.cli.failures import DONE, UNITS_FAILED
+from framefarm.cli.following import Feed, Follower, feed_events, summarize
+from framefarm.cli.interruptions import Interrupted, Interruptions
+from framefarm.client.farm import Farm
+from framefarm.client.views import JobView
+
+
+def watch_job(farm: Farm, job: JobView, *, json_lines: bool) -> int:
+    """Show a job until it ends; returns the exit status.
+
+    Raises:
+        ClientError: The manager went away for too long.
+    """
+    feed: Feed = queue.SimpleQueue()
+    began = time.monotonic()
+    display = choose_display(Heading(f"job {job.id}, {job.name}"), json_lines=json_lines)
+    try:
+        with Interruptions(feed):
+            feed_events(farm, job.id, feed)
+            ending = Follower(feed, display).follow()
+        if isinstance(ending, Interrupted):
+            display.close()
+            click.echo(f"framefarm: job {job.id} goes on without being watched", err=True)
+            return ending.exit_code
+        summary = summarize(farm, job, wall_s=time.monotonic() - began, output="")
+        code = DONE if summary.job.state == "done" and not summary.failed else UNITS_FAILED
+        hint = f"framefarm logs {job.id}" if code else ""
+        display.summary(replace(summary, output=_where(summary.job), log_hint=hint), code)
+        return code
+    finally:
+        display.close()
+
+
+def tell_submitted(job: JobView, *, json_lines: bool) -> None:
+    """Say that a job was taken, and what can be done with it."""
+    if json_lines:
+        from framefarm.cli.display.board import Board  # noqa: PLC0415  not needed otherwise
+        from framefarm.cli.display.json_lines import JsonLines  # noqa: PLC0415
+        from framefarm.client.events import JobEvent  # noqa: PLC0415
+
+        JsonLines(sys.stdout, Heading(job.name)).event(JobEvent(job), Board())
+        return
+    stage = job.main_stage
+    what = words.plural(stage.total, "unit" if job.kind == "trial" else "frame") if stage else ""
+    click.echo(f"job {job.id}: {job.name}, {what}")
+    for warning in job.warnings:
+        click.echo(f"framefarm: warning: {warning}", err=True)
+    click.echo(f"follow it with: framefarm watch {job.id}")
+
+
+def _where(job: JobView) -> str:
+    """Where the manager keeps the files, as it told."""
+    if job.kind == "trial" or not job.outputs_dir:
+        return ""
+    return words.place(job.outputs_dir)
