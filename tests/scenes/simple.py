@@ -16,7 +16,12 @@ import bpy
 
 
 def main() -> None:
-    options = parse(sys.argv[sys.argv.index("--") + 1 :] if "--" in sys.argv else sys.argv[1:])
+    write(sys.argv[sys.argv.index("--") + 1 :] if "--" in sys.argv else sys.argv[1:])
+
+
+def write(arguments: list[str]) -> None:
+    """Write one file, as the command line says."""
+    options = parse(arguments)
     bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
     scene = bpy.context.scene
     add_objects(scene)
@@ -24,7 +29,9 @@ def main() -> None:
     add_camera(scene, options.camera)
     set_up(scene, options)
     if options.texture:
-        add_texture(options.texture)
+        add_texture(options.texture, options.texture_source)
+    if options.link:
+        link_objects(scene, options.link)
     if options.passes:
         add_file_output(scene, options.passes)
     if options.second_scene:
@@ -56,6 +63,8 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--stereo", action="store_true")
     parser.add_argument("--motion-blur", action="store_true")
     parser.add_argument("--texture", help="path of an image, which need not exist")
+    parser.add_argument("--texture-source", default="FILE", choices=("FILE", "SEQUENCE", "TILED"))
+    parser.add_argument("--link", type=Path, help="another .blend to link the cubes of")
     parser.add_argument("--passes", help="folder a File Output node writes depth to")
     parser.add_argument("--second-scene", metavar="NAME")
     parser.add_argument("--script", help="Python the file wants to run when it is opened")
@@ -165,9 +174,16 @@ def set_format(image: Any, wanted: str) -> None:
     image.file_format = wanted
 
 
-def add_texture(path: str) -> None:
+def link_objects(scene: Any, library: Path) -> None:
+    with bpy.data.libraries.load(str(library), link=True) as (there, here):
+        here.objects = [name for name in there.objects if name.startswith(("Cube", "Floor"))]
+    for thing in here.objects:
+        scene.collection.objects.link(thing)
+
+
+def add_texture(path: str, source: str) -> None:
     image = bpy.data.images.new("Texture", 1, 1)
-    image.source = "FILE"
+    image.source = source
     image.filepath = path
     nodes = bpy.data.materials["Floor"].node_tree
     texture = nodes.nodes.new("ShaderNodeTexImage")

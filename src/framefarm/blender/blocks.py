@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import struct
 from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING
@@ -47,8 +48,9 @@ PARSE_FAULTS = (
     struct.error,
 )
 
-_STEPS_PER_BLOCK = 200
-_STEPS_AT_LEAST = 100_000
+_STEPS_PER_BLOCK = 50
+_STEPS_AT_LEAST = 50_000
+_NAME = re.compile(rb"[\w*()]+(?:\[\d{1,9}\])*")  # as in C: `*mat[4]`, `(*draw)()`
 
 
 class BoundedFile(TracerFile):
@@ -123,11 +125,33 @@ class BoundedFile(TracerFile):
             if block.size > self._left():
                 raise self._cut_off()
             if block.code == b"DNA1":
+                self._check_catalog(block)
                 self.decode_structs(block)
             elif block.code == b"GLOB":
                 self.decode_glob(block)
             stream.seek(block.file_offset + block.size, os.SEEK_SET)
             yield block
+
+    def _check_catalog(self, block: BlendFileBlock) -> None:
+        """Make sure the catalogue's counted names are there and well-formed.
+
+        The tracer reads on past its end, and looks for ever for the end of `name[12`.
+
+        Raises:
+            ValueError: They are not.
+        """
+        catalog = self.fileobj.read(block.size)
+        self.fileobj.seek(block.file_offset, os.SEEK_SET)
+        offset = 8  # SDNA and NAME
+        for _ in ("names", "types"):
+            (count,) = self.header.endian.UINT.unpack_from(catalog, offset)
+            offset += 4
+            for _ in range(count):
+                end = catalog.index(0, offset)
+                if not _NAME.fullmatch(catalog, offset, end):
+                    raise ValueError("its description of itself has a bad name")
+                offset = end + 1
+            offset = (offset + 3 & ~3) + 4
 
     def _left(self) -> int:
         return self._size_bytes - int(self.fileobj.tell())

@@ -30,6 +30,7 @@ _KEPT_EXACTLY = frozenset(
 _KEPT_BY_START = ("CUDA_", "NVIDIA_", "HIP_", "ROCR_", "ONEAPI_", "ZE_", "SYCL_", "MESA_", "__EGL_")
 _MAX_REPORT_BYTES = 16 * 1024 * 1024
 _REAP_TIMEOUT_S = 10.0
+_DRAIN_TIMEOUT_S = 1.0
 
 
 class ChildProcess:
@@ -107,25 +108,23 @@ class ChildProcess:
             await self._writer.drain()
 
     async def receive(self) -> dict[str, Any] | None:
-        """The next line; None when the other end is gone."""
+        """The next line; None when the other end is gone or talks nonsense."""
         try:
             line = await self._reader.readline()
+            # A last line without its end, or one that is no JSON: what speaks there is no driver.
+            message: dict[str, Any] = json.loads(line)
         except (ConnectionError, ValueError):
             return None
-        if not line.endswith(b"\n"):
-            return None
-        message: dict[str, Any] = json.loads(line)
         return message
 
     async def exit_code(self) -> int | None:
         """How it ended, with all of its output collected; None when it still lingers."""
-        try:
+        with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_REAP_TIMEOUT_S):
-                code = await self._process.wait()
-                await asyncio.shield(self._collecting)
-        except TimeoutError:
-            return self._process.returncode
-        return code
+                await self._process.wait()
+        # Not long: a child it left behind may hold the pipe open.
+        await asyncio.wait({self._collecting}, timeout=_DRAIN_TIMEOUT_S)
+        return self._process.returncode
 
     async def end(self, message: dict[str, Any], *, grace_s: float) -> None:
         """Send a last message, wait, and kill what is left."""
@@ -143,9 +142,8 @@ class ChildProcess:
         self._writer.close()
         with contextlib.suppress(ConnectionError):
             await self._writer.wait_closed()
-        with contextlib.suppress(TimeoutError, asyncio.CancelledError):
-            async with asyncio.timeout(_REAP_TIMEOUT_S):
-                await self._collecting
+        await asyncio.wait({self._collecting}, timeout=_DRAIN_TIMEOUT_S)
+        self._collecting.cancel()
         await asyncio.to_thread(shutil.rmtree, self._scratch, ignore_errors=True)
 
     def _kill_group(self) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from blender_asset_tracer import bpathlib
+from blender_asset_tracer.blendfile.iterators import listbase
 from blender_asset_tracer.trace import asset_holding_blocks, blocks2assets
 from blender_asset_tracer.trace.file2blocks import BlockIterator
 
@@ -109,9 +110,25 @@ class _BoundedWalk(BlockIterator):
     def _queue_dependencies(self, block: BlendFileBlock) -> None:
         try:
             super()._queue_dependencies(block)
+            for used in _used_by_nodes(block):
+                self.to_visit.put(used)
         except PARSE_FAULTS:
             # One block of a kind the tracer does not know must not hide all others.
             return
+
+
+def _used_by_nodes(block: BlendFileBlock) -> Iterator[BlendFileBlock]:
+    """What a data-block's nodes use.
+
+    The tracer looks at nodes only where `use_nodes` is set, which Blender 5.0 no longer does.
+    """
+    for field in (b"nodetree", b"compositing_node_group"):
+        tree = block.get_pointer(field, default=None)
+        if tree is None or not tree.has_field(b"nodes"):
+            continue  # none, or linked itself
+        for node in listbase(tree.get_pointer((b"nodes", b"first"))):
+            if (used := node.get_pointer(b"id")) is not None:
+                yield used
 
 
 def _links_of(block: BlendFileBlock) -> Iterator[LinkedFile]:

@@ -58,5 +58,5 @@ class LogCapture:
         del self._buffer[: end + mark_bytes]
         note = f"[{self._dropped} bytes dropped here]\n" if self._dropped else ""
         self._dropped = 0
-        self._last = piece[-TAIL_BYTES:]
+        self._last = (self._last + piece)[-TAIL_BYTES:]
         return note + piece.decode("utf-8", errors="replace")

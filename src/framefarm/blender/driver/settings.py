@@ -127,7 +127,8 @@ class SceneSettings:
     def _camera(self, scene: Any, wanted: str) -> None:
         camera = scene.objects.get(wanted)
         if camera is None or camera.type != "CAMERA":
-            names = ", ".join(o.name for o in scene.objects if o.type == "CAMERA") or "none"
+            cameras = sorted(thing.name for thing in scene.objects if thing.type == "CAMERA")
+            names = ", ".join(cameras) or "none"
             raise RefusedError(
                 "no_camera_named", f"scene {scene.name!r} has no camera {wanted!r}; it has: {names}"
             )
