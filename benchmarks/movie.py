@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -29,6 +28,7 @@ from OpenImageIO import ImageOutput, ImageSpec
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.reporting import machine
 from framefarm.media.images import ExpectedImage, check_image
 from framefarm.media.movies import encode_segment, join_segments
 from framefarm.media.settings import GOP, MovieSettings, default_for
@@ -47,12 +47,12 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="print one JSON object last")
     parser.add_argument("--quick", action="store_true", help="fewer repeats and codecs")
     options = parser.parse_args()
+    facts = {"machine": machine(), **sizes_and_versions()}
     with tempfile.TemporaryDirectory(prefix="framefarm-bench-") as folder:
         figures = measure(Path(folder), quick=options.quick)
-    report = {"benchmark": "movie", **machine(), **figures}
     show(figures)
     if options.json:
-        print(json.dumps(report))
+        print(json.dumps({"benchmark": "movie", **facts, **figures}))
 
 
 def measure(folder: Path, *, quick: bool) -> Figures:
@@ -243,13 +243,9 @@ def write(path: Path, pixels: NDArray[np.float32]) -> Path:
     return path
 
 
-def machine() -> dict[str, Any]:
-    """Machine, versions and sizes the figures belong to."""
+def sizes_and_versions() -> dict[str, Any]:
+    """What the figures belong to, beside the machine."""
     return {
-        "cores": threads(),
-        "processor": processor(),
-        "system": platform.platform(),
-        "python_version": platform.python_version(),
         "av_version": av.__version__,
         "ffmpeg_version": av.ffmpeg_version_info,
         "openimageio_version": OpenImageIO.VERSION_STRING,
@@ -257,14 +253,6 @@ def machine() -> dict[str, Any]:
         "height_px": HEIGHT,
         "load_before_1min": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
     }
-
-
-def processor() -> str:
-    """The processor's name, as well as the system tells it."""
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.exists() else []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor()
 
 
 def show(figures: Figures) -> None:
