@@ -1,6 +1,7 @@
 """The database: tables, migrations, and the group-commit writer that does all writing."""
 
 from framefarm.db.engine import database_now, open_engine, sqlite_url
+from framefarm.db.many import Many
 from framefarm.db.migrate import SchemaTooNewError, migrate
 from framefarm.db.writer import (
     DatabaseError,
@@ -14,6 +15,7 @@ __all__ = [
     "DatabaseError",
     "GroupCommitWriter",
     "Handler",
+    "Many",
     "SchemaTooNewError",
     "WriterBusyError",
     "WriterClosedError",

@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from framefarm.core.sizing import units_to_lease
 from framefarm.core.spans import Spans
 from framefarm.core.states import JOB, JobEvent, JobState
-from framefarm.db import database_now
+from framefarm.db import Many, database_now
 from framefarm.db import tables as t
 
 _CANDIDATES = 64
 _SPANS_AT_A_TIME = 50
 
 
-@dataclass(frozen=True)
-class ClaimRequest:
+class ClaimRequest(msgspec.Struct, frozen=True):
     """A slot that wants work.
 
     Attributes:
@@ -37,13 +37,12 @@ class ClaimRequest:
     kinds: frozenset[str]
     blenders: frozenset[str] = frozenset()
     warm: str | None = None
-    seconds_per_unit: Mapping[int, float] = field(default_factory=dict)
+    seconds_per_unit: dict[int, float] = {}
     peers: int = 1
     lease_s: float = 30.0
 
 
-@dataclass(frozen=True)
-class ClaimedLease:
+class ClaimedLease(msgspec.Struct, frozen=True):
     """A lease as it was stored."""
 
     lease_id: str
@@ -178,7 +177,7 @@ _START_JOB = (
         started_at=bindparam("now"),
     )
 )
-_INSERT_LEASE = insert(t.leases)
+_INSERT_LEASE = Many(insert(t.leases), *t.leases.c.keys())
 
 
 def claim_many(
@@ -282,22 +281,21 @@ def _store(
         return
     for source in sources:
         source.flush()
-    connection.execute(
-        _INSERT_LEASE,
-        [
-            {
-                "id": lease.lease_id,
-                "stage_id": lease.stage_id,
-                "worker_id": lease.worker_id,
-                "slot": lease.slot,
-                "attempt": lease.attempt,
-                "units": str(lease.units),
-                "state": "active",
-                "leased_at": now,
-                "expires_at": now + lease_s,
-            }
-            for lease in claimed
-        ],
-    )
+    _INSERT_LEASE.run(connection, [_lease_row(lease, now, lease_s) for lease in claimed])
     for job_id in sorted({lease.job_id for lease in claimed}):
         connection.execute(_START_JOB, {"job": job_id, "now": now})
+
+
+def _lease_row(lease: ClaimedLease, now: float, lease_s: float) -> tuple[object, ...]:
+    """The columns of `leases`, in their order."""
+    return (
+        lease.lease_id,
+        lease.stage_id,
+        lease.worker_id,
+        lease.slot,
+        lease.attempt,
+        str(lease.units),
+        "active",
+        now,
+        now + lease_s,
+    )

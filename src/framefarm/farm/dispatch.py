@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import msgspec
 import structlog
@@ -22,8 +21,7 @@ _log = structlog.get_logger(__name__)
 _INPUT_ROLES = ("image", "segment")
 
 
-@dataclass(frozen=True)
-class Grant:
+class Grant(msgspec.Struct, frozen=True):
     """A lease with what its worker must be told."""
 
     lease: ClaimedLease

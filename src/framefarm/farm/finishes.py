@@ -6,11 +6,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
-from sqlalchemy import Connection, bindparam, case, delete, insert, select, update
+from sqlalchemy import Connection, bindparam, case, delete, insert, literal_column, select, update
 
 from framefarm.core.errors import FrameFarmError
 from framefarm.core.spans import Spans
-from framefarm.db import database_now
+from framefarm.db import Many, database_now
 from framefarm.db import tables as t
 from framefarm.farm.catalog import Catalog, StageFacts
 from framefarm.farm.late_finishes import Finish, reclaim
@@ -27,17 +27,15 @@ class LeaseChangedError(FrameFarmError):
     code = "lease_changed"
 
 
-@dataclass(frozen=True)
-class Settlement:
+class Settlement(msgspec.Struct, frozen=True, gc=False):
     """The answer to a `Finish`, and what it changed."""
 
     answer: str
     news: News | None = None
 
 
-@dataclass
-class OpenLease:
-    """A lease while finishes are taken off it."""
+class OpenLease(msgspec.Struct, gc=False):
+    """A lease while finishes are taken off it. `left` is its units' text."""
 
     id: str
     stage_id: int
@@ -45,8 +43,18 @@ class OpenLease:
     attempt: int
     state: str
     stored: str
-    units: Spans
-    changed: bool = False
+    left: str
+
+    def take(self, unit: int) -> bool:
+        """Take a unit off; False when it is not in the lease."""
+        if self.left == str(unit):  # most leases end here, and need no parsing
+            self.left = ""
+            return True
+        units = Spans.restore(self.left)
+        if unit not in units:
+            return False
+        self.left = str(units.difference(Spans.of(unit, unit)))
+        return True
 
 
 @dataclass
@@ -124,9 +132,7 @@ def _open_leases(connection: Connection, ids: set[str]) -> dict[str, OpenLease]:
             ).where(t.leases.c.id.in_(ordered[start : start + _IN_AT_A_TIME]))
         )
         for id_, stage_id, worker_id, attempt, state, units in rows:
-            found[id_] = OpenLease(
-                id_, stage_id, worker_id, attempt, state, units, Spans.restore(units)
-            )
+            found[id_] = OpenLease(id_, stage_id, worker_id, attempt, state, units, units)
     return found
 
 
@@ -139,49 +145,38 @@ def _take_current(intake: Intake, leases: dict[str, OpenLease], finish: Finish) 
         and lease.worker_id == finish.worker_id
         and lease.stage_id == finish.stage_id
         and lease.attempt == finish.attempt
-        and finish.unit in lease.units
     )
     if lease is None or not current:
         return None
     stage = intake.catalog.stage(intake.connection, lease.stage_id)
-    if stage is None:
+    if stage is None or not lease.take(finish.unit):
         return None
-    lease.units = lease.units.difference(Spans.of(finish.unit, finish.unit))
-    lease.changed = True
     intake.take(stage, finish, "accepted")
     return "accepted"
 
 
-_DELETE_LEASE = delete(t.leases).where(
-    t.leases.c.id == bindparam("lease"),
-    t.leases.c.units == bindparam("expected"),
-    t.leases.c.state == "active",
+_AS_IT_WAS = (
+    (t.leases.c.id == bindparam("lease"))
+    & (t.leases.c.units == bindparam("expected"))
+    & (t.leases.c.state == literal_column("'active'"))
 )
-_SHRINK_LEASE = (
-    update(t.leases)
-    .where(
-        t.leases.c.id == bindparam("lease"),
-        t.leases.c.units == bindparam("expected"),
-        t.leases.c.state == "active",
-    )
-    .values(units=bindparam("left"))
+_DELETE_LEASE = Many(delete(t.leases).where(_AS_IT_WAS), "lease", "expected")
+_SHRINK_LEASE = Many(
+    update(t.leases).where(_AS_IT_WAS).values(units=bindparam("left")), "left", "lease", "expected"
 )
 
 
 def _store_leases(connection: Connection, leases: Iterable[OpenLease]) -> None:
-    changed = [lease for lease in leases if lease.changed]
-    emptied = [{"lease": x.id, "expected": x.stored} for x in changed if not x.units]
-    shrunk = [
-        {"lease": x.id, "expected": x.stored, "left": str(x.units)} for x in changed if x.units
-    ]
-    if emptied and connection.execute(_DELETE_LEASE, emptied).rowcount != len(emptied):
-        raise LeaseChangedError("A lease changed while its results were being stored.")
-    if shrunk and connection.execute(_SHRINK_LEASE, shrunk).rowcount != len(shrunk):
+    changed = [lease for lease in leases if lease.left != lease.stored]
+    emptied = [(lease.id, lease.stored) for lease in changed if not lease.left]
+    shrunk = [(lease.left, lease.id, lease.stored) for lease in changed if lease.left]
+    found = _DELETE_LEASE.run(connection, emptied) + _SHRINK_LEASE.run(connection, shrunk)
+    if found != len(changed):
         raise LeaseChangedError("A lease changed while its results were being stored.")
 
 
-_INSERT_RESULT = insert(t.results)
-_INSERT_FILE = insert(t.files)
+_INSERT_RESULT = Many(insert(t.results), *t.results.c.keys())
+_INSERT_FILE = Many(insert(t.files), *t.files.c.keys())
 _COUNT_DONE = (
     update(t.stages)
     .where(t.stages.c.id == bindparam("stage"))
@@ -211,10 +206,9 @@ def _store_results(intake: Intake) -> None:
     if not taken:
         return
     connection = intake.connection
-    connection.execute(_INSERT_RESULT, [_result_row(f, a, intake.now) for _, f, a in taken])
-    files = [row for _, finish, _ in taken for row in _file_rows(finish)]
-    if files:
-        connection.execute(_INSERT_FILE, files)
+    _INSERT_RESULT.run(connection, [_result_row(f, a, intake.now) for _, f, a in taken])
+    files = [row for _, finish, _ in taken if finish.files for row in _file_rows(finish)]
+    _INSERT_FILE.run(connection, files)
     by_stage: dict[int, list[Finish]] = {}
     for stage, finish, _ in taken:
         by_stage.setdefault(stage.id, []).append(finish)
@@ -239,38 +233,42 @@ def _counts(stage_id: int, finishes: list[Finish]) -> dict[str, object]:
     }
 
 
-def _result_row(finish: Finish, answer: str, now: float) -> dict[str, object]:
+def _result_row(finish: Finish, answer: str, now: float) -> tuple[object, ...]:
+    """The columns of `results`, in their order."""
     facts = finish.facts
-    more = bool(facts.phases or facts.extra)
-    return {
-        "stage_id": finish.stage_id,
-        "unit": finish.unit,
-        "lease_id": finish.lease_id,
-        "attempt": finish.attempt,
-        "worker_id": finish.worker_id,
-        "answer": answer,
-        "finished_at": now,
-        "seconds": facts.seconds,
-        "peak_memory_bytes": facts.peak_memory_bytes,
-        "device": facts.device[:100],
-        "blender": facts.blender[:20],
-        "facts": msgspec.json.encode({"phases": facts.phases, "extra": facts.extra}).decode()
-        if more
-        else "",
-    }
+    more = (
+        msgspec.json.encode({"phases": facts.phases, "extra": facts.extra}).decode()
+        if facts.phases or facts.extra
+        else ""
+    )
+    return (
+        finish.stage_id,
+        finish.unit,
+        finish.lease_id,
+        finish.attempt,
+        finish.worker_id,
+        answer,
+        now,
+        facts.seconds,
+        facts.peak_memory_bytes,
+        facts.device[:100],
+        facts.blender[:20],
+        more,
+    )
 
 
-def _file_rows(finish: Finish) -> list[dict[str, object]]:
+def _file_rows(finish: Finish) -> list[tuple[object, ...]]:
+    """The columns of `files`, in their order."""
     return [
-        {
-            "stage_id": finish.stage_id,
-            "unit": finish.unit,
-            "position": position,
-            "name": file.name,
-            "role": file.role,
-            "sha256": file.sha256,
-            "size_bytes": file.size_bytes,
-        }
+        (
+            finish.stage_id,
+            finish.unit,
+            position,
+            file.name,
+            file.role,
+            file.sha256,
+            file.size_bytes,
+        )
         for position, file in enumerate(finish.files)
     ]
 

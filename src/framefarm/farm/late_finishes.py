@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+import msgspec
 from sqlalchemy import Connection, and_, delete, insert, select, update
 
 from framefarm.core.spans import Span, Spans
@@ -16,8 +15,7 @@ from framefarm.protocol.manifest import ResultFile
 from framefarm.protocol.messages import UnitFacts
 
 
-@dataclass(frozen=True)
-class Finish:
+class Finish(msgspec.Struct, frozen=True):
     """A worker's claim to have made a unit. Its files are in the blob store already."""
 
     lease_id: str
