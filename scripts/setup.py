@@ -29,6 +29,7 @@ DONE = VENV / ".done"
 
 # The one Python that Blender's wheel is built for; uv fetches it where the system has another.
 PYTHON_VERSION = "3.11"
+PYTHON_TAG = "cp311"
 # What the bpy wheel links to, or opens while it renders, beyond the C library: shared library ->
 # Debian package. libEGL and libGL bring Mesa, which Workbench and EEVEE need without a screen.
 LIBRARIES = {
@@ -190,11 +191,33 @@ def make_environment(uv: str) -> None:
 
 def install_locked(uv: str) -> None:
     """Make `.venv` hold exactly what the lock file lists, and FrameFarm itself, editable."""
-    python = ["--python", str(VENV / "bin" / "python")]
-    sync = [uv, "pip", "sync", "--quiet", *python, "--require-hashes", str(LOCK)]
-    step("libraries and Blender (the first time about 400 MB)", sync, hint=NETWORK_HINT)
-    editable = [uv, "pip", "install", "--quiet", *python, "--no-deps", "--editable", str(ROOT)]
-    step("framefarm", editable, hint=NETWORK_HINT)
+    pip = [uv, "pip"]
+    python = ["--quiet", "--python", str(VENV / "bin" / "python")]
+    sync = [*pip, "sync", *python, "--require-hashes", str(LOCK)]
+    fetch("libraries and Blender (the first time about 400 MB)", sync)
+    mend_wheel_tags()
+    fetch("framefarm", [*pip, "install", *python, "--no-deps", "--editable", str(ROOT)])
+
+
+def fetch(title: str, command: list[str]) -> None:
+    """Run a uv command out of uv's cache, and over the network only when that is not enough."""
+    cached = subprocess.run([*command, "--offline"], cwd=ROOT, capture_output=True, check=False)
+    if cached.returncode != 0:
+        step(title, command, hint=NETWORK_HINT)
+
+
+def mend_wheel_tags() -> None:
+    """Correct the Python that the installed bpy says it was built for.
+
+    Its file name says cp311 and its metadata cp39. uv believes the metadata of what is installed,
+    so it would take Blender out and put it back on every run, under whoever is rendering.
+    """
+    for stated in VENV.glob("lib/python*/site-packages/bpy-*.dist-info/WHEEL"):
+        text = stated.read_text(encoding="utf-8")
+        right = re.sub(r"(?m)^Tag: cp\d+-cp\d+-", f"Tag: {PYTHON_TAG}-{PYTHON_TAG}-", text)
+        if right != text:
+            stated.unlink()  # it is a hard link into uv's cache, which must stay as it came
+            stated.write_text(right, encoding="utf-8")
 
 
 # --- running a step ---
