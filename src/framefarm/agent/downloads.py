@@ -25,7 +25,7 @@ MAX_TRIES = 10
 MAX_DAMAGED = 2
 """A second download of the same wrong bytes is no accident of the line any more."""
 
-_CHUNK_BYTES = 1 << 20
+_BUFFER_BYTES = 1 << 20
 _OK, _PARTIAL, _MISSING, _RANGE_REFUSED = 200, 206, 404, 416
 
 
@@ -108,7 +108,7 @@ class Downloader:
                 _start_anew(part)
             if status not in (_OK, _PARTIAL):
                 return f"HTTP {status}"
-            with part.open("ab" if status == _PARTIAL else "wb") as file:
+            with part.open("ab" if status == _PARTIAL else "wb", _BUFFER_BYTES) as file:
                 return await _copy(response, file, size_bytes)
 
     @staticmethod
@@ -120,8 +120,10 @@ class Downloader:
 
 
 async def _copy(response: httpx.Response, file: BinaryIO, size_bytes: int) -> str | None:
-    async for chunk in response.aiter_bytes(_CHUNK_BYTES):
-        await asyncio.to_thread(file.write, chunk)
+    # Not in chunks of a size: httpx would throw away a chunk begun when the connection breaks. The
+    # file's own buffer keeps it; writing 1 MiB to the page cache is too short to need a thread.
+    async for chunk in response.aiter_bytes():
+        file.write(chunk)
         if file.tell() > size_bytes:
             break
     have = file.tell()

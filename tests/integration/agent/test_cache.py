@@ -1,0 +1,270 @@
+"""Files by hash: fetched once, resumed, checked, and gone when others need the room."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from framefarm.agent.cache import BlobCache
+from framefarm.agent.downloads import MAX_TRIES, Downloader
+from framefarm.agent.errors import BlobDamagedError, BlobMissingError, FetchError
+from framefarm.agent.http import open_client
+from framefarm.agent.journal import open_journal
+from tests.integration.agent.fake_manager import FakeManager
+
+JOURNAL = open_journal("error")
+
+
+def sha(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+async def no_wait(_: float) -> None:
+    """Takes the place of a pause."""
+
+
+@pytest.fixture
+async def http(manager: FakeManager) -> AsyncIterator[httpx.AsyncClient]:
+    async with open_client(manager.url, connections=4) as client:
+        yield client
+
+
+@pytest.fixture
+def cache(http: httpx.AsyncClient, tmp_path: Path) -> BlobCache:
+    return make_cache(http, tmp_path)
+
+
+def make_cache(http: httpx.AsyncClient, root: Path, limit_bytes: int = 1 << 20) -> BlobCache:
+    fetcher = Downloader(http, key=lambda: "k", die=lambda: 0.0, sleep=no_wait)
+    made = BlobCache(root, limit_bytes=limit_bytes, fetcher=fetcher, journal=JOURNAL)
+    made.load()
+    return made
+
+
+def files_below(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file()]
+
+
+async def read(cache: BlobCache, content: bytes) -> bytes:
+    async with cache.use(sha(content), len(content)) as path:
+        return path.read_bytes()
+
+
+async def test_file_is_fetched_once_and_then_at_hand(manager: FakeManager, cache: BlobCache):
+    manager.put_blob(b"scene")
+
+    assert [await read(cache, b"scene") for _ in range(3)] == [b"scene"] * 3
+
+    assert len(manager.blob_requests) == 1
+
+
+async def test_many_askers_share_one_fetch(manager: FakeManager, cache: BlobCache):
+    manager.put_blob(b"scene")
+    manager.hold_blobs = asyncio.Event()
+
+    asking = [asyncio.create_task(read(cache, b"scene")) for _ in range(10)]
+    await manager.until(lambda: manager.blob_requests or None, "a request")
+    manager.hold_blobs.set()
+
+    assert await asyncio.gather(*asking) == [b"scene"] * 10
+    assert len(manager.blob_requests) == 1
+
+
+async def test_asker_that_leaves_does_not_end_the_fetch_for_others(
+    manager: FakeManager, cache: BlobCache
+):
+    manager.put_blob(b"scene")
+    manager.hold_blobs = asyncio.Event()
+    leaving = asyncio.create_task(read(cache, b"scene"))
+    staying = asyncio.create_task(read(cache, b"scene"))
+    await manager.until(lambda: manager.blob_requests or None, "a request")
+
+    leaving.cancel()
+    await asyncio.gather(leaving, return_exceptions=True)
+    manager.hold_blobs.set()
+
+    assert await staying == b"scene"
+    assert len(manager.blob_requests) == 1
+
+
+async def test_broken_download_goes_on_where_it_broke_off(manager: FakeManager, cache: BlobCache):
+    content = bytes(range(256)) * 4_000
+    manager.put_blob(content)
+    manager.cut_after.append(100_000)
+
+    assert await read(cache, content) == content
+
+    assert [request.range for request in manager.blob_requests] == ["", "bytes=100000-"]
+
+
+async def test_download_of_an_earlier_process_is_gone_on_with(
+    manager: FakeManager, http: httpx.AsyncClient, tmp_path: Path
+):
+    content = b"0123456789" * 1_000
+    manager.put_blob(content)
+    (tmp_path / "parts").mkdir()
+    (tmp_path / "parts" / sha(content)).write_bytes(content[:4_000])
+
+    assert await read(make_cache(http, tmp_path), content) == content
+
+    assert manager.blob_requests[0].range == "bytes=4000-"
+
+
+async def test_wrong_beginning_from_an_earlier_process_is_fetched_anew(
+    manager: FakeManager, http: httpx.AsyncClient, tmp_path: Path
+):
+    content = b"0123456789" * 1_000
+    manager.put_blob(content)
+    (tmp_path / "parts").mkdir()
+    (tmp_path / "parts" / sha(content)).write_bytes(b"x" * 4_000)
+
+    assert await read(make_cache(http, tmp_path), content) == content
+
+    assert [request.range for request in manager.blob_requests] == ["bytes=4000-", ""]
+
+
+async def test_file_whose_hash_is_wrong_again_is_refused_and_not_kept(
+    manager: FakeManager, cache: BlobCache, tmp_path: Path
+):
+    manager.blobs[sha(b"scene")] = b"SCENE"
+
+    with pytest.raises(BlobDamagedError):
+        await read(cache, b"scene")
+
+    assert sha(b"scene") not in cache
+    assert not files_below(tmp_path)
+
+
+async def test_endless_answer_is_cut_off(manager: FakeManager, cache: BlobCache):
+    manager.blobs[sha(b"scene")] = b"x" * 5_000_000
+
+    with pytest.raises(FetchError):
+        await read(cache, b"scene")
+
+
+async def test_missing_file_is_told_at_once(manager: FakeManager, cache: BlobCache):
+    with pytest.raises(BlobMissingError):
+        await read(cache, b"unknown")
+
+    assert len(manager.blob_requests) == 1
+
+
+async def test_manager_that_cannot_be_reached_is_given_up_on(tmp_path: Path):
+    async with open_client("http://127.0.0.1:9", connections=1) as client:
+        cache = make_cache(client, tmp_path)
+        with pytest.raises(FetchError):
+            await read(cache, b"scene")
+
+
+async def test_fetch_after_a_failed_one_starts_anew(manager: FakeManager, cache: BlobCache):
+    with pytest.raises(BlobMissingError):
+        await read(cache, b"late")
+    manager.put_blob(b"late")
+
+    assert await read(cache, b"late") == b"late"
+
+
+async def test_break_after_break_ends_some_time(manager: FakeManager, cache: BlobCache):
+    content = b"0123456789" * 1_000
+    manager.put_blob(content)
+    manager.cut_after.extend([1] * (MAX_TRIES + 1))
+
+    with pytest.raises(FetchError, match="could not be fetched"):
+        await read(cache, content)
+
+    assert len(manager.blob_requests) == MAX_TRIES
+
+
+async def test_least_recently_used_file_goes_first(
+    manager: FakeManager, http: httpx.AsyncClient, tmp_path: Path
+):
+    cache = make_cache(http, tmp_path, limit_bytes=25)
+    first, second, third = (letter * 10 for letter in (b"a", b"b", b"c"))
+    for content in (first, second, third):
+        manager.put_blob(content)
+    await read(cache, first)
+    await read(cache, second)
+    await read(cache, first)
+
+    await read(cache, third)
+
+    assert sha(second) not in cache
+    assert sha(first) in cache
+    assert cache.total_bytes == 20
+
+
+async def test_file_in_use_is_never_thrown_away(
+    manager: FakeManager, http: httpx.AsyncClient, tmp_path: Path
+):
+    cache = make_cache(http, tmp_path, limit_bytes=15)
+    first, second = b"a" * 10, b"b" * 10
+    manager.put_blob(first)
+    manager.put_blob(second)
+
+    async with cache.use(sha(first), 10) as path:
+        await read(cache, second)
+        assert path.read_bytes() == first
+
+    assert cache.total_bytes <= 15
+
+
+async def test_order_of_use_survives_a_restart(
+    manager: FakeManager, http: httpx.AsyncClient, tmp_path: Path
+):
+    cache = make_cache(http, tmp_path)
+    contents = [letter * 10 for letter in (b"a", b"b", b"c")]
+    for content in contents:
+        manager.put_blob(content)
+        await read(cache, content)
+    await read(cache, contents[0])
+
+    again = make_cache(http, tmp_path, limit_bytes=20)
+
+    assert [sha(content) in again for content in contents] == [True, False, True]
+
+
+async def test_file_that_was_shortened_is_fetched_again(manager: FakeManager, cache: BlobCache):
+    manager.put_blob(b"scene")
+    async with cache.use(sha(b"scene"), 5) as path:
+        pass
+    path.write_bytes(b"sc")
+
+    assert await read(cache, b"scene") == b"scene"
+
+
+async def test_file_that_was_deleted_is_fetched_again(manager: FakeManager, cache: BlobCache):
+    manager.put_blob(b"scene")
+    async with cache.use(sha(b"scene"), 5) as path:
+        pass
+    path.unlink()
+
+    assert await read(cache, b"scene") == b"scene"
+
+
+async def test_adopted_file_needs_no_fetch(manager: FakeManager, cache: BlobCache, tmp_path: Path):
+    made = tmp_path / "made.png"
+    made.write_bytes(b"pixels")
+
+    cache.adopt(made, sha(b"pixels"), 6)
+
+    assert await read(cache, b"pixels") == b"pixels"
+    assert not manager.blob_requests
+    assert not made.exists()
+
+
+async def test_file_larger_than_the_whole_cache_is_not_adopted(
+    http: httpx.AsyncClient, tmp_path: Path
+):
+    cache = make_cache(http, tmp_path, limit_bytes=5)
+    made = tmp_path / "made.png"
+    made.write_bytes(b"pixels")
+
+    cache.adopt(made, sha(b"pixels"), 6)
+
+    assert cache.total_bytes == 0
+    assert made.exists()
