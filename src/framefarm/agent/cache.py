@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import time
 from collections import Counter, OrderedDict
 from typing import TYPE_CHECKING, Protocol
 
@@ -51,7 +52,7 @@ class BlobCache:
         """Find what an earlier process left, oldest use first. Blocks on the disk."""
         self._blobs.mkdir(parents=True, exist_ok=True)
         self._parts.mkdir(parents=True, exist_ok=True)
-        found = sorted((stat.st_mtime_ns, path.name, stat.st_size) for path, stat in self._walk())
+        found = sorted((stat.st_atime_ns, path.name, stat.st_size) for path, stat in self._walk())
         for _, sha256, size_bytes in found:
             self._enter(sha256, size_bytes)
         self._make_room()
@@ -105,16 +106,10 @@ class BlobCache:
             return False
         path = self._path(sha256)
         # People clean up folders, and a power cut can shorten a file that was moved in.
-        try:
-            whole = path.stat().st_size == size_bytes
-        except OSError:
-            whole = False
-        if not whole:
+        if not _touch(path, size_bytes):
             self._forget(sha256)
             return False
         self._sizes.move_to_end(sha256)
-        with contextlib.suppress(OSError):
-            os.utime(path)
         return True
 
     async def _fetch_once(self, sha256: str, size_bytes: int) -> None:
@@ -171,3 +166,17 @@ class BlobCache:
         for path in self._blobs.glob("??/*"):
             with contextlib.suppress(OSError):
                 yield path, path.stat()
+
+
+def _touch(path: Path, size_bytes: int) -> bool:
+    """Note on the disk that a file was used now; False when it is not whole any more.
+
+    The time of access, explicitly, as many disks are mounted without it. Not that of modification:
+    Blender and this package take a file for changed when that moves.
+    """
+    try:
+        stat = path.stat()
+        os.utime(path, ns=(time.time_ns(), stat.st_mtime_ns))
+    except OSError:
+        return False
+    return stat.st_size == size_bytes

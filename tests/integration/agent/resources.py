@@ -1,0 +1,82 @@
+"""What an executor gets in tests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from framefarm.agent.cache import BlobCache
+from framefarm.agent.errors import BlobMissingError
+from framefarm.agent.executors.contract import SlotResources
+from framefarm.agent.journal import open_journal
+from framefarm.agent.settings import AgentSettings
+from framefarm.agent.sources import SourceFiles
+from framefarm.agent.work import UnitWork
+from framefarm.blender.installations import BlenderInstallation
+from framefarm.core.versions import BlenderVersion
+from framefarm.protocol.messages import InputFile
+
+BLENDER = BlenderInstallation("executable", BlenderVersion(5, 0), "5.0.1", Path("/b"))
+JOURNAL = open_journal("error")
+
+
+class NothingToFetch:
+    """A manager without files."""
+
+    async def fetch(self, sha256: str, size_bytes: int, part: Path) -> None:  # noqa: ARG002
+        raise BlobMissingError(sha256, "the manager does not have it")
+
+
+@contextmanager
+def slot_resources(root: Path, **settings: Any) -> Iterator[SlotResources]:
+    cache = BlobCache(
+        root / "cache", limit_bytes=1 << 30, fetcher=NothingToFetch(), journal=JOURNAL
+    )
+    cache.load()
+    with ThreadPoolExecutor(2) as pool:
+        yield SlotResources(
+            slot="cpu",
+            settings=AgentSettings(data_dir=root, **settings),
+            threads=2,
+            blenders=(BLENDER,),
+            cache=cache,
+            sources=SourceFiles(),
+            pool=pool,
+            scratch_dir=root,
+            journal=JOURNAL,
+        )
+
+
+def unit_work(
+    kind: str, settings: msgspec.Struct, unit: int = 1, inputs: tuple[InputFile, ...] = ()
+) -> UnitWork:
+    return UnitWork(
+        slot="cpu",
+        lease="L1",
+        stage=1,
+        job=1,
+        unit=unit,
+        attempt=1,
+        kind=kind,
+        settings=msgspec.Raw(msgspec.json.encode(settings)),
+        inputs=inputs,
+    )
+
+
+class Steps:
+    """Remembers progress."""
+
+    def __init__(self) -> None:
+        self.all: list[tuple[int, int, str]] = []
+
+    def __call__(self, done: int, total: int, phase: str) -> None:
+        self.all.append((done, total, phase))
+
+    @property
+    def phases(self) -> list[str]:
+        return list(dict.fromkeys(phase for _, _, phase in self.all))
