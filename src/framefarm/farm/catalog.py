@@ -19,6 +19,9 @@ from framefarm.core.plans import Dependent, JobPlan, Needs, StagePlan, dependent
 from framefarm.core.spans import Spans
 from framefarm.db import tables as t
 
+MAIN_ROLES = {"render": "image", "movie": "segment", "join": "movie"}
+"""The role of the file that a kind of stage exists for; its results must have one."""
+
 _COLUMNS = (
     t.stages.c.id,
     t.stages.c.job_id,

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, insert, or_, select, tuple_, update
 
 from framefarm.core.sizing import units_to_lease
 from framefarm.core.spans import Spans
@@ -18,6 +18,17 @@ from framefarm.db import tables as t
 
 _CANDIDATES = 64
 _SPANS_AT_A_TIME = 50
+_SPANS_LOOKED_AT = 1_000
+"""Of one stage in one group of claims; a slot that may not have any of so many has to wait."""
+
+Others = Callable[[str, str, frozenset[str]], bool]
+"""Whether, of those connected, a worker that is none of these could do a kind of stage with a
+version of Blender."""
+
+
+def nobody_else(_kind: str, _blender: str, _avoid: frozenset[str]) -> bool:
+    """The answer of a farm of one worker."""
+    return False
 
 
 class ClaimRequest(msgspec.Struct, frozen=True):
@@ -29,6 +40,7 @@ class ClaimRequest(msgspec.Struct, frozen=True):
         warm: SHA-256 of the .blend its Blender holds open.
         seconds_per_unit: What units of a stage took on this worker, by stage id.
         peers: Slots of the farm, this one included, that do such work.
+        others: Who else could do it; asked only about units that went wrong here.
         lease_s: How long the lease lives without a heartbeat.
     """
 
@@ -39,6 +51,7 @@ class ClaimRequest(msgspec.Struct, frozen=True):
     warm: str | None = None
     seconds_per_unit: dict[int, float] = {}
     peers: int = 1
+    others: Others = nobody_else
     lease_s: float = 30.0
 
 
@@ -87,7 +100,8 @@ class _Source:
         self.taken = 0
         self._connection = connection
         self._spans: list[_Span] = []
-        self._seen: set[int] = set()
+        self._used_up = 0
+        self._after = (-1, -1)
         self._exhausted = False
 
     def carve(self, request: ClaimRequest) -> tuple[Spans, int] | None:
@@ -107,41 +121,56 @@ class _Source:
         return span.carve(n), span.attempt
 
     def _next(self, request: ClaimRequest) -> _Span | None:
+        while self._used_up < len(self._spans) and not self._spans[self._used_up].count:
+            self._used_up += 1
+        at = self._used_up
         while True:
-            for span in self._spans:
-                if span.count and request.worker_id not in span.avoid:
+            for index in range(at, len(self._spans)):
+                span = self._spans[index]
+                if span.count and self._suits(request, span):
                     return span
-                if span.count and request.peers == 1:
-                    # Nobody else could try it, so the worker that failed it may again.
-                    return span
-            if self._exhausted:
+            at = len(self._spans)
+            if self._exhausted or at >= _SPANS_LOOKED_AT:
                 return None
             self._load()
+
+    def _suits(self, request: ClaimRequest, span: _Span) -> bool:
+        """Whether a slot may have a span: others first, where its worker failed a unit of it."""
+        if request.worker_id not in span.avoid:
+            return True
+        return not request.others(self.stage.kind, self.stage.blender, span.avoid)
 
     def _load(self) -> None:
         rows = self._connection.execute(
             select(t.spans)
-            .where(t.spans.c.stage_id == self.stage.id, t.spans.c.id.not_in(self._seen))
+            .where(
+                t.spans.c.stage_id == self.stage.id,
+                tuple_(t.spans.c.position, t.spans.c.id) > self._after,
+            )
             .order_by(t.spans.c.position, t.spans.c.id)
             .limit(_SPANS_AT_A_TIME)
         ).all()
         self._exhausted = len(rows) < _SPANS_AT_A_TIME
+        if rows:
+            self._after = (rows[-1].position, rows[-1].id)
+        failed = self._failed_on([row for row in rows if row.attempt > 1])
         for row in rows:
-            self._seen.add(row.id)
-            avoid = self._failed_on(row.first, row.last) if row.attempt > 1 else frozenset()
+            avoid = frozenset(w for unit, w in failed if row.first <= unit <= row.last)
             self._spans.append(_Span(row.id, row.first, row.last, row.step, row.attempt, avoid))
 
-    def _failed_on(self, first: int, last: int) -> frozenset[str]:
-        """Workers that broke one of these units: others should try first (L9)."""
+    def _failed_on(self, rows: Sequence[Any]) -> list[tuple[int, str]]:
+        """Units of these spans that went wrong, each with the worker: others try first (L9)."""
+        if not rows:
+            return []
         found = self._connection.execute(
-            select(t.faults.c.worker_id).where(
+            select(t.faults.c.unit, t.faults.c.worker_id).where(
                 t.faults.c.stage_id == self.stage.id,
-                t.faults.c.unit.between(first, last),
+                or_(*(t.faults.c.unit.between(row.first, row.last) for row in rows)),
                 t.faults.c.reason != "lost",
                 ~t.faults.c.forgiven,
             )
-        ).scalars()
-        return frozenset(found)
+        )
+        return [(row.unit, row.worker_id) for row in found]
 
     def flush(self) -> None:
         """Store what is left of the spans."""
@@ -223,6 +252,8 @@ def _candidates(
         select(
             t.stages.c.id,
             t.stages.c.job_id,
+            t.stages.c.kind,
+            t.stages.c.blender,
             t.stages.c.priority,
             t.stages.c.pending,
             t.stages.c.largest_lease,

@@ -61,6 +61,7 @@ class Dispatcher:
             warm=slot.warm,
             seconds_per_unit=link.seconds_per_unit(),
             peers=self._roster.peers(slot.kinds),
+            others=self._roster.others,
             lease_s=self._lease_s,
         )
         return self._writer.submit(self._claims, request)

@@ -12,7 +12,7 @@ from framefarm.core.errors import FrameFarmError
 from framefarm.core.spans import Spans
 from framefarm.db import Many, database_now
 from framefarm.db import tables as t
-from framefarm.farm.catalog import Catalog, StageFacts
+from framefarm.farm.catalog import MAIN_ROLES, Catalog, StageFacts
 from framefarm.farm.late_finishes import Finish, reclaim
 from framefarm.farm.news import News, UnitNews
 from framefarm.farm.settling import end_what_is_done, unlock_dependents
@@ -110,7 +110,9 @@ def _take_late(intake: Intake, finish: Finish) -> str:
     if known is not None:
         return str(known.answer) if known.lease_id == finish.lease_id else "already_done"
     stage = intake.catalog.stage(intake.connection, finish.stage_id)
-    if stage is None or not reclaim(intake.connection, stage, finish, intake.news):
+    if stage is None or _lacks_file(stage, finish):
+        return "gone"
+    if not reclaim(intake.connection, stage, finish, intake.news):
         return "gone"
     intake.take(stage, finish, "accepted_late")
     _store_results(intake)
@@ -149,10 +151,16 @@ def _take_current(intake: Intake, leases: dict[str, OpenLease], finish: Finish) 
     if lease is None or not current:
         return None
     stage = intake.catalog.stage(intake.connection, lease.stage_id)
-    if stage is None or not lease.take(finish.unit):
+    if stage is None or _lacks_file(stage, finish) or not lease.take(finish.unit):
         return None
     intake.take(stage, finish, "accepted")
     return "accepted"
+
+
+def _lacks_file(stage: StageFacts, finish: Finish) -> bool:
+    """Whether a result has not the file its stage exists for, so that it cannot count (L5)."""
+    role = MAIN_ROLES.get(stage.kind)
+    return role is not None and not any(file.role == role for file in finish.files)
 
 
 _AS_IT_WAS = (

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from framefarm.core.errors import FrameFarmError
-from framefarm.farm.catalog import StageFacts
+from framefarm.farm.catalog import MAIN_ROLES, StageFacts
 from framefarm.media.images import ExpectedImage, check_image
 from framefarm.protocol.manifest import ResultFile, ResultManifest
 from framefarm.storage import BlobFolder, BlobMismatchError, IncomingBlob
@@ -94,7 +94,7 @@ class IncomingResult:
 
 def _check_roles(stage: StageFacts, manifest: ResultManifest) -> None:
     """A result must have the file its stage exists for."""
-    wanted = {"render": "image", "movie": "segment", "join": "movie"}.get(stage.kind)
+    wanted = MAIN_ROLES.get(stage.kind)
     if wanted and not any(file.role == wanted for file in manifest.files):
         raise NotWhatWasAskedError(f"A result of stage {stage.kind} needs a file of role {wanted}.")
 

@@ -62,6 +62,13 @@ class Link:
     told: set[int] = field(default_factory=set)
     speeds: dict[int, Speed] = field(default_factory=dict)
 
+    def could(self, kind: str, blender: str) -> bool:
+        """Whether a slot here does a kind of stage with a version of Blender, if it needs one."""
+        return any(
+            kind in slot.kinds and (not blender or blender in slot.blenders)
+            for slot in self.slots.values()
+        )
+
     def seconds_per_unit(self) -> dict[int, float]:
         """What units took here, by stage."""
         known = ((stage, speed.seconds_per_unit) for stage, speed in self.speeds.items())
@@ -126,6 +133,21 @@ class Roster:
     def peers(self, kinds: frozenset[str]) -> int:
         """How many slots do any such work."""
         return max((self._peers[kind] for kind in kinds), default=1)
+
+    def others(self, kind: str, blender: str, avoid: frozenset[str]) -> bool:
+        """Whether a worker that is none of these could do a kind of stage.
+
+        May be asked from any thread; the answer is of this moment.
+
+        Args:
+            kind: Of stage.
+            blender: `major.minor` it needs, empty when it needs none.
+            avoid: Worker ids.
+        """
+        return any(
+            link.enabled and link.worker_id not in avoid and link.could(kind, blender)
+            for link in self
+        )
 
     def waiting(self) -> list[tuple[Link, Slot]]:
         """Slots that asked for a lease and have none."""

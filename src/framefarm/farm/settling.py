@@ -5,11 +5,19 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
-from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, Select, bindparam, delete, func, insert, select, update
 
 from framefarm.core.outcome import StageTally, job_outcome
 from framefarm.core.plans import Dependent
-from framefarm.core.states import JOB, STAGE, JobEvent, JobState, StageEvent, StageState
+from framefarm.core.states import (
+    JOB,
+    STAGE,
+    JobEvent,
+    JobState,
+    StageEvent,
+    StageState,
+    advance,
+)
 from framefarm.db import tables as t
 from framefarm.farm.catalog import Catalog, StageFacts
 from framefarm.farm.news import News
@@ -148,22 +156,56 @@ def _end_job(connection: Connection, job_id: int, now: float) -> None:
         StageTally(StageState(row.state), row.pending, row.leased, row.failed) for row in rows
     )
     if outcome == JobState.RUNNING:
-        return
-    event = JobEvent.FINISH if outcome == JobState.DONE else JobEvent.FAIL
-    message = "" if outcome == JobState.DONE else _why_failed(rows)
+        _go_on(connection, job_id)
+    elif outcome == JobState.DONE:
+        _finish_job(connection, job_id, now)
+    else:
+        _fail_job(connection, job_id, now, message=_why_failed(rows))
+
+
+def _finish_job(connection: Connection, job_id: int, now: float) -> None:
     connection.execute(
         update(t.jobs)
-        .where(t.jobs.c.id == job_id, t.jobs.c.state.in_(JOB.sources(event)))
-        .values(state=outcome, finished_at=now, message=message)
+        .where(t.jobs.c.id == job_id, t.jobs.c.state.in_(JOB.sources(JobEvent.FINISH)))
+        .values(state=JobState.DONE, finished_at=now, message="")
     )
-    if outcome == JobState.FAILED:
-        connection.execute(
-            update(t.stages)
-            .where(
-                t.stages.c.job_id == job_id, t.stages.c.state.in_(STAGE.sources(StageEvent.FAIL))
-            )
-            .values(state=StageState.FAILED)
-        )
+    # Every unit has its result: what a late report is told no longer depends on them.
+    connection.execute(delete(t.leases).where(t.leases.c.stage_id.in_(_stage_ids(job_id))))
+
+
+def _fail_job(connection: Connection, job_id: int, now: float, *, message: str) -> None:
+    # One that has failed already may have fewer failed units now.
+    may_fail = [*JOB.sources(JobEvent.FAIL), JobState.FAILED]
+    connection.execute(
+        update(t.jobs)
+        .where(t.jobs.c.id == job_id, t.jobs.c.state.in_(may_fail))
+        .values(state=JobState.FAILED, finished_at=now, message=message)
+    )
+    connection.execute(
+        update(t.stages)
+        .where(t.stages.c.job_id == job_id, t.stages.c.state.in_(STAGE.sources(StageEvent.FAIL)))
+        .values(state=StageState.FAILED)
+    )
+
+
+def _go_on(connection: Connection, job_id: int) -> None:
+    """Put a failed job back to work: the late success of a failed unit unlocked others (L4)."""
+    revived = connection.execute(
+        update(t.jobs)
+        .where(t.jobs.c.id == job_id, t.jobs.c.state == JobState.FAILED)
+        .values(state=advance(JOB, JobState.FAILED, JobEvent.RETRY), finished_at=None, message="")
+    )
+    if revived.rowcount == 0:
+        return
+    failed = (t.stages.c.job_id == job_id) & (t.stages.c.state == StageState.FAILED)
+    started = (t.stages.c.needs_position.is_(None)) | (t.stages.c.pending > 0)
+    connection.execute(update(t.stages).where(failed, started).values(state=StageState.READY))
+    connection.execute(update(t.stages).where(failed).values(state=StageState.WAITING))
+    refresh_claimable(connection, [row.id for row in connection.execute(_stage_ids(job_id))])
+
+
+def _stage_ids(job_id: int) -> Select[tuple[int]]:
+    return select(t.stages.c.id).where(t.stages.c.job_id == job_id)
 
 
 def _why_failed(rows: Iterable[object]) -> str:

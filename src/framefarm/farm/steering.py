@@ -69,7 +69,10 @@ def _cancel_stage(connection: Connection, stage: Row[Any], news: News) -> None:
     news.lost += [LostLease(row.id, row.worker_id, "the job was cancelled") for row in leases]
     connection.execute(delete(t.spans).where(t.spans.c.stage_id == stage.id))
     connection.execute(delete(t.inputs).where(t.inputs.c.stage_id == stage.id))
-    connection.execute(delete(t.leases).where(t.leases.c.stage_id == stage.id))
+    # They stay, ended: the job may be put back to work, and then what was rendered counts (L6).
+    connection.execute(
+        update(t.leases).where(t.leases.c.stage_id == stage.id).values(state="ended")
+    )
     ended = stage.state in {StageState.DONE, StageState.FAILED}
     connection.execute(
         update(t.stages)

@@ -162,7 +162,8 @@ class BlobFolder:
             StorageFullError: It would leave less free space than the low-water mark.
         """
         self.path_of(sha256)
-        free = shutil.disk_usage(self.root).free
+        with _translated(self.root):
+            free = shutil.disk_usage(self.root).free
         if free - size_bytes < self._low_water_bytes:
             raise StorageFullError(
                 f"{self.root} has {free / 1e9:.1f} GB free and keeps "
@@ -195,6 +196,20 @@ class BlobFolder:
             raise BlobMissingError(f"The farm has no file with the hash {sha256}.")
         return path
 
+    def verify(self, sha256: str) -> None:
+        """Read a blob and compare it with its name.
+
+        Raises:
+            BlobMissingError: It is not there.
+            BlobMismatchError: Its bytes were changed.
+            StorageError: It cannot be read.
+        """
+        path = self.existing(sha256)
+        with _translated(path), path.open("rb") as file:
+            found = hashlib.file_digest(file, "sha256").hexdigest()
+        if found != sha256:
+            raise BlobMismatchError(f"The bytes of {path} do not have its SHA-256 any more.")
+
     def remove(self, sha256: str) -> None:
         """Forget a blob; nothing happens when it is not there."""
         self.path_of(sha256).unlink(missing_ok=True)
@@ -206,7 +221,7 @@ def _translated(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         kind = StorageFullError if error.errno in {errno.ENOSPC, errno.EDQUOT} else StorageError
-        raise kind(f"{path} could not be written: {error.strerror}.") from error
+        raise kind(f"{path} could not be used: {error.strerror}.") from error
 
 
 def _sync_folder(folder: Path) -> None:

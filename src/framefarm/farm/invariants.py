@@ -1,0 +1,324 @@
+"""What must hold of the database at any moment, whatever has gone wrong (design, section 5).
+
+One function that tests call after every fault they make, and that costs as much as there are spans
+and results, never as much as there are units.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import chain
+from typing import Any
+
+from sqlalchemy import Connection, Row, func, select
+
+from framefarm.core.spans import Span, Spans
+from framefarm.core.states import JobState, StageState
+from framefarm.db import tables as t
+from framefarm.storage import BlobFolder, BlobMismatchError
+
+_LIVE = {JobState.QUEUED, JobState.RUNNING, JobState.PAUSED}
+_LEASING = {JobState.QUEUED, JobState.RUNNING}
+_SHOWN = 5
+
+
+@dataclass
+class _Stage:
+    """A stage with everything the database says of its units."""
+
+    row: Row[Any]
+    units: Spans
+    pending: dict[int, list[Spans]] = field(default_factory=lambda: defaultdict(list))
+    leased: dict[int, list[Spans]] = field(default_factory=lambda: defaultdict(list))
+    ended: dict[int, list[Spans]] = field(default_factory=lambda: defaultdict(list))
+    faulty: dict[int, list[int]] = field(default_factory=lambda: defaultdict(list))
+    failed: list[int] = field(default_factory=list)
+    done: Spans = field(default_factory=Spans)
+    seconds: float = 0.0
+    have: dict[int, int] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return f"job {self.row.job_id}, stage {self.row.id} ({self.row.kind})"
+
+
+def check_invariants(
+    connection: Connection, blobs: BlobFolder | None = None, *, hashes: bool = False
+) -> list[str]:
+    """Find what is wrong with the database.
+
+    Args:
+        connection: Reads in one transaction, so that it sees one moment.
+        blobs: Where the results' files are; None leaves them unchecked.
+        hashes: Read each blob and compare its hash, not only its size.
+
+    Returns:
+        One sentence for each invariant that does not hold; none when all is well.
+    """
+    stages = _load(connection)
+    found: list[str] = []
+    for job in connection.execute(select(t.jobs).order_by(t.jobs.c.id)):
+        of_job = sorted(
+            (stage for stage in stages.values() if stage.row.job_id == job.id),
+            key=lambda stage: stage.row.position,
+        )
+        found += _job_faults(job, of_job)
+    found += _file_faults(connection, blobs, hashes=hashes)
+    return found
+
+
+# --- reading ----------------------------------------------------------------------------------
+
+
+def _load(connection: Connection) -> dict[int, _Stage]:
+    stages = {
+        row.id: _Stage(row, Spans.restore(row.units))
+        for row in connection.execute(select(t.stages))
+    }
+    for row in connection.execute(select(t.spans)):
+        span = Spans([Span(row.first, row.last, row.step)])
+        stages[row.stage_id].pending[row.attempt].append(span)
+    for row in connection.execute(select(t.leases)):
+        stage = stages[row.stage_id]
+        by_attempt = stage.leased if row.state == "active" else stage.ended
+        by_attempt[row.attempt].append(Spans.restore(row.units))
+    for row in connection.execute(select(t.inputs)):
+        stages[row.stage_id].have[row.unit] = row.have
+    _load_faults(connection, stages)
+    _load_results(connection, stages)
+    return stages
+
+
+def _load_faults(connection: Connection, stages: Mapping[int, _Stage]) -> None:
+    columns = (t.faults.c.stage_id, t.faults.c.unit, t.faults.c.attempt)
+    for row in connection.execute(select(*columns, t.faults.c.final, t.faults.c.forgiven)):
+        stage = stages[row.stage_id]
+        stage.faulty[row.attempt].append(row.unit)
+        if row.final and not row.forgiven:
+            stage.failed.append(row.unit)
+
+
+def _load_results(connection: Connection, stages: Mapping[int, _Stage]) -> None:
+    units: dict[int, list[int]] = defaultdict(list)
+    for row in connection.execute(
+        select(t.results.c.stage_id, t.results.c.unit, t.results.c.seconds)
+    ):
+        units[row.stage_id].append(row.unit)
+        stages[row.stage_id].seconds += row.seconds
+    for stage_id, done in units.items():
+        stages[stage_id].done = Spans.from_units(done)
+
+
+# --- one job ----------------------------------------------------------------------------------
+
+
+def _job_faults(job: Row[Any], stages: list[_Stage]) -> Iterator[str]:
+    for stage in stages:
+        needs = stage.row.needs_position
+        ready = _ready(stage, stages[needs]) if needs is not None else None
+        for fault in chain(
+            _place_faults(job, stage, ready),
+            _counter_faults(job, stage),
+            _attempt_faults(stage),
+            _input_faults(job, stage, ready),
+        ):
+            yield f"{stage}: {fault}"
+    at_work = any(stage.row.pending or stage.row.leased for stage in stages)
+    all_done = all(stage.row.state == StageState.DONE for stage in stages)
+    if all_done != (job.state == JobState.DONE):
+        yield f"job {job.id} is {job.state}, its stages all done: {all_done}"
+    if job.state in _LIVE and not at_work:
+        yield f"job {job.id} is {job.state}, but nothing of it is pending or leased"
+    if job.state not in _LIVE and at_work:
+        yield f"job {job.id} is {job.state}, but units of it are pending or leased"
+
+
+@dataclass(frozen=True)
+class _Ready:
+    """Inputs of a stage's units: how many are there, and how many each needs."""
+
+    have: Mapping[int, int]
+    need: Mapping[int, int]
+    complete: Spans
+
+
+def _ready(stage: _Stage, earlier: _Stage) -> _Ready:
+    group = stage.row.needs_group or max(1, len(earlier.units))
+    last = (len(earlier.units) - 1) // group
+    short = len(earlier.units) - last * group
+    number = _numbering(earlier.units)
+    there = Counter(number(unit) // group for unit in earlier.done)
+    all_need = {number: short if number == last else group for number in there}
+    unit_of = {number: stage.units.at(number) for number in there}
+    if stage.row.needs_group is None:
+        # Each unit needs all of the earlier stage.
+        here = there.get(0, 0)
+        need = dict.fromkeys(stage.units, len(earlier.units))
+        complete = stage.units if here == len(earlier.units) else Spans()
+        return _Ready(dict.fromkeys(stage.units, here), need, complete)
+    return _Ready(
+        {unit_of[number]: count for number, count in there.items()},
+        {unit_of[number]: need for number, need in all_need.items()},
+        Spans.from_units(unit_of[n] for n, count in there.items() if count == all_need[n]),
+    )
+
+
+def _numbering(units: Spans) -> Any:
+    """A function that gives a unit's index fast: O(log spans)."""
+    spans = units.spans
+    firsts = [span.first for span in spans]
+    before = [0]
+    for span in spans:
+        before.append(before[-1] + len(span))
+
+    def number(unit: int) -> int:
+        at = bisect_right(firsts, unit) - 1
+        return before[at] + (unit - firsts[at]) // spans[at].step
+
+    return number
+
+
+def _place_faults(job: Row[Any], stage: _Stage, ready: _Ready | None) -> Iterator[str]:
+    """Every unit is in exactly one place."""
+    taken = Spans()
+    for name, units in _places(stage):
+        if common := taken & units:
+            yield f"{_some(common)} are {name}, and elsewhere too"
+        taken |= units
+    if foreign := taken - stage.units:
+        yield f"{_some(foreign)} are not units of it"
+    rest = stage.units - taken
+    if job.state == JobState.CANCELLED:
+        if stage.row.cancelled != len(rest):
+            yield f"cancelled is {stage.row.cancelled}, but {len(rest)} units are nowhere else"
+        return
+    startable = stage.units if ready is None else ready.complete
+    if lost := rest & startable:
+        yield f"{_some(lost)} could be worked on and are nowhere"
+    if early := taken - startable:
+        yield f"{_some(early)} are worked on before their inputs are there"
+
+
+def _places(stage: _Stage) -> Iterator[tuple[str, Spans]]:
+    """The sets a unit may be in: each span, active lease and final fault for itself."""
+    for units in _flat(stage.pending):
+        yield "pending", units
+    for units in _flat(stage.leased):
+        yield "leased", units
+    yield "done", stage.done
+    once = Spans.from_units(stage.failed)
+    yield "failed", once
+    if len(stage.failed) != len(once):
+        yield "failed twice", once
+
+
+def _counter_faults(job: Row[Any], stage: _Stage) -> Iterator[str]:
+    row = stage.row
+    counted = {
+        "total": len(stage.units),
+        "pending": sum(map(len, _flat(stage.pending))),
+        "leased": sum(map(len, _flat(stage.leased))),
+        "done": len(stage.done),
+        "failed": len(stage.failed),
+    }
+    for name, count in counted.items():
+        if row._mapping[name] != count:  # noqa: SLF001  SQLAlchemy's public name for it
+            yield f"{name} is {row._mapping[name]}, counted {count}"  # noqa: SLF001
+    if row.cancelled and job.state != JobState.CANCELLED:
+        yield f"cancelled is {row.cancelled} in a job that is {job.state}"
+    settled = not row.wanted_blender or bool(row.blender)
+    claimable = job.state in _LEASING and settled and row.pending > 0
+    if row.claimable != claimable:
+        yield f"claimable is {row.claimable}, should be {claimable}"
+    if (row.state == StageState.DONE) != (row.done == row.total):
+        yield f"state is {row.state} with {row.done} of {row.total} done"
+    if row.state == StageState.WAITING and row.pending + row.leased:
+        yield "it waits, but units of it are pending or leased"
+    if abs(row.seconds - stage.seconds) > 1e-6 * max(1.0, stage.seconds):
+        yield f"seconds is {row.seconds}, counted {stage.seconds}"
+
+
+def _attempt_faults(stage: _Stage) -> Iterator[str]:
+    """A unit's next or present attempt is higher than any it has behind it."""
+    behind: dict[int, list[Spans]] = defaultdict(list)
+    for attempt, ended in stage.ended.items():
+        behind[attempt] += ended
+    for attempt, faulty in stage.faulty.items():
+        behind[attempt].append(Spans.from_units(faulty))
+    for name, places in (("pending", stage.pending), ("leased", stage.leased)):
+        for attempt, units in places.items():
+            tried = _union(chain.from_iterable(v for k, v in behind.items() if k >= attempt))
+            if again := _union(units) & tried:
+                yield f"{_some(again)} are {name} as attempt {attempt}, which they have had"
+
+
+def _input_faults(job: Row[Any], stage: _Stage, ready: _Ready | None) -> Iterator[str]:
+    some = {
+        unit: have
+        for unit, have in (ready.have if ready else {}).items()
+        if ready and 0 < have < ready.need[unit]
+    }
+    # A cancelled job's are counted anew when it is put back to work.
+    if job.state != JobState.CANCELLED and stage.have != some:
+        yield f"inputs there are {_first(stage.have)}, counted {_first(some)}"
+
+
+# --- files ------------------------------------------------------------------------------------
+
+
+def _file_faults(
+    connection: Connection, blobs: BlobFolder | None, *, hashes: bool
+) -> Iterator[str]:
+    orphans = connection.execute(
+        select(func.count())
+        .select_from(t.files)
+        .join(
+            t.results,
+            (t.results.c.stage_id == t.files.c.stage_id) & (t.results.c.unit == t.files.c.unit),
+            isouter=True,
+        )
+        .where(t.results.c.unit.is_(None))
+    ).scalar_one()
+    if orphans:
+        yield f"{orphans} files belong to no result"
+    if blobs is None:
+        return
+    for sha256, size_bytes in connection.execute(
+        select(t.files.c.sha256, t.files.c.size_bytes).distinct()
+    ):
+        fault = _blob_fault(blobs, sha256, size_bytes, hashes=hashes)
+        if fault is not None:
+            yield f"blob {sha256}: {fault}"
+
+
+def _blob_fault(blobs: BlobFolder, sha256: str, size_bytes: int, *, hashes: bool) -> str | None:
+    if not blobs.has(sha256):
+        return "it is not there"
+    came = blobs.existing(sha256).stat().st_size
+    if came != size_bytes:
+        return f"it has {came} bytes instead of {size_bytes}"
+    if hashes:
+        try:
+            blobs.verify(sha256)
+        except BlobMismatchError as error:
+            return str(error)
+    return None
+
+
+def _flat(by_attempt: Mapping[int, list[Spans]]) -> list[Spans]:
+    return list(chain.from_iterable(by_attempt.values()))
+
+
+def _union(sets: Iterable[Spans]) -> Spans:
+    return Spans(chain.from_iterable(units.spans for units in sets))
+
+
+def _some(units: Spans) -> str:
+    shown = ",".join(str(span.first) for span in units.spans[:_SHOWN])
+    return f"{len(units)} unit(s) from {shown}"
+
+
+def _first(values: Mapping[int, int]) -> dict[int, int]:
+    return dict(sorted(values.items())[:_SHOWN])

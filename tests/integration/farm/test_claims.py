@@ -1,0 +1,250 @@
+"""Who is given what, in which order (L1, L2, L9, L12)."""
+
+from __future__ import annotations
+
+import pytest
+
+from framefarm.core.spans import Spans
+from framefarm.db import tables as t
+from framefarm.farm.new_jobs import settle_blender
+from tests.integration.farm.bench import Bench, ask
+
+WARM = "a" * 64
+
+
+def test_l1_a_lease_is_stored_as_it_was_given(bench: Bench):
+    bench.trial("5-9")
+
+    lease = bench.take("w1", slot="gpu", seconds_per_unit={1: 1.0}, lease_s=30.0)
+
+    [row] = bench.rows(t.leases)
+    assert (row.id, row.worker_id, row.slot) == (lease.lease_id, "w1", "gpu")
+    assert (row.units, row.attempt, row.state) == ("5-7", 1, "active")
+    assert row.expires_at == pytest.approx(row.leased_at + 30.0)
+    assert len(lease.lease_id) == 32
+
+
+def test_nothing_is_given_when_nothing_is_pending(bench: Bench):
+    assert bench.claim() is None
+    bench.trial("1")
+    assert bench.claim() is not None
+    assert bench.claim() is None
+
+
+def test_l12_units_come_in_their_order(bench: Bench):
+    bench.trial("1-4,10")
+
+    assert [lease.units.first for lease in bench.work_off()] == [1, 2, 3, 4, 10]
+
+
+def test_l12_spread_begins_with_every_sixteenth_and_the_last(bench: Bench):
+    bench.trial("1-40", order="spread")
+
+    units = [lease.units.first for lease in bench.work_off()]
+
+    assert units[:4] == [1, 17, 33, 40]
+    assert sorted(units) == list(range(1, 41))
+
+
+def test_l12_the_higher_priority_comes_first_then_the_older_job(bench: Bench):
+    low, high, later = (bench.trial("1", priority=p) for p in (10, 90, 90))
+
+    assert [bench.take().job_id for _ in range(3)] == [high, later, low]
+
+
+def test_l12_a_later_stage_of_a_job_comes_before_its_earlier_one(bench: Bench):
+    job = bench.film("1-4", segment=2)
+    for _ in range(2):
+        bench.finish(bench.take())
+
+    lease = bench.take()
+
+    assert lease.stage_id == bench.stage(job, 1).id
+    assert lease.units == Spans.of(0, 0)
+
+
+def test_l12_within_one_priority_a_slot_stays_with_its_warm_file(bench: Bench):
+    older = bench.trial("1-9")
+    warm = bench.trial("1-9", warm=WARM)
+
+    assert bench.take(warm=WARM).job_id == warm
+    assert bench.take(warm="b" * 64).job_id == older
+    assert bench.take().job_id == older
+
+
+def test_l12_a_warm_file_does_not_hold_a_slot_back_from_a_higher_priority(bench: Bench):
+    bench.trial("1-9", warm=WARM)
+    urgent = bench.trial("1-9", priority=90)
+
+    assert bench.take(warm=WARM).job_id == urgent
+
+
+def test_only_kinds_that_a_slot_runs_are_given_to_it(bench: Bench):
+    bench.film("1-2")
+
+    assert bench.claim(kinds=frozenset({"movie", "join"})) is None
+    assert bench.claim(kinds=frozenset({"render"})) is not None
+
+
+def test_a_stage_waits_until_its_blender_is_settled_and_goes_to_a_slot_that_has_it(bench: Bench):
+    job = bench.trial("1-2", wanted="5.0")
+    assert bench.claim(blenders=frozenset({"5.0", "4.5"})) is None
+
+    bench.do(settle_blender, bench.stage(job).id, "5.0")
+
+    assert bench.claim(blenders=frozenset({"4.5"})) is None
+    assert bench.claim(blenders=frozenset()) is None
+    assert bench.claim(blenders=frozenset({"4.5", "5.0"})) is not None
+
+
+def test_a_settled_blender_stays(bench: Bench):
+    job = bench.trial("1-2", wanted="5.0")
+
+    bench.do(settle_blender, bench.stage(job).id, "5.0")
+    bench.do(settle_blender, bench.stage(job).id, "5.1")
+
+    assert bench.stage(job).blender == "5.0"
+
+
+def test_the_first_lease_of_an_unknown_speed_is_one_unit(bench: Bench):
+    bench.trial("1-1000")
+
+    assert len(bench.take().units) == 1
+
+
+def test_a_lease_holds_about_thirty_seconds_of_work(bench: Bench):
+    job = bench.trial("1-1000")
+    stage = bench.stage(job).id
+
+    assert len(bench.take(seconds_per_unit={stage: 3.0}).units) == 10
+    assert len(bench.take(seconds_per_unit={stage: 100.0}).units) == 1
+
+
+def test_leases_shrink_near_the_end(bench: Bench):
+    job = bench.trial("1-64")
+    speed = {bench.stage(job).id: 0.001}
+
+    sizes = []
+    while lease := bench.claim(seconds_per_unit=speed, peers=4):
+        sizes.append(len(lease.units))
+
+    assert sizes == sorted(sizes, reverse=True)
+    assert sizes[0] == 8
+    assert sizes[-1] == 1
+    assert sum(sizes) == 64
+
+
+def test_a_lease_is_never_larger_than_its_stage_allows(bench: Bench):
+    job = bench.trial("1-64", largest=3)
+
+    assert len(bench.take(seconds_per_unit={bench.stage(job).id: 0.001}).units) == 3
+
+
+def test_l2_claims_of_one_group_never_share_a_unit(bench: Bench):
+    job = bench.trial("1-10,20-30x5,40")
+    speed = {bench.stage(job).id: 1.0}
+    slots = [ask(f"w{n}", seconds_per_unit=speed, peers=3) for n in range(30)]
+
+    leases = [lease for lease in bench.claims(slots) if lease is not None]
+
+    units = [unit for lease in leases for unit in lease.units]
+    assert sorted(units) == [*range(1, 11), 20, 25, 30, 40]
+    assert bench.stage(job).pending == 0
+
+
+def test_claims_of_unlike_slots_in_one_group_share_what_is_pending(bench: Bench):
+    bench.trial("1-3")
+    unlike = [
+        ask("w1", kinds=frozenset({"trial"})),
+        ask("w2", kinds=frozenset({"trial", "movie"})),
+        ask("w3", kinds=frozenset({"trial", "join"})),
+        ask("w4", kinds=frozenset({"trial"})),
+    ]
+
+    leases = bench.claims(unlike)
+
+    assert sorted(lease.units.first for lease in leases if lease) == [1, 2, 3]
+    assert leases.count(None) == 1
+
+
+def test_the_first_lease_starts_its_job(bench: Bench):
+    job = bench.trial("1-3")
+    assert bench.job(job).state == "queued"
+
+    bench.take()
+
+    assert bench.job(job).state == "running"
+    assert bench.job(job).started_at is not None
+
+
+# --- units that failed elsewhere --------------------------------------------------------------
+
+
+def test_l9_a_failed_unit_is_tried_by_another_worker(bench: Bench):
+    bench.trial("1")
+    bench.fail(bench.take("w1"))
+
+    assert bench.claim("w1", others=lambda *_: True) is None
+    again = bench.take("w2", others=lambda *_: True)
+
+    assert (again.units, again.attempt) == (Spans.of(1, 1), 2)
+
+
+def test_l9_a_worker_that_failed_a_unit_still_gets_the_others(bench: Bench):
+    bench.trial("1-2")
+    bench.fail(bench.take("w1"))
+
+    assert bench.take("w1", others=lambda *_: True).units == Spans.of(2, 2)
+
+
+def test_l9_the_only_worker_may_try_again_what_it_failed(bench: Bench):
+    bench.trial("1")
+    bench.fail(bench.take("w1"))
+
+    assert bench.take("w1", others=lambda *_: False).attempt == 2
+
+
+def test_l9_two_workers_that_both_failed_a_unit_do_not_wait_for_each_other(bench: Bench):
+    bench.trial("1")
+    present = {"w1", "w2"}
+
+    def others(_kind: str, _blender: str, avoid: frozenset[str]) -> bool:
+        return bool(present - avoid)
+
+    bench.fail(bench.take("w1", others=others))
+    bench.fail(bench.take("w2", others=others))
+
+    assert bench.take("w1", others=others).attempt == 3
+
+
+def test_l9_who_could_do_it_instead_is_asked_for_the_kind_and_the_blender(bench: Bench):
+    job = bench.trial("1", wanted="5.0")
+    bench.do(settle_blender, bench.stage(job).id, "5.0")
+    bench.fail(bench.take("w1"))
+    asked = []
+
+    bench.claim("w1", others=lambda *question: asked.append(question) or True)
+
+    assert asked == [("trial", "5.0", frozenset({"w1"}))]
+
+
+def test_l9_a_lost_worker_may_try_the_same_unit_again(bench: Bench):
+    bench.trial("1")
+    bench.expire(bench.take("w1"))
+
+    assert bench.take("w1", others=lambda *_: True).attempt == 2
+
+
+def test_a_worker_that_fails_everything_does_not_slow_the_claims_of_others(bench: Bench):
+    job = bench.trial("1-400", largest=1)
+    for _ in range(300):
+        bench.fail(bench.take("bad", others=lambda *_: False))
+    statements = bench.count_statements()
+
+    assert bench.claim("bad", others=lambda *_: True) is not None
+    for lease in bench.claims([ask("good", others=lambda *_: True) for _ in range(100)]):
+        assert lease is not None
+
+    assert bench.stage(job).leased == 101
+    # A load of spans and one of their faults for each 50 spans, and one update a carved span.
+    assert statements.count < 300
