@@ -40,7 +40,7 @@ def create_app(farm: Farm) -> FastAPI:
         """Whether the manager answers."""
         return Health(__version__, farm.epoch, PROTOCOL_VERSION)
 
-    app.include_router(results.routes(farm, KeyRing(farm)))
+    app.router.routes.append(results.result_route(farm, KeyRing(farm)))
     app.include_router(blobs.routes(farm))
     app.include_router(jobs.routes(farm))
     app.include_router(workers.routes(farm))

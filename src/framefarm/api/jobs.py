@@ -161,7 +161,7 @@ async def _follow(farm: Farm, job_id: int, request: Request) -> AsyncIterator[by
         view = await farm.view(job_id)
         yield _event("job", asdict(view))
         if view.state in _ENDED:
-            await asyncio.to_thread(farm.deliver_all, job_id)
+            await farm.deliver_all(job_id)
             yield _event("end", {})
             return
         while not await request.is_disconnected():

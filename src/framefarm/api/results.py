@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 
-from fastapi import APIRouter, Request
-from fastapi.responses import JSONResponse
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
 
 from framefarm.api.keys import KeyRing
 from framefarm.api.problems import problem
@@ -63,12 +64,11 @@ class Body:
         yield memoryview(bytes(held))
 
 
-def routes(farm: Farm, keys: KeyRing) -> APIRouter:
-    """The route for results."""
-    router = APIRouter()
+def result_route(farm: Farm, keys: KeyRing) -> Route:
+    """The route for results. It is of the worker protocol, so it is not among the API's own."""
 
-    @router.put("/api/leases/{lease}/units/{unit}")
-    async def put_result(lease: str, unit: int, request: Request) -> JSONResponse:
+    async def put_result(request: Request) -> JSONResponse:
+        lease, unit = request.path_params["lease"], _unit(request.path_params["unit"])
         worker_id = await keys.worker_of(request)
         _check_length(request)
         body = Body(request)
@@ -92,10 +92,20 @@ def routes(farm: Farm, keys: KeyRing) -> APIRouter:
         )
         answer = await farm.settled(settlement)
         if answer.startswith("accepted"):
-            await _deliver(farm, stage, manifest)
+            farm.deliver_soon(stage.job_id, manifest.files)
         return _answer(answer)
 
-    return router
+    return Route("/api/leases/{lease}/units/{unit}", put_result, methods=["PUT"])
+
+
+def _unit(text: str) -> int:
+    try:
+        unit = int(text)
+    except ValueError:
+        unit = 1 << 31
+    if abs(unit) >= 1 << 31:
+        raise ManifestError("The unit in the path must be a whole number of 32 bits.")
+    return unit
 
 
 def _check_length(request: Request) -> None:
@@ -125,11 +135,6 @@ def _take_all(incoming: IncomingResult, pieces: list[memoryview]) -> None:
     for piece in pieces:
         incoming.write(piece)
     incoming.keep()
-
-
-async def _deliver(farm: Farm, stage: StageFacts, manifest: ResultManifest) -> None:
-    """Put the files where people look. The result counts already: a failure is only logged."""
-    await asyncio.to_thread(farm.deliver, stage.job_id, manifest.files)
 
 
 def _answer(answer: str) -> JSONResponse:

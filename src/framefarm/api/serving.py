@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import errno
 import gc
+import logging
 import signal
 import socket
 import threading
@@ -192,6 +193,18 @@ def _run(serving: Coroutine[None, None, None]) -> None:
         uvloop.run(serving)
 
 
+class _Expected(logging.Filter):
+    """Keeps uvicorn quiet about requests that a stopping manager breaks off: that is what it does.
+
+    Their senders keep what they sent and send it again (L6).
+    """
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether to log a record."""
+        error = record.exc_info[1] if record.exc_info else None
+        return not isinstance(error, asyncio.CancelledError) and "Cancel %s" not in str(record.msg)
+
+
 def _collect_garbage_rarely() -> None:
     """Keep the cycle collector from walking thousands of live connections again and again.
 
@@ -218,6 +231,9 @@ class _Server(uvicorn.Server):
 
 
 def _config(farm: Farm) -> uvicorn.Config:
+    log = logging.getLogger("uvicorn.error")
+    if not any(isinstance(one, _Expected) for one in log.filters):
+        log.addFilter(_Expected())
     return uvicorn.Config(
         create_app(farm),
         log_config=None,

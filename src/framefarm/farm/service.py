@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -91,6 +92,8 @@ class Farm:
         )
         self._grace_until = 0.0
         self._folders: dict[int, Path] = {}
+        # One thread, so that a job's last delivery comes after all others.
+        self._porter = ThreadPoolExecutor(1, thread_name_prefix="porter")
         self._changed_jobs: set[int] = set()
         self._changed = asyncio.Event()
         self._duties: list[asyncio.Task[None]] = []
@@ -119,6 +122,7 @@ class Farm:
             duty.cancel()
         await asyncio.gather(*self._duties, return_exceptions=True)
         await asyncio.to_thread(self.writer.close)
+        await asyncio.to_thread(self._porter.shutdown, cancel_futures=True)
         self.engine.dispose()
 
     async def read(self, work: Callable[[Connection], _T]) -> _T:
@@ -274,15 +278,22 @@ class Farm:
         for job_id in job_ids:
             view = await self.view(job_id)
             if view.state in _ENDED:
-                await asyncio.to_thread(self.deliver_all, job_id)
+                await self.deliver_all(job_id)
             if not self.bus.followed(job_id):
                 continue
             self.bus.publish(job_id, "job", asdict(view))
             if view.state in _ENDED:
                 self.bus.publish(job_id, "end", {})
 
-    def deliver(self, job_id: int, files: Sequence[ResultFile]) -> None:
-        """Put files of a result where people look. Touches the disk."""
+    def deliver_soon(self, job_id: int, files: Sequence[ResultFile]) -> None:
+        """Put files of a result where people look, after those that came before.
+
+        The result counts already, so its worker need not wait. What a manager killed in between
+        leaves unplaced is placed at its next start, and all is there before followers hear `end`.
+        """
+        self._porter.submit(self._deliver_files, job_id, files)
+
+    def _deliver_files(self, job_id: int, files: Sequence[ResultFile]) -> None:
         folder = self._folders.get(job_id)
         if folder is None:
             with self.engine.connect().execution_options(reading=True) as connection:
@@ -294,9 +305,10 @@ class Farm:
             folder = self._folders[job_id] = folder_of(self.settings, job)
         self.outputs.deliver(folder, files)
 
-    def deliver_all(self, job_id: int) -> None:
-        """Put those of a job's files where people look that are not there. Touches the disk."""
-        self._read(partial(self._deliver, job_id=job_id))
+    async def deliver_all(self, job_id: int) -> None:
+        """Put those of a job's files where people look that are not there."""
+        work = partial(self._read, partial(self._deliver, job_id=job_id))
+        await asyncio.get_running_loop().run_in_executor(self._porter, work)
 
     def _deliver(self, connection: Connection, job_id: int) -> int:
         return self.outputs.deliver_missing(connection, job_id)
@@ -312,7 +324,7 @@ class Farm:
             }
         )
         for job_id in sorted(job_ids):
-            await _guarded("deliver", self.read(partial(self._deliver, job_id=job_id)))
+            await _guarded("deliver", self.deliver_all(job_id))
 
 
 _FOLDERS_REMEMBERED = 10_000
