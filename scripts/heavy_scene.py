@@ -16,8 +16,8 @@ from typing import Any
 
 import bpy
 
-FRAMES = 60
-SAMPLES = 4
+FRAMES = 96
+SAMPLES = 2
 ROWS, COLUMNS = 5, 8
 PEBBLE_LEVELS = 6  # a cube's 6 faces x 4^6 = 24,576 faces each
 GROUND_LEVELS = 8  # 4^8 = 65,536 faces

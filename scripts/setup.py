@@ -194,7 +194,7 @@ def install_locked(uv: str) -> None:
     pip = [uv, "pip"]
     python = ["--quiet", "--python", str(VENV / "bin" / "python")]
     sync = [*pip, "sync", *python, "--require-hashes", str(LOCK)]
-    fetch("libraries and Blender (the first time about 400 MB)", sync)
+    fetch("libraries and Blender (the first time about 500 MB)", sync)
     mend_wheel_tags()
     fetch("framefarm", [*pip, "install", *python, "--no-deps", "--editable", str(ROOT)])
 
