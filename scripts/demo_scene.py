@@ -222,7 +222,8 @@ def add_toy(index: int, look: Any) -> Any:
     """One toy, resting on its own origin's height of about half a metre."""
     kind = index % 3
     if kind == 0:
-        bpy.ops.mesh.primitive_uv_sphere_add(segments=48, ring_count=24, radius=0.5)
+        # Blender numbers a UV sphere's vertices differently each time; an icosphere's never.
+        bpy.ops.mesh.primitive_ico_sphere_add(subdivisions=5, radius=0.5)
         return add_mesh(f"Ball {index}", look)
     if kind == 1:
         bpy.ops.mesh.primitive_cube_add(size=0.82)
@@ -297,7 +298,7 @@ def add_orbiting_lamps() -> None:
         pivot = bpy.context.object
         pivot.name = f"Orbit {index}"
         pivot.rotation_euler = (0.35, 0, math.tau * index / 3)
-        bpy.ops.mesh.primitive_uv_sphere_add(segments=24, ring_count=12, radius=0.12)
+        bpy.ops.mesh.primitive_ico_sphere_add(subdivisions=4, radius=0.12)
         lamp = add_mesh(f"Lamp {index}", glowing(f"Lamp {index}", colour, 3.0))
         lamp.parent = pivot
         lamp.location = (2.35, 0, 0)
