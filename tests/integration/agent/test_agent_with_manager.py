@@ -1,0 +1,195 @@
+"""The agent against the real manager, over real sockets."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from framefarm.agent import Agent, AgentSettings
+from framefarm.api.serving import ManagerServer
+from framefarm.farm.settings import ManagerSettings
+
+WAIT_S = 40.0
+
+AGENT_PROCESS = """
+import asyncio, pathlib, sys
+from framefarm.agent import Agent, AgentSettings
+settings = AgentSettings(
+    data_dir=pathlib.Path(sys.argv[2]), media=False, warm_start=False, log_level="warning"
+)
+asyncio.run(Agent(sys.argv[1], settings, find=lambda _: []).run())
+"""
+
+
+class RealFarm:
+    """A manager, and agents in threads."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.agents: list[tuple[Agent, threading.Thread]] = []
+        self.server = self._serve(0)
+        self.http = httpx.Client(base_url=self.server.url, timeout=10.0)
+
+    def _serve(self, port: int) -> ManagerServer:
+        server = ManagerServer(ManagerSettings(data_dir=self.root / "manager"), port=port)
+        server.start()
+        return server
+
+    def restart_manager(self) -> None:
+        port = httpx.URL(self.server.url).port
+        self.server.stop()
+        self.server = self._serve(port or 0)
+
+    def add_agent(self, name: str = "agent", **settings: Any) -> Agent:
+        values = {"media": False, "warm_start": False, "log_level": "error", **settings}
+        agent = Agent(
+            self.server.url,
+            AgentSettings(data_dir=self.root / name, name=name, **values),
+            find=lambda _: [],
+            die=lambda: 0.1,
+        )
+        thread = threading.Thread(target=lambda: asyncio.run(agent.run()), name=name)
+        thread.start()
+        self.agents.append((agent, thread))
+        return agent
+
+    def submit(self, units: str, seconds: float = 0.0, image_bytes: int = 0) -> int:
+        settings = {"units": units, "seconds": seconds, "image_bytes": image_bytes}
+        answer = self.http.post("/api/jobs", json={"kind": "trial", "settings": settings})
+        assert answer.status_code == 201, answer.text
+        return int(answer.json()["id"])
+
+    def job(self, job: int) -> dict[str, Any]:
+        view: dict[str, Any] = self.http.get(f"/api/jobs/{job}").json()
+        return view
+
+    def units(self, job: int) -> list[dict[str, Any]]:
+        answer = self.http.get(f"/api/jobs/{job}/units", params={"kind": "trial", "limit": 1000})
+        found: list[dict[str, Any]] = answer.json()["units"]
+        return found
+
+    def wait(self, job: int, until: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+        """Follow the job's events until one of its views fits."""
+        with self.http.stream("GET", f"/api/jobs/{job}/events", timeout=WAIT_S) as events:
+            for line in events.iter_lines():
+                if line.startswith("data:") and until(view := self.job(job)):
+                    return view
+        return self.job(job)
+
+    def finished(self, job: int) -> dict[str, Any]:
+        return self.wait(job, lambda view: view["state"] not in ("queued", "running"))
+
+    def close(self) -> None:
+        for agent, _ in self.agents:
+            agent.stop()
+        for _, thread in self.agents:
+            thread.join(5.0)
+        self.http.close()
+        self.server.stop()
+
+
+@pytest.fixture
+def farm(tmp_path: Path) -> Iterator[RealFarm]:
+    made = RealFarm(tmp_path)
+    yield made
+    made.close()
+
+
+def begun(view: dict[str, Any]) -> bool:
+    return bool(view["stages"][0]["done"])
+
+
+def test_units_without_files_are_all_done_once(farm: RealFarm):
+    farm.add_agent()
+
+    view = farm.finished(farm.submit("1-100"))
+
+    assert view["state"] == "done"
+    assert view["stages"][0]["done"] == 100
+
+
+def test_images_arrive_as_they_were_made(farm: RealFarm):
+    farm.add_agent()
+    job = farm.submit("1-8", image_bytes=20_000)
+
+    assert farm.finished(job)["state"] == "done"
+
+    files = farm.http.get(f"/api/jobs/{job}/files").json()["files"]
+    assert [file["name"] for file in files] == [f"trial_{n:04d}.png" for n in range(1, 9)]
+    for file in files:
+        content = farm.http.get(f"/api/blobs/{file['sha256']}").content
+        assert hashlib.sha256(content).hexdigest() == file["sha256"]
+
+
+def test_two_agents_share_a_job_and_make_no_unit_twice(farm: RealFarm):
+    farm.add_agent("one")
+    farm.add_agent("two")
+    job = farm.submit("1-40", seconds=0.02)
+
+    assert farm.finished(job)["state"] == "done"
+
+    units = farm.units(job)
+    assert {unit["unit"] for unit in units} == set(range(1, 41))
+
+
+def test_cancelled_job_makes_room_for_the_next_at_once(farm: RealFarm):
+    farm.add_agent()
+    endless = farm.submit("1-2", seconds=600)
+    farm.wait(endless, lambda view: view["stages"][0]["running"] > 0)
+    following = farm.submit("1")
+
+    began = time.monotonic()
+    assert farm.http.post(f"/api/jobs/{endless}/cancel").json()["state"] == "cancelled"
+    assert farm.finished(following)["state"] == "done"
+
+    assert time.monotonic() - began < 3.0
+
+
+def test_manager_that_restarts_finds_its_worker_still_at_work(farm: RealFarm):
+    farm.add_agent()
+    job = farm.submit("1-30", seconds=0.1, image_bytes=5_000)
+    farm.wait(job, begun)
+
+    farm.restart_manager()
+
+    assert farm.finished(job)["state"] == "done"
+    assert {unit["attempt"] for unit in farm.units(job)} == {1}
+
+
+def test_agent_that_stops_gives_its_units_back_for_another(farm: RealFarm):
+    first = farm.add_agent("first")
+    job = farm.submit("1-20", seconds=0.1)
+    farm.wait(job, begun)
+
+    first.stop()
+    farm.add_agent("second")
+
+    view = farm.finished(job)
+    assert view["state"] == "done"
+    assert {unit["worker"] for unit in farm.units(job)} == {"first", "second"}
+
+
+def test_agent_killed_and_started_again_ends_the_job(farm: RealFarm, tmp_path: Path):
+    command = [sys.executable, "-c", AGENT_PROCESS, farm.server.url, str(tmp_path / "agent")]
+    job = farm.submit("1-20", seconds=0.1, image_bytes=5_000)
+    with subprocess.Popen(command) as killed:
+        try:
+            farm.wait(job, begun)
+        finally:
+            killed.kill()
+
+    farm.add_agent("agent")
+
+    view = farm.finished(job)
+    assert view["state"] == "done"
+    assert view["stages"][0]["done"] == 20
