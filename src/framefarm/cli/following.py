@@ -12,11 +12,11 @@ from framefarm.cli.display.displays import Display
 from framefarm.cli.display.summary import MAX_FAILURES_TOLD, Summary
 from framefarm.cli.interruptions import Interrupted
 from framefarm.client.errors import ClientError, FarmAnswerError
-from framefarm.client.events import EndEvent, Event, JobEvent
+from framefarm.client.events import EndEvent, Event, JobEvent, UnitEvent
 from framefarm.client.farm import Farm
 from framefarm.client.views import FileView, JobView, UnitView
 
-_TICK_S = 0.25
+TICK_S = 0.25
 
 Feed = queue.SimpleQueue[Any]
 """Carries events, `Interrupted`, and exceptions of the threads that feed it."""
@@ -44,15 +44,21 @@ class Follower:
         feed: What happens.
         display: Where it is shown.
         on_tick: Called a few times a second; may raise to end it.
+        on_unit: Called when a unit is done, tried again or failed; may raise as well.
     """
 
     def __init__(
-        self, feed: Feed, display: Display, on_tick: Callable[[], None] = lambda: None
+        self,
+        feed: Feed,
+        display: Display,
+        on_tick: Callable[[], None] = lambda: None,
+        on_unit: Callable[[UnitEvent], None] = lambda _: None,
     ) -> None:
         self.board = Board()
         self._feed = feed
         self._display = display
         self._on_tick = on_tick
+        self._on_unit = on_unit
         self._warned: set[str] = set()
 
     def follow(self) -> Interrupted | None:
@@ -67,7 +73,7 @@ class Follower:
         while True:
             self._on_tick()
             try:
-                item = self._feed.get(timeout=_TICK_S)
+                item = self._feed.get(timeout=TICK_S)
             except queue.Empty:
                 self._display.tick(self.board)
                 continue
@@ -92,6 +98,8 @@ class Follower:
             for warning in event.job.warnings:
                 self.warn_once(warning)
         self._display.event(event, self.board)
+        if isinstance(event, UnitEvent):
+            self._on_unit(event)
         self._display.tick(self.board)
         return isinstance(event, EndEvent)
 

@@ -9,14 +9,12 @@ from queue import SimpleQueue
 from types import FrameType, TracebackType
 from typing import Any, Self
 
-from framefarm.cli.failures import INTERRUPTED, TERMINATED
+from framefarm.cli.failures import INTERRUPTED
 
 
 @dataclass(frozen=True, slots=True)
 class Interrupted:
-    """Somebody wants the command to end. `exit_code` is the status to end with."""
-
-    exit_code: int
+    """Somebody wants the command to end."""
 
 
 class Interruptions:
@@ -48,9 +46,8 @@ class Interruptions:
             signal.signal(number, handler)
 
     def _take(self, number: int, frame: FrameType | None) -> None:
-        del frame
-        exit_code = INTERRUPTED if number == signal.SIGINT else TERMINATED
+        del number, frame
         if self._told:
-            os._exit(exit_code)
+            os._exit(INTERRUPTED)
         self._told = True
-        self._queue.put(Interrupted(exit_code))
+        self._queue.put(Interrupted())

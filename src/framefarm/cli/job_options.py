@@ -11,7 +11,6 @@ import click
 
 from framefarm.cli.groups import option
 from framefarm.client.submissions import RenderRequest
-from framefarm.core.errors import FrameFarmError
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 _WHAT = "What to render"
@@ -20,51 +19,42 @@ _MOVIES = ("mp4", "mkv", "webm", "mov", "none")
 _ORDERS = ("sequential", "spread")
 
 
-class Frames(click.ParamType[str]):
-    """Frames as people write them; checked here so that a typing error costs no start."""
-
-    name = "frames"
-
-    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Check the text and hand it on as it is."""
+def check_frames(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
+    """Read frames to find typing errors before anything is started; hand them on as typed."""
+    if value is not None:
         from framefarm.core.spans import Spans  # noqa: PLC0415  only when typed
 
-        try:
-            Spans.parse(value)
-        except FrameFarmError as error:
-            self.fail(str(error), param, ctx)
-        return value
+        Spans.parse(value)
+    return value
 
 
-class StillFormat(click.ParamType[str]):
-    """A still format by Blender's name or the short one people use."""
+def _still_format(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
+    if value is None:
+        return None
+    from framefarm.core.formats import parse_still_format  # noqa: PLC0415  only when typed
 
-    name = "format"
-
-    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Turn it into Blender's name."""
-        from framefarm.core.formats import parse_still_format  # noqa: PLC0415  only when typed
-
-        try:
-            return parse_still_format(value)
-        except FrameFarmError as error:
-            self.fail(str(error), param, ctx)
+    return parse_still_format(value)
 
 
-class Size(click.ParamType[str]):
-    """`1920x1080` or `50%`."""
+def _resolution(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
+    if value is None:
+        return None
+    from framefarm.core.formats import parse_resolution  # noqa: PLC0415  only when typed
 
-    name = "size"
+    parse_resolution(value)
+    return value.strip()
 
-    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Check it and hand it on without blanks."""
-        from framefarm.core.formats import parse_resolution  # noqa: PLC0415  only when typed
 
-        try:
-            parse_resolution(value)
-        except FrameFarmError as error:
-            self.fail(str(error), param, ctx)
-        return value.strip()
+def _engine(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
+    return value.strip().upper() or None if value else None
+
+
+def _blender(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
+    if value is None:
+        return None
+    from framefarm.core.versions import BlenderVersion  # noqa: PLC0415  only when typed
+
+    return str(BlenderVersion.parse(value))
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,14 +81,10 @@ class JobOptions:
         return RenderRequest(**{spec.name: getattr(self, spec.name) for spec in fields(self)})
 
 
-def _engine(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
-    return value.strip().upper() or None if value else None
-
-
 _OPTIONS = (
     option(
         "--frames",
-        type=Frames(),
+        callback=check_frames,
         metavar="LIST",
         section=_WHAT,
         help="Such as 1-250,300,310-400x5. Default: the scene's own range and step.",
@@ -121,14 +107,14 @@ _OPTIONS = (
     ),
     option(
         "--resolution",
-        type=Size(),
+        callback=_resolution,
         metavar="SIZE",
         section=_HOW,
         help="1920x1080, or a share of the scene's such as 50%.",
     ),
     option(
         "--format",
-        type=StillFormat(),
+        callback=_still_format,
         metavar="NAME",
         section=_HOW,
         help="PNG, JPEG, EXR, TIFF, TARGA, WEBP, ... Default: the scene's.",
@@ -157,6 +143,7 @@ _OPTIONS = (
     option(
         "--blender",
         metavar="VERSION",
+        callback=_blender,
         section=_HOW,
         help="Such as 4.5. Default: the one that saved the file, or the nearest newer.",
     ),

@@ -11,7 +11,7 @@ import click
 
 from framefarm.cli.display import words
 from framefarm.cli.display.displays import Heading, choose_display
-from framefarm.cli.failures import DONE, UNITS_FAILED
+from framefarm.cli.failures import DONE, INTERRUPTED, UNITS_FAILED
 from framefarm.cli.following import Feed, Follower, feed_events, summarize
 from framefarm.cli.interruptions import Interrupted, Interruptions
 from framefarm.client.farm import Farm
@@ -34,7 +34,7 @@ def watch_job(farm: Farm, job: JobView, *, json_lines: bool) -> int:
         if isinstance(ending, Interrupted):
             display.close()
             click.echo(f"framefarm: job {job.id} goes on without being watched", err=True)
-            return ending.exit_code
+            return INTERRUPTED
         summary = summarize(farm, job, wall_s=time.monotonic() - began, output="")
         code = DONE if summary.job.state == "done" and not summary.failed else UNITS_FAILED
         hint = f"framefarm logs {job.id}" if code else ""

@@ -34,7 +34,7 @@ def command(**values: Any) -> int:
     from framefarm.cli.embedded.place import OutputPlace  # noqa: PLC0415
     from framefarm.cli.embedded.reading import check_is_file  # noqa: PLC0415
     from framefarm.cli.embedded.session import RenderSession  # noqa: PLC0415
-    from framefarm.cli.failures import INTERRUPTED, TERMINATED  # noqa: PLC0415
+    from framefarm.cli.failures import INTERRUPTED  # noqa: PLC0415
     from framefarm.cli.settings import load_settings  # noqa: PLC0415
 
     options = take_job_options(values)
@@ -47,6 +47,6 @@ def command(**values: Any) -> int:
         display = choose_display(heading, json_lines=values["json_lines"])
         session = RenderSession(path, options, settings, place=place, display=display)
         code = session.run()
-    if code in (INTERRUPTED, TERMINATED):
+    if code == INTERRUPTED:
         click.echo(f"framefarm: {session.told_interruption()}", err=True)
     return code

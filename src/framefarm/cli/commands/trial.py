@@ -7,11 +7,11 @@ import click
 from framefarm.cli.farm_options import open_farm, url_option
 from framefarm.cli.groups import command as declare
 from framefarm.cli.groups import option
-from framefarm.cli.job_options import Frames
+from framefarm.cli.job_options import check_frames
 
 
 @declare("trial", short_help="Try the farm's plumbing without Blender.")
-@option("--units", type=Frames(), default="1-100", metavar="LIST", help="Default: 1-100.")
+@option("--units", callback=check_frames, default="1-100", metavar="LIST", help="Default: 1-100.")
 @option(
     "--seconds",
     type=click.FloatRange(0, 3600),

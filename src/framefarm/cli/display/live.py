@@ -68,7 +68,7 @@ class LiveDisplay:
         """Draw, unless that was done a moment ago."""
         if self._clock() - self._drawn >= _PERIOD_S:
             if board.job is not None:
-                self._status = "waiting for a worker" if board.last else "starting Blender"
+                self._status = self._idle_status(board)
             self._draw(board)
 
     def summary(self, summary: Summary, exit_code: int) -> None:
@@ -82,6 +82,13 @@ class LiveDisplay:
     def close(self) -> None:
         """Take the display off the terminal."""
         self._live.stop()
+
+    def _idle_status(self, board: Board) -> str:
+        """What goes on while no slot has told of its progress."""
+        stage = board.job.main_stage if board.job else None
+        if stage is not None and stage.running:
+            return "rendering" if stage.kind == "render" else "working"
+        return "starting Blender" if self._heading.output else "waiting for a worker"
 
     def _trouble(self, event: UnitEvent, board: Board) -> None:
         reason = event.message or "no reason was given"

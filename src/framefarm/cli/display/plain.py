@@ -26,6 +26,7 @@ class PlainLines:
         self._heading = heading
         self._begun = False
         self._told_movie = ""
+        self._told_failures = 0
 
     def status(self, text: str) -> None:
         """Nothing: a log is for what happened."""
@@ -56,8 +57,11 @@ class PlainLines:
         del exit_code
         for name, value in summary_rows(summary):
             self._line(f"{name}: {value}")
-        for line in failure_lines(summary):
+        # Those that failed while this display watched were told then.
+        for line in failure_lines(summary) if not self._told_failures else ():
             print(f"framefarm: {line}", file=self._err, flush=True)
+        if self._told_failures and summary.log_hint:
+            print(f"framefarm: the whole story: {summary.log_hint}", file=self._err, flush=True)
 
     def _begin(self, board: Board) -> None:
         if self._begun or not board.total:
@@ -78,6 +82,7 @@ class PlainLines:
                 facts.append(words.memory(event.peak_memory_bytes))
             self._line(f"{what}  {'  '.join(facts)}  ({_progress(board)})")
         elif event.state == "failed":
+            self._told_failures += 1
             self.message("error", f"{what} failed: {event.message or 'no reason was given'}")
         else:
             self.message("warning", f"{what} is tried again: {event.message or ''}".rstrip(": "))

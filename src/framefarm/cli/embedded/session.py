@@ -19,11 +19,12 @@ from framefarm.cli.display.displays import Display
 from framefarm.cli.display.summary import Summary
 from framefarm.cli.embedded.farm import EmbeddedFarm
 from framefarm.cli.embedded.fingerprint import fingerprint
+from framefarm.cli.embedded.giving_up import FailureWatch, NoFrameRendersError
 from framefarm.cli.embedded.place import OutputPlace
 from framefarm.cli.embedded.reading import ReadBlend, check_blender, read_for_farm
 from framefarm.cli.embedded.record import MAX_FILES, Record, read_record, write_record
-from framefarm.cli.failures import DONE, UNITS_FAILED
-from framefarm.cli.following import Feed, Follower, summarize
+from framefarm.cli.failures import DONE, INTERRUPTED, UNITS_FAILED
+from framefarm.cli.following import TICK_S, Feed, Follower, summarize
 from framefarm.cli.interruptions import Interrupted, Interruptions
 from framefarm.cli.job_options import JobOptions, blend_name
 from framefarm.cli.settings import Settings
@@ -82,7 +83,9 @@ class RenderSession:
         self._fingerprint = ""
         self._current = place.private / "current"
         self._submitted: JobView | None = None
-        self._follower = Follower(self._feed, display, self._look_at_disk)
+        self._follower = Follower(
+            self._feed, display, on_tick=self._look_at_disk, on_unit=FailureWatch().look
+        )
 
     def run(self) -> int:
         """Render; returns the exit status.
@@ -97,8 +100,11 @@ class RenderSession:
                 if isinstance(ending, CompleteAlready):
                     return self._tell_complete(ending.record)
                 if isinstance(ending, Interrupted):
-                    return ending.exit_code
+                    return INTERRUPTED
                 return self._finish()
+            except NoFrameRendersError:
+                self._give_up()
+                raise
             finally:
                 self._farm.stop()
                 self._display.close()
@@ -108,10 +114,8 @@ class RenderSession:
         board = self._follower.board
         if self._submitted is None or not board.total:
             return "interrupted before anything was rendered"
-        return (
-            f"interrupted; {board.finished:,} of {words.plural(board.total, board.unit_word)} are "
-            "done; the same command goes on from there"
-        )
+        done = f"{board.finished:,} of {words.plural(board.total, board.unit_word)} are done"
+        return f"interrupted; {done}; the same command goes on"
 
     # --- the conductor's thread ---
 
@@ -132,6 +136,7 @@ class RenderSession:
         check_blender(read, self._options, self._settings)
         if record is not None:
             self._farm.start_worker()
+        self._feed.put(lambda: self._display.status("starting the manager and Blender"))
         self._farm.start_manager()
         job = self._submit(read)
         self._feed.put(Submitted(job))
@@ -182,7 +187,11 @@ class RenderSession:
     def _wait_for_job(self) -> Interrupted | CompleteAlready | None:
         self._display.status(f"reading {self._path.name}")
         while True:
-            item = self._feed.get()
+            try:
+                item = self._feed.get(timeout=TICK_S)
+            except queue.Empty:
+                self._display.tick(self._follower.board)
+                continue
             if isinstance(item, Submitted):
                 self._submitted = item.job
                 self._place.keep()
@@ -224,6 +233,13 @@ class RenderSession:
         code = DONE if done else UNITS_FAILED
         self._display.summary(summary, code)
         return code
+
+    def _give_up(self) -> None:
+        """Cancel the job, so that the same command later starts with all attempts forgiven."""
+        assert self._submitted is not None
+        self._keep_failure_log(self._submitted)
+        with contextlib.suppress(ClientError):
+            self._client.cancel(self._submitted.id)
 
     def _note_complete(self, summary: Summary) -> None:
         files = []
