@@ -182,36 +182,51 @@ def _numbering(units: Spans) -> Any:
 
 def _place_faults(job: Row[Any], stage: _Stage, ready: _Ready | None) -> Iterator[str]:
     """Every unit is in exactly one place."""
-    taken = Spans()
-    for name, units in _places(stage):
-        if common := taken & units:
-            yield f"{_some(common)} are {name}, and elsewhere too"
-        taken |= units
-    if foreign := taken - stage.units:
-        yield f"{_some(foreign)} are not units of it"
-    rest = stage.units - taken
+    places = list(_places(stage))
+    for unit, one, two in _shared(places):
+        yield f"unit {unit} is {one}, and {two} too"
+    units = [Spans([span]) for _, span in places]
+    if foreign := [held for held in units if held.intersection(stage.units) != held]:
+        yield f"{_some(foreign[0])} are not units of it"
+    rest = len(stage.units) - sum(map(len, units))
     if job.state == JobState.CANCELLED:
-        if stage.row.cancelled != len(rest):
-            yield f"cancelled is {stage.row.cancelled}, but {len(rest)} units are nowhere else"
-        return
-    startable = stage.units if ready is None else ready.complete
-    if lost := rest & startable:
-        yield f"{_some(lost)} could be worked on and are nowhere"
-    if early := taken - startable:
-        yield f"{_some(early)} are worked on before their inputs are there"
+        if stage.row.cancelled != rest:
+            yield f"cancelled is {stage.row.cancelled}, but {rest} units are nowhere else"
+    elif ready is None:
+        if rest:
+            yield f"{rest} units are nowhere"
+    else:
+        taken = _union(units)
+        if lost := ready.complete - taken:
+            yield f"{_some(lost)} could be worked on and are nowhere"
+        if early := taken - ready.complete:
+            yield f"{_some(early)} are worked on before their inputs are there"
 
 
-def _places(stage: _Stage) -> Iterator[tuple[str, Spans]]:
-    """The sets a unit may be in: each span, active lease and final fault for itself."""
-    for units in _flat(stage.pending):
-        yield "pending", units
-    for units in _flat(stage.leased):
-        yield "leased", units
-    yield "done", stage.done
-    once = Spans.from_units(stage.failed)
-    yield "failed", once
-    if len(stage.failed) != len(once):
-        yield "failed twice", once
+def _places(stage: _Stage) -> Iterator[tuple[str, Span]]:
+    """Where units are, in spans."""
+    for name, sets in (
+        ("pending", _flat(stage.pending)),
+        ("leased", _flat(stage.leased)),
+        ("done", [stage.done]),
+    ):
+        yield from ((name, span) for units in sets for span in units.spans)
+    yield from (("failed", Span(unit, unit)) for unit in stage.failed)
+
+
+def _shared(places: list[tuple[str, Span]]) -> Iterator[tuple[int, str, str]]:
+    """Units that are in two places.
+
+    Only spans whose ends overlap are compared, and nothing is joined: what passes of `spread` that
+    were half worked off have in common is nothing, while joined they are a span for each unit.
+    """
+    under_way: list[tuple[str, Span]] = []
+    for name, span in sorted(places, key=lambda place: place[1].first):
+        under_way = [(other, held) for other, held in under_way if held.last >= span.first]
+        for other, held in under_way:
+            if common := Spans([held]) & Spans([span]):
+                yield common.first, other, name
+        under_way.append((name, span))
 
 
 def _counter_faults(job: Row[Any], stage: _Stage) -> Iterator[str]:
@@ -248,10 +263,11 @@ def _attempt_faults(stage: _Stage) -> Iterator[str]:
     for attempt, faulty in stage.faulty.items():
         behind[attempt].append(Spans.from_units(faulty))
     for name, places in (("pending", stage.pending), ("leased", stage.leased)):
-        for attempt, units in places.items():
+        for attempt, sets in places.items():
             tried = _union(chain.from_iterable(v for k, v in behind.items() if k >= attempt))
-            if again := _union(units) & tried:
-                yield f"{_some(again)} are {name} as attempt {attempt}, which they have had"
+            for units in sets:
+                if again := units & tried:
+                    yield f"{_some(again)} are {name} as attempt {attempt}, which they have had"
 
 
 def _input_faults(job: Row[Any], stage: _Stage, ready: _Ready | None) -> Iterator[str]:

@@ -1,0 +1,138 @@
+"""Cancelling jobs, and putting failed or cancelled units back to work."""
+
+from __future__ import annotations
+
+import pytest
+
+from framefarm.core.states import IllegalMoveError
+from framefarm.db import tables as t
+from framefarm.farm.steering import NoSuchJobError
+from tests.integration.farm.bench import Bench
+
+
+def test_a_cancelled_job_gives_no_leases_and_revokes_those_it_gave(bench: Bench):
+    job = bench.film("1-6")
+    leases = [bench.take("w1"), bench.take("w2")]
+    bench.finish(bench.take("w3"))
+
+    news = bench.cancel(job)
+
+    assert {(lost.lease_id, lost.worker_id) for lost in news.lost} == {
+        (lease.lease_id, lease.worker_id) for lease in leases
+    }
+    assert bench.claim() is None
+    row, render = bench.job(job), bench.stage(job)
+    assert (row.state, row.message) == ("cancelled", "Cancelled.")
+    assert (render.pending, render.leased, render.done, render.cancelled) == (0, 0, 1, 5)
+    assert bench.rows(t.spans) == []
+
+
+def test_what_failed_stays_failed_when_its_job_is_cancelled(bench: Bench):
+    job = bench.trial("1-3")
+    bench.fail(bench.take(), reason="refused")
+
+    bench.cancel(job)
+
+    assert (bench.stage(job).failed, bench.stage(job).cancelled) == (1, 2)
+
+
+def test_a_job_that_is_done_cannot_be_cancelled_nor_put_back_to_work(bench: Bench):
+    job = bench.trial("1")
+    bench.work_off()
+
+    with pytest.raises(IllegalMoveError):
+        bench.cancel(job)
+    with pytest.raises(IllegalMoveError):
+        bench.retry(job)
+
+    assert bench.job(job).state == "done"
+
+
+def test_a_running_job_cannot_be_put_back_to_work(bench: Bench):
+    job = bench.trial("1")
+    bench.take()
+
+    with pytest.raises(IllegalMoveError):
+        bench.retry(job)
+
+    assert bench.stage(job).leased == 1
+
+
+def test_steering_a_job_that_does_not_exist_says_so(bench: Bench):
+    with pytest.raises(NoSuchJobError, match="no job 99"):
+        bench.cancel(99)
+    with pytest.raises(NoSuchJobError):
+        bench.retry(99)
+
+
+def test_a_retry_does_only_what_is_not_done(bench: Bench):
+    job = bench.trial("1-5")
+    bench.finish(bench.take())
+    bench.fail(bench.take(), reason="refused")
+    bench.finish(bench.take())
+    bench.cancel(job)
+
+    news = bench.retry(job)
+
+    assert news.work
+    assert bench.job(job).state == "queued"
+    assert bench.job(job).finished_at is None
+    assert [lease.units.first for lease in bench.work_off()] == [2, 4, 5]
+    assert bench.job(job).state == "done"
+
+
+def test_a_retry_starts_with_a_clean_sheet_of_errors(bench: Bench):
+    job = bench.trial("1")
+    for _ in range(3):
+        bench.fail(bench.take())
+    bench.retry(job)
+
+    bench.fail(bench.take())
+
+    assert bench.job(job).state == "running"
+    assert bench.stage(job).pending == 1
+
+
+def test_attempts_rise_over_cancels_and_retries(bench: Bench):
+    job = bench.trial("1")
+    attempts = []
+    for _ in range(3):
+        attempts.append(bench.take().attempt)
+        bench.cancel(job)
+        bench.retry(job)
+
+    assert attempts == [1, 2, 3]
+
+
+def test_a_retried_film_goes_on_with_segments_that_were_waiting(bench: Bench):
+    job = bench.film("1-6", segment=2)
+    leases = [bench.take() for _ in range(6)]
+    bench.finishes([bench.result(leases[at]) for at in (0, 1, 2)])
+    bench.fail(leases[3], reason="refused")
+    bench.finish(bench.take())
+    bench.cancel(job)
+
+    bench.retry(job)
+
+    assert {row.unit: row.have for row in bench.rows(t.inputs)} == {0: 1, 1: 1}
+    assert bench.stage(job, 1).done == 1
+    bench.work_off()
+    assert bench.job(job).state == "done"
+    assert [bench.stage(job, at).state for at in range(3)] == ["done"] * 3
+
+
+def test_a_job_cancelled_before_it_began_can_be_put_back_to_work(bench: Bench):
+    job = bench.trial("1-3", order="spread")
+    bench.cancel(job)
+    bench.retry(job)
+
+    assert len(bench.work_off()) == 3
+    assert bench.job(job).state == "done"
+
+
+def test_cancelling_twice_is_refused(bench: Bench):
+    job = bench.trial("1")
+    bench.cancel(job)
+
+    with pytest.raises(IllegalMoveError):
+        bench.cancel(job)
