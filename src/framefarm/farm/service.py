@@ -43,6 +43,7 @@ from framefarm.farm.requeue import expire
 from framefarm.farm.roster import Roster
 from framefarm.farm.settings import ManagerSettings
 from framefarm.farm.steering import cancel, job_state, retry
+from framefarm.farm.upkeep import forget_ended_leases
 from framefarm.farm.views import JobView, JobViews
 from framefarm.protocol.manifest import ResultFile
 from framefarm.protocol.messages import Hello, Revoke
@@ -105,6 +106,7 @@ class Farm:
             asyncio.create_task(self.dispatcher.serve_waiting(), name="serve_waiting"),
             asyncio.create_task(self._expire_leases(), name="expire_leases"),
             asyncio.create_task(self._tell_followers(), name="tell_followers"),
+            asyncio.create_task(self._tidy(), name="tidy"),
             asyncio.create_task(self._deliver_leftovers(), name="deliver_leftovers"),
         ]
 
@@ -265,6 +267,11 @@ class Farm:
             work = partial(expire, catalog=self.catalog, not_before=self._grace_until)
             await _guarded("expire_leases", self.change(work))
 
+    async def _tidy(self) -> None:
+        while True:
+            await asyncio.sleep(_TIDY_EVERY_S)
+            await _guarded("tidy", self.writer.write(forget_ended_leases))
+
     async def _tell_followers(self) -> None:
         """Send followed jobs' pictures, at most about twice a second each."""
         while True:
@@ -328,6 +335,7 @@ class Farm:
 
 
 _FOLDERS_REMEMBERED = 10_000
+_TIDY_EVERY_S = 600.0
 _NOT_TOLD = ("job_id", "stage_id", "worker_id")
 
 
