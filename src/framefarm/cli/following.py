@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -93,7 +94,7 @@ class Follower:
             self._display.message("warning", text)
 
     def _show(self, event: Event) -> bool:
-        self.board.apply(event)
+        self.board.apply(event, time.monotonic())
         if isinstance(event, JobEvent):
             for warning in event.job.warnings:
                 self.warn_once(warning)

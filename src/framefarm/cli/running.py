@@ -50,6 +50,8 @@ def _ending(error: BaseException, arguments: Sequence[str]) -> tuple[str, int]:
         return "framefarm: interrupted", failures.INTERRUPTED
     if isinstance(error, FrameFarmError):
         return _error(_message(error)), failures.exit_code_of(error)
+    if isinstance(error, OSError) and error.filename and error.strerror:
+        return _error(_refused_path(error)), failures.WRONG_USE
     return _error(_own_fault(error, arguments)), failures.OWN_FAULT
 
 
@@ -71,6 +73,11 @@ def _click_message(error: click.ClickException) -> str:
     if isinstance(error, click.UsageError) and context is not None and "see:" not in text:
         return f"{text}; see: {context.command_path} --help"
     return text
+
+
+def _refused_path(error: OSError) -> str:
+    """A file or folder that the system refuses is the user's to mend, wherever it was met."""
+    return f"{os.fsdecode(error.filename)}: {str(error.strerror).lower()}"
 
 
 def _own_fault(error: BaseException, arguments: Sequence[str]) -> str:

@@ -85,4 +85,4 @@ def _print(finding: Finding) -> None:
     for line in lines[1:]:
         click.echo(f"       {line}")
     if finding.mend:
-        click.echo(f"       mend it with: {finding.mend}")
+        click.echo(f"       to mend: {finding.mend}")

@@ -18,6 +18,7 @@ class Board:
     Attributes:
         job: As the manager told last; None before it did.
         work: What each slot has in hand, by worker and slot.
+        since: When each unit in work was first heard of, by kind and unit.
         last: The frame finished last.
         finished: Frames done so far: the manager's count, and those told since.
         ended: Whether everything is delivered.
@@ -25,21 +26,24 @@ class Board:
 
     job: JobView | None = None
     work: dict[tuple[str, str], ProgressEvent] = field(default_factory=dict)
+    since: dict[tuple[str, int], float] = field(default_factory=dict)
     last: UnitEvent | None = None
     finished: int = 0
     ended: bool = False
 
-    def apply(self, event: Event) -> None:
-        """Take in an event."""
+    def apply(self, event: Event, now: float) -> None:
+        """Take in an event. `now` is in seconds on any clock that only goes forward."""
         if isinstance(event, JobEvent):
             self._job(event.job)
         elif isinstance(event, ProgressEvent):
             self.work[event.worker, event.slot] = event
+            self.since.setdefault((event.kind, event.unit), now)
         elif isinstance(event, UnitEvent):
             self._unit(event)
         elif isinstance(event, EndEvent):
             self.ended = True
             self.work.clear()
+            self.since.clear()
 
     @property
     def total(self) -> int:
@@ -77,6 +81,7 @@ class Board:
             for place, work in self.work.items()
             if (work.kind, work.unit) != (event.kind, event.unit)
         }
+        self.since.pop((event.kind, event.unit), None)
         if event.kind in MAIN_KINDS and event.state == "done":
             self.last = event
             self.finished += 1

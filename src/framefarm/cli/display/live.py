@@ -102,8 +102,8 @@ class LiveDisplay:
 
     def _draw(self, board: Board) -> None:
         self._drawn = self._clock()
-        elapsed_s = self._drawn - self._began
-        self._live.update(draw(board, self._heading, self._status, elapsed_s), refresh=True)
+        picture = draw(board, self._heading, self._status, began=self._began, now=self._drawn)
+        self._live.update(picture, refresh=True)
 
 
 def totals(heading: Heading, summary: Summary) -> Table:

@@ -30,22 +30,25 @@ _BAR = 22
 _WIDEST_TITLE = 78
 
 
-def draw(board: Board, heading: Heading, status: str, elapsed_s: float) -> RenderableType:
+def draw(
+    board: Board, heading: Heading, status: str, *, began: float, now: float
+) -> RenderableType:
     """Draw a job as it is now, for a console of any width from 40 columns on.
 
     Args:
         board: What is known.
         heading: What it is about.
         status: What goes on while nothing is in work.
-        elapsed_s: Since the command began.
+        began: When the command began, on the board's clock.
+        now: The moment to draw.
     """
     lines: list[RenderableType] = [_title(board, heading)]
     if board.total:
         lines.append(_main_bar(board))
-    lines.extend(_work(board, status))
+    lines.extend(_work(board, status, now))
     if movie := movie_text(board):
         lines.append(Text(movie, style="cyan", overflow="ellipsis", no_wrap=True))
-    lines.append(_pace(board, elapsed_s))
+    lines.append(_pace(board, now - began))
     if heading.output:
         lines.append(_dim(f"output: {heading.output}"))
     return Group(*lines)
@@ -79,7 +82,7 @@ def _main_bar(board: Board) -> Table:
     return row
 
 
-def _work(board: Board, status: str) -> list[RenderableType]:
+def _work(board: Board, status: str, now: float) -> list[RenderableType]:
     in_work = board.in_work()
     if not in_work:
         return [] if board.ended or not status else [Text(f"{status} ...", style="yellow")]
@@ -90,20 +93,23 @@ def _work(board: Board, status: str) -> list[RenderableType]:
     rows.add_column(no_wrap=True, overflow="ellipsis")
     several = len({work.worker for work in in_work}) > 1
     for work in in_work[:MAX_ROWS]:
-        rows.add_row(*_work_row(board, work, several=several))
+        rows.add_row(*_work_row(board, work, now, several=several))
     if len(in_work) > MAX_ROWS:
         return [rows, _dim(f"and {len(in_work) - MAX_ROWS} more")]
     return [rows]
 
 
-def _work_row(board: Board, work: ProgressEvent, *, several: bool) -> list[RenderableType]:
+def _work_row(
+    board: Board, work: ProgressEvent, now: float, *, several: bool
+) -> list[RenderableType]:
     main = work.kind in MAIN_KINDS
     what = f"{board.unit_word} {work.unit}" if main else _movie_unit(work)
     steps = ""
     if work.total > 1:
         word = "sample" if work.kind == "render" else "step" if main else "frame"
         steps = f"{word} {work.done} of {work.total}"
-    note = _PHASES.get(work.phase, work.phase)
+    took = words.duration(now - board.since.get((work.kind, work.unit), now))
+    note = f"{_PHASES.get(work.phase, work.phase)}, {took}".removeprefix(", ")
     if several:
         note = f"{note}  {work.worker}".strip()
     bar = ProgressBar(total=1.0, completed=share_of(work), width=_BAR, complete_style="cyan")

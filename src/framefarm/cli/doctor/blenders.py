@@ -25,6 +25,8 @@ _MAKE_FILE = (
     "import bpy,sys;"
     "bpy.ops.wm.read_factory_settings();"
     "bpy.context.scene.render.engine='CYCLES';"
+    # Some builds, Debian's for example, have no denoiser; they render all the same.
+    "bpy.context.scene.cycles.use_denoising=False;"
     "bpy.ops.wm.save_as_mainfile(filepath=sys.argv[-1])"
 )
 

@@ -18,7 +18,9 @@ from framefarm.media.settings import MovieSettings
 _NEEDED = frozenset({"h264", "vp9"})
 """What movies are made with unless a scene asks for something else."""
 
-_SIDE = 64
+_WIDTH, _HEIGHT = 256, 144
+"""As small as DNxHR takes."""
+
 _FRAMES = 3
 _MEND = "python -m pip install --force-reinstall av"
 
@@ -65,9 +67,9 @@ def _frames(folder: Path) -> Iterator[Path]:
 
 def _png(grey: int) -> bytes:
     """A grey square as PNG (ISO/IEC 15948), 8-bit RGB."""
-    row = b"\0" + bytes((grey, grey, grey)) * _SIDE
-    header = struct.pack(">IIBBBBB", _SIDE, _SIDE, 8, 2, 0, 0, 0)
-    chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(row * _SIDE)), (b"IEND", b""))
+    row = b"\0" + bytes((grey, grey, grey)) * _WIDTH
+    header = struct.pack(">IIBBBBB", _WIDTH, _HEIGHT, 8, 2, 0, 0, 0)
+    chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(row * _HEIGHT)), (b"IEND", b""))
     return b"\x89PNG\r\n\x1a\n" + b"".join(
         struct.pack(">I", len(content))
         + kind

@@ -237,7 +237,8 @@ class RenderSession:
     def _give_up(self) -> None:
         """Cancel the job, so that the same command later starts with all attempts forgiven."""
         assert self._submitted is not None
-        self._keep_failure_log(self._submitted)
+        if log := self._keep_failure_log(self._submitted):
+            self._display.message("info", f"what Blender said is in {log}")
         with contextlib.suppress(ClientError):
             self._client.cancel(self._submitted.id)
 
