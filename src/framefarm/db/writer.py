@@ -83,14 +83,22 @@ class GroupCommitWriter:
         engine: Where to write.
         largest_group: Items to a transaction at most; bounds how long one lasts.
         largest_queue: Items that may wait; beyond it callers get `WriterBusyError`.
+        on_rollback: Called in the writer's thread when something was rolled back, before anything
+            is tried again: what handlers remember of rows may be of rows that never came to be.
     """
 
     def __init__(
-        self, engine: Engine, *, largest_group: int = 2_000, largest_queue: int = 50_000
+        self,
+        engine: Engine,
+        *,
+        largest_group: int = 2_000,
+        largest_queue: int = 50_000,
+        on_rollback: Callable[[], None] = lambda: None,
     ) -> None:
         self._engine = engine
         self._largest_group = largest_group
         self._largest_queue = largest_queue
+        self._on_rollback = on_rollback
         # Its put and get are single C calls: a condition and a list took 8 % of the manager's time.
         self._queue: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
         self._closing = threading.Lock()
@@ -132,15 +140,15 @@ class GroupCommitWriter:
         self._thread.join()
 
     def _loop(self) -> None:
-        with self._engine.connect() as connection:
-            while group := self._next_group():
-                try:
-                    outcomes = self._write_group(connection, group)
-                except Exception as error:  # noqa: BLE001  the thread serves everyone; it must not end
-                    _log.exception("group_failed", size=len(group))
-                    failure = _translate(error)
-                    outcomes = [(waiting, failure) for waiting in group]
-                _answer(outcomes)
+        while group := self._next_group():
+            try:
+                outcomes = self._write_group(group)
+            except Exception as error:  # noqa: BLE001  the thread serves everyone; it must not end
+                _log.exception("group_failed", size=len(group))
+                self._on_rollback()
+                failure = _translate(error)
+                outcomes = [(waiting, failure) for waiting in group]
+            _answer(outcomes)
 
     def _next_group(self) -> list[_Waiting]:
         """What has queued up, at least one; nothing once the writer is closed and all is done."""
@@ -155,18 +163,28 @@ class GroupCommitWriter:
         self._queue.put(None)
         return group
 
-    def _write_group(
-        self, connection: Connection, group: list[_Waiting]
-    ) -> list[tuple[_Waiting, Any]]:
+    def _write_group(self, group: list[_Waiting]) -> list[tuple[_Waiting, Any]]:
         batches = _by_handler(group)
+        # A connection from the pool for each transaction: the pool rolls back what a failed COMMIT
+        # left open, and replaces a broken connection.
         try:
-            with connection.begin():
+            with self._engine.begin() as connection:
                 return [pair for batch in batches for pair in _run_together(connection, batch)]
         except Exception:  # noqa: BLE001  any of them may have raised: find out which
             if len(group) > 1:
                 _log.info("group_split", size=len(group), exc_info=True)
-        with connection.begin():
-            return [_run_alone(connection, waiting) for batch in batches for waiting in batch]
+            self._on_rollback()
+        with self._engine.begin() as connection:
+            return [self._run_alone(connection, waiting) for batch in batches for waiting in batch]
+
+    def _run_alone(self, connection: Connection, waiting: _Waiting) -> tuple[_Waiting, Any]:
+        try:
+            with connection.begin_nested():
+                [answer] = waiting.handler.run(connection, [waiting.item])
+                return waiting, answer
+        except Exception as error:  # noqa: BLE001  it is this caller's answer
+            self._on_rollback()
+            return waiting, _translate(error)
 
 
 def _by_handler(group: list[_Waiting]) -> list[list[_Waiting]]:
@@ -179,15 +197,6 @@ def _by_handler(group: list[_Waiting]) -> list[list[_Waiting]]:
 def _run_together(connection: Connection, batch: list[_Waiting]) -> list[tuple[_Waiting, Any]]:
     answers = batch[0].handler.run(connection, [waiting.item for waiting in batch])
     return list(zip(batch, answers, strict=True))
-
-
-def _run_alone(connection: Connection, waiting: _Waiting) -> tuple[_Waiting, Any]:
-    try:
-        with connection.begin_nested():
-            [answer] = waiting.handler.run(connection, [waiting.item])
-            return waiting, answer
-    except Exception as error:  # noqa: BLE001  it is this caller's answer
-        return waiting, _translate(error)
 
 
 def _translate(error: Exception) -> Exception:

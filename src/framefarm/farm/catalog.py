@@ -118,6 +118,12 @@ class Catalog:
                     self._stages.pop(stage.id, None)
         return facts
 
+    def clear(self) -> None:
+        """Read everything anew: some of it may come from a transaction that was rolled back."""
+        with self._lock:
+            self._jobs.clear()
+            self._stages.clear()
+
     def forget(self, job_id: int) -> None:
         """Read the job anew the next time."""
         with self._lock:

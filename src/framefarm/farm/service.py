@@ -78,7 +78,7 @@ class Farm:
         self.bus = EventBus()
         self.pulse = Pulse()
         self.views = JobViews(settings, self.pulse, self.roster)
-        self.writer = GroupCommitWriter(self.engine)
+        self.writer = GroupCommitWriter(self.engine, on_rollback=self.catalog.clear)
         self.dispatcher = Dispatcher(
             self.writer, self.catalog, self.roster, lease_s=settings.lease_s
         )
@@ -253,11 +253,15 @@ class Farm:
         if not versions:
             return
         available = [BlenderVersion.parse(version) for version in versions]
-        settled = await self.writer.write(lambda connection: _settle_open(connection, available))
-        for job_id in settled:
-            self.catalog.forget(job_id)
-        if settled:
+        if await self.writer.write(partial(self._settle_open, available=available)):
             self.dispatcher.work_appeared()
+
+    def _settle_open(self, connection: Connection, available: Sequence[BlenderVersion]) -> bool:
+        settled = _settle_open(connection, available)
+        for job_id in settled:
+            # At once: claims later in the same transaction must tell workers what was chosen.
+            self.catalog.forget(job_id)
+        return bool(settled)
 
     # --- duties ---------------------------------------------------------------------------
 

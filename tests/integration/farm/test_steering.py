@@ -7,6 +7,7 @@ import pytest
 from framefarm.core.states import IllegalMoveError
 from framefarm.db import tables as t
 from framefarm.farm.steering import NoSuchJobError
+from framefarm.farm.upkeep import forget_ended_leases
 from tests.integration.farm.bench import Bench
 
 
@@ -136,3 +137,15 @@ def test_cancelling_twice_is_refused(bench: Bench):
 
     with pytest.raises(IllegalMoveError):
         bench.cancel(job)
+
+
+def test_upkeep_keeps_the_leases_of_a_job_that_may_be_put_back_to_work(bench: Bench):
+    job = bench.trial("1-2")
+    lease = bench.take()
+    bench.cancel(job)
+
+    assert bench.do(forget_ended_leases) == 0
+    bench.retry(job)
+
+    assert bench.finish(lease) == "accepted_late"
+    assert bench.take().attempt == 2

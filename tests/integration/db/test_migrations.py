@@ -1,0 +1,123 @@
+"""Bringing a database to this version's schema."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import Engine, inspect, text
+
+from framefarm.db import SchemaTooNewError, migrate, open_engine, sqlite_url
+from framefarm.db.tables import metadata
+
+
+@pytest.fixture
+def empty(tmp_path: Path):
+    made = open_engine(sqlite_url(tmp_path / "empty.db"))
+    yield made
+    made.dispose()
+
+
+def schema(engine: Engine) -> dict[str, object]:
+    """Everything SQLAlchemy can read of a schema, but alembic's own table."""
+    found = inspect(engine)
+    return {
+        table: {
+            "columns": {
+                column["name"]: (
+                    str(column["type"]),
+                    column["nullable"],
+                    column["default"],
+                    column["primary_key"],
+                )
+                for column in found.get_columns(table)
+            },
+            "primary key": found.get_pk_constraint(table)["constrained_columns"],
+            "foreign keys": sorted(map(repr, found.get_foreign_keys(table))),
+            "indexes": sorted(map(repr, found.get_indexes(table))),
+            "unique": sorted(map(repr, found.get_unique_constraints(table))),
+            "checks": sorted(one["name"] or "" for one in found.get_check_constraints(table)),
+        }
+        for table in found.get_table_names()
+        if table not in {"alembic_version", "sqlite_sequence"}
+    }
+
+
+def options(engine: Engine) -> dict[str, tuple[bool, bool]]:
+    """Whether each table is WITHOUT ROWID and AUTOINCREMENT, which reflection does not tell."""
+    with engine.connect() as connection:
+        rows = connection.execute(text("SELECT name, sql FROM sqlite_master WHERE type='table'"))
+        return {
+            name: ("WITHOUT ROWID" in sql, "AUTOINCREMENT" in sql)
+            for name, sql in rows
+            if name != "alembic_version" and not name.startswith("sqlite_")
+        }
+
+
+def test_a_migrated_database_is_the_one_the_tables_describe(empty: Engine, tmp_path: Path):
+    migrate(empty)
+    fresh = open_engine(sqlite_url(tmp_path / "fresh.db"))
+    metadata.create_all(fresh)
+
+    assert schema(empty) == schema(fresh)
+    assert options(empty) == options(fresh)
+    with empty.connect() as connection:
+        context = MigrationContext.configure(connection)
+        assert compare_metadata(context, metadata) == []
+    fresh.dispose()
+
+
+def test_migrating_again_changes_nothing(empty: Engine):
+    migrate(empty)
+    with empty.begin() as connection:
+        connection.execute(text("INSERT INTO meta VALUES ('epoch', 'kept')"))
+    before = schema(empty)
+
+    migrate(empty)
+
+    assert schema(empty) == before
+    with empty.connect() as connection:
+        assert connection.execute(text("SELECT value FROM meta")).scalar_one() == "kept"
+
+
+def test_a_newer_database_is_refused_and_left_alone(empty: Engine):
+    migrate(empty)
+    with empty.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+
+    with pytest.raises(SchemaTooNewError, match=r"schema 9999.*newer version"):
+        migrate(empty)
+
+    with empty.connect() as connection:
+        version = connection.execute(text("SELECT version_num FROM alembic_version"))
+        assert version.scalar_one() == "9999"
+
+
+def test_a_migration_that_fails_leaves_nothing_half_made(empty: Engine, monkeypatch):
+    from alembic import op  # noqa: PLC0415
+
+    create, made = op.create_table, []
+
+    def fail_at_the_third(name, *columns, **table_options):
+        made.append(name)
+        if len(made) == 3:
+            raise OSError("the disk is full")
+        return create(name, *columns, **table_options)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(op, "create_table", fail_at_the_third)
+        with pytest.raises(OSError, match="disk is full"):
+            migrate(empty)
+
+    assert inspect(empty).get_table_names() == []
+    migrate(empty)
+    assert "leases" in inspect(empty).get_table_names()
+
+
+def test_commits_are_durable_and_foreign_keys_hold(empty: Engine):
+    with empty.connect() as connection:
+        assert connection.execute(text("PRAGMA journal_mode")).scalar_one() == "wal"
+        assert connection.execute(text("PRAGMA synchronous")).scalar_one() == 2
+        assert connection.execute(text("PRAGMA foreign_keys")).scalar_one() == 1
