@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import http.client
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
@@ -14,7 +15,7 @@ import msgspec
 from framefarm.client import events as job_events
 from framefarm.client.errors import FarmAnswerError, FarmUnreachableError, UnreadableAnswerError
 from framefarm.client.submissions import Submission
-from framefarm.client.transport import Answer, Transport
+from framefarm.client.transport import Answer, Transport, read_piece
 from framefarm.client.views import (
     FilePage,
     FileView,
@@ -223,7 +224,7 @@ class Farm:
             if response.status not in _OK:
                 raise _refusal(response.status, response.read(_CHUNK))
             skip = start if response.status == 200 else 0  # noqa: PLR2004  a server without ranges
-            while piece := response.read(_CHUNK):
+            while piece := _read_or_last(response):
                 yield piece[skip:]
                 skip = max(0, skip - len(piece))
 
@@ -275,6 +276,16 @@ def hash_file(path: Path) -> str:
     """SHA-256 of a file's content, lower-case hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _read_or_last(response: http.client.HTTPResponse) -> bytes:
+    """The next piece of a body. What came before a break is handed out before the break is told."""
+    try:
+        return read_piece(response, _CHUNK)
+    except http.client.IncompleteRead as error:
+        if not error.partial:
+            raise
+        return error.partial
 
 
 def _counted(file: BinaryIO, size: int, count: Counter | None) -> Iterator[bytes]:

@@ -34,7 +34,7 @@ MAX_ANSWER_BYTES = 64 << 20
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A whole answer, whatever its status."""
+    """A whole answer, whatever its status. Names of headers are in lower case."""
 
     status: int
     headers: Mapping[str, str]
@@ -141,11 +141,25 @@ class Transport:
             connection = self._kept.connection = self._make(self._timeout_s)
         connection.request(method, self._prefix + path, body=body, headers=dict(headers))
         response = connection.getresponse()
-        content = response.read(MAX_ANSWER_BYTES + 1)
+        content = read_piece(response, MAX_ANSWER_BYTES + 1)
         if len(content) > MAX_ANSWER_BYTES:
             self.close()
             raise UnreadableAnswerError(self.url, f"more than {MAX_ANSWER_BYTES:,} bytes came")
-        return Answer(response.status, dict(response.headers.items()), content)
+        headers_read = {name.lower(): value for name, value in response.headers.items()}
+        return Answer(response.status, headers_read, content)
+
+
+def read_piece(response: http.client.HTTPResponse, size: int) -> bytes:
+    """Read up to `size` bytes of a body, none at its end.
+
+    Raises:
+        http.client.IncompleteRead: The connection broke before the end. `HTTPResponse.read` tells
+            that only when it is called without a size.
+    """
+    piece = response.read(size)
+    if len(piece) < size and response.length:
+        raise http.client.IncompleteRead(piece, response.length)
+    return piece
 
 
 def _send(
@@ -183,7 +197,7 @@ def _read_url(url: str) -> tuple[Callable[[float], http.client.HTTPConnection], 
 def _retry_after_s(headers: Mapping[str, str]) -> float:
     """What a busy manager asks for, within reason."""
     try:
-        asked = float(headers.get("Retry-After", "1"))
+        asked = float(headers.get("retry-after", "1"))
     except ValueError:
         asked = 1.0
     return min(max(asked, 0.1), _LONGEST_PAUSE_S)

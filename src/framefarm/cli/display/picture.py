@@ -78,7 +78,7 @@ def _main_bar(board: Board) -> Table:
     row.add_column(no_wrap=True, justify="right")
     count = f"{board.finished:,} of {words.plural(board.total, board.unit_word)}"
     bar = ProgressBar(total=1.0, completed=board.share, complete_style="green")
-    row.add_row(bar, Text(f"{count}  {int(board.share * 100)} %"))
+    row.add_row(bar, Text(f"{count}  {int(board.share * 100):>3} %"))
     return row
 
 

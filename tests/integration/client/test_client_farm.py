@@ -1,0 +1,279 @@
+from __future__ import annotations
+
+import hashlib
+import json
+import socket
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from framefarm.client import (
+    BlendRef,
+    DamagedDownloadError,
+    EndEvent,
+    Farm,
+    FarmAnswerError,
+    FarmUnreachableError,
+    FileView,
+    JobEvent,
+    RenderRequest,
+    Submission,
+    TrialRequest,
+    UnreadableAnswerError,
+    UnsafeFileNameError,
+)
+from framefarm.client.fetching import fetch_files
+from framefarm.client.transport import Transport
+from tests.integration.client.fake_manager import CannedManager, Reply, as_json, problem
+
+JOB = {"id": 3, "state": "running", "stages": [], "created_at": "2026-01-02T03:04:05+00:00"}
+
+
+@pytest.fixture
+def manager() -> Iterator[CannedManager]:
+    with CannedManager() as fake:
+        yield fake
+
+
+@pytest.fixture
+def farm(manager: CannedManager) -> Iterator[Farm]:
+    with Farm(manager.url, timeout_s=5, patience_s=5) as client:
+        yield client
+
+
+def test_health(manager, farm):
+    manager.reply("GET", "/api/health", as_json({"version": "0.1.0", "epoch": "e", "protocol": 1}))
+
+    assert farm.health().version == "0.1.0"
+
+
+def test_nobody_there_is_unreachable_and_names_the_address():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # bound but not listening: refused for sure
+        url = f"http://127.0.0.1:{taken.getsockname()[1]}"
+        with pytest.raises(FarmUnreachableError, match=f"No manager answers at {url}"):
+            Farm(url).health()
+
+
+def test_a_refusal_carries_status_code_and_sentence(manager, farm):
+    manager.reply("GET", "/api/jobs/9", problem(404, "no_such_job", "There is no job 9."))
+
+    with pytest.raises(FarmAnswerError, match=r"There is no job 9\.") as refused:
+        farm.job(9)
+    assert (refused.value.status, refused.value.code) == (404, "no_such_job")
+    assert not refused.value.retryable
+
+
+def test_a_refusal_in_another_language_still_says_something(manager, farm):
+    manager.reply("GET", "/api/jobs/9", Reply(502, b"<html>Bad gateway</html>"))
+
+    with pytest.raises(FarmAnswerError, match="HTTP status 502"):
+        farm.job(9)
+
+
+@pytest.mark.parametrize("body", [b"<html>", b"[]", b'{"id":"x"}', b"[" * 100_000])
+def test_an_answer_no_manager_gives_is_told_as_such(manager, farm, body):
+    manager.reply("GET", "/api/jobs/9", Reply(200, body))
+
+    with pytest.raises(UnreadableAnswerError, match="does not speak as a FrameFarm manager"):
+        farm.job(9)
+
+
+def test_a_busy_manager_is_asked_again_after_the_pause_it_wants(manager):
+    busy = Reply(503, headers={"Retry-After": "2.5"})
+    manager.reply("GET", "/x", busy, busy, Reply(200, b"there"))
+    pauses: list[float] = []
+
+    with closing(Transport(manager.url, pause=pauses.append)) as transport:
+        answer = transport.request("GET", "/x")
+
+    assert answer.content == b"there"
+    assert pauses == [2.5, 2.5]
+
+
+def test_a_manager_that_stays_busy_is_not_asked_for_ever(manager):
+    manager.reply("GET", "/x", Reply(429, headers={"Retry-After": "1e9"}))
+    pauses: list[float] = []
+
+    with closing(Transport(manager.url, pause=pauses.append)) as transport:
+        assert transport.request("GET", "/x").status == 429
+    assert pauses == [10.0, 10.0, 10.0]
+
+
+def test_a_connection_that_was_closed_meanwhile_is_opened_anew(manager, farm):
+    manager.reply("GET", "/api/jobs/3", Reply(200, json.dumps(JOB).encode(), {"Connection": "x"}))
+    farm.job(3)
+    kept = farm._transport._kept.connection
+    kept.sock.shutdown(socket.SHUT_RDWR)
+
+    assert farm.job(3).id == 3
+    assert len(manager.asked) == 2
+
+
+def test_a_submission_that_was_cut_off_is_not_repeated(manager, farm):
+    manager.reply("POST", "/api/jobs", Reply(201, json.dumps(JOB).encode(), cut=5))
+
+    with pytest.raises(FarmUnreachableError):
+        farm.submit(Submission("trial", TrialRequest("1-5")))
+    assert manager.paths("POST") == ["/api/jobs"]
+
+
+def test_a_submission_says_only_what_was_asked_for(manager, farm):
+    manager.reply("POST", "/api/jobs", as_json(JOB, 201))
+    blend = BlendRef("a" * 64, "shot.blend")
+
+    job = farm.submit(Submission("render", RenderRequest(frames="1-4", strict=True), blend))
+
+    assert job.id == 3
+    assert json.loads(manager.asked[-1].body) == {
+        "kind": "render",
+        "settings": {"frames": "1-4", "strict": True},
+        "blend": {"sha256": "a" * 64, "name": "shot.blend"},
+    }
+
+
+def test_jobs_are_read_page_by_page_as_far_as_wanted(manager, farm):
+    manager.reply("GET", "/api/jobs?limit=200", as_json({"jobs": [JOB, JOB], "next": 7}))
+    manager.reply("GET", "/api/jobs?limit=200&cursor=7", as_json({"jobs": [JOB], "next": None}))
+    manager.reply("GET", "/api/jobs?state=done&limit=1", as_json({"jobs": [JOB], "next": 7}))
+
+    assert len(list(farm.jobs())) == 3
+    assert len(list(farm.jobs(state="done", limit=1))) == 1
+    assert next(iter(farm.jobs())).created_at is not None
+
+
+def test_a_blob_that_is_there_is_not_sent(manager, farm, tmp_path):
+    path = tmp_path / "a.blend"
+    path.write_bytes(b"content")
+    sha256 = manager.hold(b"content")
+
+    assert farm.upload_blob(path) == sha256
+    assert manager.paths("PUT") == []
+
+
+def test_a_blob_is_sent_whole_and_counted(manager, farm, tmp_path):
+    path = tmp_path / "a.blend"
+    path.write_bytes(b"x" * 3_000_000)
+    counts: list[int] = []
+
+    sha256 = farm.upload_blob(path, count=counts.append)
+
+    assert manager.blobs[sha256] == path.read_bytes()
+    assert sum(counts) == 3_000_000
+    assert len(counts) == 3
+
+
+def test_an_upload_that_is_refused_says_why(manager, farm, tmp_path):
+    path = tmp_path / "a.blend"
+    path.write_bytes(b"content")
+    sha256 = hashlib.sha256(b"content").hexdigest()
+    manager.reply("PUT", f"/api/blobs/{sha256}", problem(507, "full", "The disk is full."))
+
+    with pytest.raises(FarmAnswerError, match="The disk is full"):
+        farm.upload_blob(path)
+
+
+def stream(*parts: str) -> Reply:
+    return Reply(200, "".join(parts).encode())
+
+
+def test_events_are_followed_over_a_broken_connection(manager, farm):
+    job = f"event: job\ndata: {json.dumps(JOB)}\n\n"
+    cut = stream(job, "event: unit\nda")
+    manager.reply("GET", "/api/jobs/3/events", cut, stream(job, ": hi\n\nevent: end\ndata: {}\n\n"))
+
+    events = list(farm.events(3))
+
+    assert [type(event) for event in events] == [JobEvent, JobEvent, EndEvent]
+    assert len(manager.asked) == 2
+
+
+def test_events_of_an_unknown_job_are_an_error_at_once(manager, farm):
+    with pytest.raises(FarmAnswerError):
+        next(farm.events(99))
+    assert len(manager.asked) == 1
+
+
+def test_events_without_sense_are_an_error(manager, farm):
+    manager.reply("GET", "/api/jobs/3/events", stream("event: unit\ndata: 5\n\n"))
+
+    with pytest.raises(UnreadableAnswerError):
+        next(farm.events(3))
+
+
+def view(manager: CannedManager, name: str, content: bytes) -> FileView:
+    return FileView(name, "image", manager.hold(content), len(content))
+
+
+def test_files_are_fetched_once_and_kept_the_second_time(manager, farm, tmp_path):
+    files = [view(manager, f"sub/{n}.png", bytes([n]) * 1000) for n in range(10)]
+    outcomes: list[str] = []
+
+    for _ in range(2):
+        fetch_files(farm, files, tmp_path / "out", tell=lambda got: outcomes.append(got.outcome))
+
+    assert outcomes == ["fetched"] * 10 + ["kept"] * 10
+    assert (tmp_path / "out/sub/7.png").read_bytes() == bytes([7]) * 1000
+    assert len(manager.paths("GET")) == 10
+    assert not list((tmp_path / "out").rglob("*.part"))
+
+
+def test_a_broken_download_is_continued_where_it_broke_off(manager, farm, tmp_path):
+    content = bytes(range(256)) * 100
+    file = view(manager, "a.png", content)
+    (tmp_path / "a.png.part").write_bytes(content[:10_000])
+
+    fetch_files(farm, [file], tmp_path)
+
+    assert (tmp_path / "a.png").read_bytes() == content
+    assert manager.asked[-1].headers["range"] == "bytes=10000-"
+
+
+def test_a_part_of_something_else_is_thrown_away(manager, farm, tmp_path):
+    content = bytes(range(256)) * 100
+    file = view(manager, "a.png", content)
+    (tmp_path / "a.png.part").write_bytes(b"?" * 10_000)
+
+    fetch_files(farm, [file], tmp_path)
+
+    assert (tmp_path / "a.png").read_bytes() == content
+
+
+def test_a_file_with_the_right_size_but_other_content_is_replaced(manager, farm, tmp_path):
+    file = view(manager, "a.png", b"right")
+    (tmp_path / "a.png").write_bytes(b"wrong")
+
+    fetch_files(farm, [file], tmp_path)
+
+    assert (tmp_path / "a.png").read_bytes() == b"right"
+
+
+def test_a_file_that_comes_damaged_twice_is_an_error_and_appears_nowhere(manager, farm, tmp_path):
+    file = view(manager, "a.png", b"right")
+    manager.blobs[file.sha256] = b"wrong"
+
+    with pytest.raises(DamagedDownloadError, match=r"a\.png"):
+        fetch_files(farm, [file], tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_name_that_leaves_the_folder_ends_the_fetch(manager, farm, tmp_path):
+    file = view(manager, "../evil.png", b"x")
+
+    with pytest.raises(UnsafeFileNameError):
+        fetch_files(farm, [file], tmp_path / "out")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_download_that_breaks_off_keeps_its_part(manager, farm, tmp_path):
+    content = b"z" * 100_000
+    file = view(manager, "a.png", content)
+    manager.reply("GET", f"/api/blobs/{file.sha256}", Reply(200, content, cut=40_000))
+
+    with pytest.raises(FarmUnreachableError):
+        fetch_files(farm, [file], tmp_path)
+    kept: Path = tmp_path / "a.png.part"
+    assert kept.read_bytes() == content[:40_000]
+    assert not (tmp_path / "a.png").exists()

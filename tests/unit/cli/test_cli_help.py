@@ -1,0 +1,96 @@
+"""Help texts at 80 columns, and what a wrong command line is told."""
+
+from __future__ import annotations
+
+import pytest
+from click.testing import CliRunner
+
+from framefarm.cli.app import PLACES, app
+from framefarm.cli.running import run
+
+COMMANDS = [[], *([name] for name in PLACES), ["blender", "list"], ["blender", "install"]]
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+def test_help_fits_80_columns_and_says_something(words):
+    result = CliRunner().invoke(app, [*words, "--help"], terminal_width=80)
+
+    assert result.exit_code == 0
+    lines = result.output.splitlines()
+    assert max(map(len, lines)) <= 80
+    assert lines[0].startswith("Usage: ")
+    assert len(lines) > 5
+
+
+def test_each_command_says_the_same_of_itself_as_the_list_does():
+    runner = CliRunner()
+    with runner.isolation():
+        context = app.make_context("framefarm", ["jobs"], resilient_parsing=True)
+        for name, place in PLACES.items():
+            command = app.get_command(context, name)
+            assert command is not None
+            assert command.get_short_help_str(200) == place.help
+
+
+def test_every_option_has_a_help_text():
+    context = app.make_context("framefarm", ["jobs"], resilient_parsing=True)
+    for name in PLACES:
+        command = app.get_command(context, name)
+        assert command is not None
+        for parameter in command.params:
+            if parameter.param_type_name == "option":
+                assert getattr(parameter, "help", None), (name, parameter.name)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["rendr"], "there is no command 'rendr'; did you mean render?"),
+        (["zzz"], "there is no command 'zzz'; see: framefarm --help"),
+        (["--zzz"], "no such option '--zzz'; see: framefarm --help"),
+        (["render"], "missing argument 'FILE.blend'; see: framefarm render --help"),
+        (["jobs", "--limit", "0"], "invalid value for '--limit': 0 is not in the range"),
+        (["watch", "x"], "invalid value for 'JOB': 'x' is not a valid integer"),
+        (["render", "f", "--frames", "5-1"], 'Frames "5-1": "5-1" at character 1: the span runs'),
+        (["render", "f", "--frames", "1,,2"], 'Frames "1,,2"'),
+        (["render", "f", "--frames", "1-1000000000"], 'Frames "1-1000000000"'),
+        (["render", "f", "--frames", "1x0"], 'Frames "1x0"'),
+        (["render", "f", "--frames", "a"], 'Frames "a"'),
+        (["render", "f", "--frames", ""], "No frames are given"),
+        (["render", "f", "--format", "mp4"], '"mp4" is a movie, not a still format'),
+        (["render", "f", "--resolution", "big"], 'Resolution "big" is no size'),
+        (["render", "f", "--samples", "0"], "invalid value for '--samples'"),
+        (["render", "f", "--movie", "avi"], "invalid value for '--movie': 'avi' is not one of"),
+        (["render", "f", "--order", "random"], "invalid value for '--order'"),
+        (["render", "f", "--blender", "new"], "'new' is no Blender version"),
+        (["submit", "f", "--priority", "101"], "invalid value for '--priority'"),
+        (["trial", "--units", "9-1"], 'Frames "9-1"'),
+        (["fetch", "1"], "missing argument 'DIR'"),
+        (["completion", "dos"], "'dos' is not one of"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else None,
+)
+def test_a_wrong_command_line_gets_one_line_and_status_2(words, message, capsys):
+    assert run(words) == 2
+
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert told.err.startswith("framefarm: error: ")
+    assert message in told.err
+    assert told.err.count("\n") == 1
+
+
+def test_framefarm_alone_shows_its_help(capsys):
+    assert run([]) == 2
+    assert "framefarm render shot.blend" in capsys.readouterr().err
+
+
+def test_version(capsys):
+    assert run(["--version"]) == 0
+    assert capsys.readouterr().out.startswith("framefarm 0.")
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_each_shell_gets_its_completion_script(shell, capsys):
+    assert run(["completion", shell]) == 0
+    assert "_FRAMEFARM_COMPLETE" in capsys.readouterr().out

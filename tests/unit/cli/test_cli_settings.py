@@ -1,0 +1,107 @@
+"""Settings from the environment; those from a file are in tests/integration/cli."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from framefarm.cli.addresses import parse_listen
+from framefarm.cli.failures import SettingsError, UsageFailure
+from framefarm.cli.settings import config_file, default_home, load_settings
+
+NO_FILE = {"XDG_CONFIG_HOME": "/nonexistent"}
+
+
+def test_defaults():
+    settings = load_settings(NO_FILE)
+
+    assert settings.url == "http://127.0.0.1:7070"
+    assert settings.listen == "127.0.0.1:7070"
+    assert settings.slots == 1
+
+
+def test_the_command_line_wins_over_the_environment():
+    environment = {**NO_FILE, "FRAMEFARM_URL": "http://a:1", "FRAMEFARM_SLOTS": "3"}
+
+    assert load_settings(environment).url == "http://a:1"
+    assert load_settings(environment, url="http://b:2", slots=None).url == "http://b:2"
+    assert load_settings(environment, url="http://b:2", slots=None).slots == 3
+
+
+def test_an_unknown_variable_stops_the_start_and_names_itself():
+    with pytest.raises(SettingsError, match=r"FRAMEFARM_URLL .* did you mean FRAMEFARM_URL\?"):
+        load_settings({**NO_FILE, "FRAMEFARM_URLL": "x"})
+    with pytest.raises(SettingsError, match=r"FRAMEFARM_ZZZ .* there are: url"):
+        load_settings({**NO_FILE, "FRAMEFARM_ZZZ": "x"})
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("FRAMEFARM_URL", " "),
+        ("FRAMEFARM_SLOTS", "0"),
+        ("FRAMEFARM_SLOTS", "many"),
+        ("FRAMEFARM_THREADS", "100000"),
+        ("FRAMEFARM_JSON_LOGS", "perhaps"),
+    ],
+)
+def test_a_value_without_sense_stops_the_start_and_names_the_variable(variable, value):
+    with pytest.raises(SettingsError, match=variable):
+        load_settings({**NO_FILE, variable: value})
+
+
+def test_variables_of_others_are_left_alone():
+    load_settings({**NO_FILE, "FRAME_FARM": "x", "_FRAMEFARM_COMPLETE": "bash_source", "PATH": ""})
+
+
+def test_lists_and_flags_are_read():
+    blenders = os.pathsep.join(["/opt/a/blender", "/opt/b"])
+    settings = load_settings(
+        {**NO_FILE, "FRAMEFARM_BLENDERS": blenders, "FRAMEFARM_JSON_LOGS": "yes"}
+    )
+
+    assert settings.blenders == (Path("/opt/a/blender"), Path("/opt/b"))
+    assert settings.json_logs
+
+
+def test_data_lies_below_home_unless_told_otherwise():
+    settings = load_settings({**NO_FILE, "FRAMEFARM_HOME": "/srv/ff", "FRAMEFARM_DATA": "/d"})
+
+    assert settings.manager_dir == Path("/d")
+    assert settings.worker_dir == Path("/srv/ff/worker")
+    assert settings.managed_blenders == Path("/srv/ff/blenders")
+
+
+def test_home_and_file_follow_xdg():
+    assert default_home({"XDG_DATA_HOME": "/x"}) == Path("/x/framefarm")
+    assert config_file({"XDG_CONFIG_HOME": "/x"}) == Path("/x/framefarm/config.toml")
+    assert config_file({"FRAMEFARM_CONFIG": "/y.toml"}) == Path("/y.toml")
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        ("127.0.0.1:7070", ("127.0.0.1", 7070)),
+        ("localhost:1", ("127.0.0.1", 1)),
+        (":8080", ("127.0.0.1", 8080)),
+        ("8080", ("127.0.0.1", 8080)),
+        ("[::1]:7070", ("::1", 7070)),
+        ("127.0.0.2:0", ("127.0.0.2", 0)),
+    ],
+)
+def test_addresses_to_listen_on(text, address):
+    assert parse_listen(text) == address
+
+
+@pytest.mark.parametrize("text", ["", "localhost", "127.0.0.1:", "127.0.0.1:70700", "a:b", "1:²"])
+def test_what_is_no_address_is_refused(text):
+    with pytest.raises(UsageFailure, match="write it like"):
+        parse_listen(text)
+
+
+@pytest.mark.parametrize("text", ["0.0.0.0:7070", "192.168.1.5:7070", "[::]:7070", "farm:7070"])
+def test_addresses_that_other_machines_reach_are_refused_for_now(text):
+    with pytest.raises(UsageFailure, match="comes with tokens"):
+        parse_listen(text)
