@@ -18,6 +18,7 @@ demo/shot.blend: scripts/demo_scene.py | setup
 	@$(PY) $< $@
 
 test: setup
+	@$(PYTHON) scripts/setup.py --tests
 	$(PY) -m pytest -q
 
 check: setup

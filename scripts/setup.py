@@ -45,8 +45,8 @@ LIBRARIES = {
     "libGL.so.1": "libgl1",
     "libEGL.so.1": "libegl1",
 }
-# Programs that tests run: name on the PATH -> Debian package. None is needed so far.
-TEST_PROGRAMS: dict[str, str] = {}
+# Programs that only tests run: name on the PATH -> Debian package. `make test` installs them.
+TEST_PROGRAMS = {"chromium": "chromium"}
 SYSTEM_CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
 TAIL_LINES = 15
 VENV_HINT = f"`{sys.executable} -m venv` must work; on Debian it is in the package python3-venv."
@@ -64,6 +64,9 @@ def main() -> int:
     """Set everything up; return a process exit status."""
     started = time.monotonic()
     try:
+        if "--tests" in sys.argv[1:]:
+            install_packages(missing_programs())
+            return 0
         set_up()
     except SetupError as error:
         print(f"\n{error}", file=sys.stderr)
@@ -96,14 +99,18 @@ def platform_python() -> str:
 
 
 def missing_packages() -> list[str]:
-    """Debian packages without which the set-up, Blender's wheel or the tests cannot work."""
+    """Debian packages without which the set-up or Blender's wheel cannot work."""
     if sys.platform != "linux":  # the wheels for other systems bring all they need
         return []
     packages = [package for library, package in LIBRARIES.items() if not has_library(library)]
-    packages += [p for program, p in TEST_PROGRAMS.items() if shutil.which(program) is None]
     if uv_version() is None and importlib.util.find_spec("ensurepip") is None:
         packages.append("python3-venv")  # Debian's python3 comes without `venv`
     return sorted(packages)
+
+
+def missing_programs() -> list[str]:
+    """Debian packages without which some tests cannot run."""
+    return sorted(p for program, p in TEST_PROGRAMS.items() if shutil.which(program) is None)
 
 
 def has_library(name: str) -> bool:
