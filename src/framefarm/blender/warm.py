@@ -147,7 +147,8 @@ class RenderedFrame:
         seconds: From order to files written.
         phases: Seconds of `sync`, `render`, `composite`, `save`, as far as they took any.
         peak_memory_bytes: The most the process held meanwhile; 0 where the system does not tell.
-        device: What rendered it: `CPU`, or backend and names of GPUs.
+        device: What rendered it: `CPU`, backend and names of GPUs, or the name of the graphics
+            driver's renderer, `llvmpipe ...` when that is software; empty when nothing tells.
         width, height: Of the picture in pixels.
         file_format: As Blender spells it.
         samples: Samples rendered; 0 when the engine does not tell.

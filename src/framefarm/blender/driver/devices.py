@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import bpy
+import gpu  # type: ignore[import-not-found]
 
 from .refusals import RefusedError
 
@@ -40,11 +41,18 @@ def use_device(wanted: str) -> str:
 
 
 def device_in_use(scene: Any) -> str:
-    """The device that renders a scene: `CPU`, or the backend and names of the GPUs."""
-    engine = scene.render.engine
-    if engine == "CYCLES":
+    """The device that rendered a scene.
+
+    Returns:
+        `CPU`, or backend and names of the GPUs, for Cycles; for EEVEE and Workbench what OpenGL or
+        Vulkan calls it, which may be a software renderer (`llvmpipe`), once a frame was rendered.
+    """
+    if scene.render.engine == "CYCLES":
         return _cycles_device(scene)
-    return "GPU" if engine.startswith("BLENDER_") else engine
+    try:
+        return str(gpu.platform.renderer_get())
+    except SystemError:  # nothing was drawn yet
+        return ""
 
 
 def _cycles_device(scene: Any) -> str:

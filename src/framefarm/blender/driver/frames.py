@@ -10,6 +10,7 @@ from typing import Any
 
 import bpy
 
+from .bystander import bystander
 from .devices import device_in_use
 from .outputs import files_below, main_files, redirected
 from .own_process import forget_peak_memory, peak_memory_bytes
@@ -43,7 +44,6 @@ def render_frame(scene: Any, frame: int, out_dir: str, report: Report) -> dict[s
     if not os.access(out_dir, os.W_OK):
         raise RefusedError("output", f"{out_dir} cannot be written")
     forget_peak_memory()
-    device = device_in_use(scene)
     clock = PhaseClock()
     with redirected(scene, out_dir):
         with _listening(clock, frame, report):
@@ -60,7 +60,7 @@ def render_frame(scene: Any, frame: int, out_dir: str, report: Report) -> dict[s
         "seconds": total_s,
         "phases": phases,
         "peak_memory_bytes": peak_memory_bytes(),
-        "device": device,
+        "device": device_in_use(scene),
         "width": width,
         "height": height,
         "file_format": scene.render.image_settings.file_format,
@@ -70,7 +70,9 @@ def render_frame(scene: Any, frame: int, out_dir: str, report: Report) -> dict[s
 
 def _run(scene: Any, frame: int) -> None:
     try:
-        with _range(scene, frame) as arguments:
+        idle = bystander()
+        context = bpy.context.temp_override(scene=idle, view_layer=idle.view_layers[0])
+        with _range(scene, frame) as arguments, context:
             outcome = bpy.ops.render.render(animation=True, scene=scene.name, **arguments)
     except RuntimeError as error:
         text = " ".join(str(error).replace("Error: ", "").split())

@@ -8,6 +8,7 @@ from typing import Any
 
 import bpy
 
+from .bystander import own_scenes
 from .refusals import RefusedError
 
 MAX_WARNINGS = 200
@@ -34,7 +35,7 @@ def open_file(path: str, *, scripts: bool) -> dict[str, Any]:
         "path": path,
         "saved_by": list(bpy.data.version[:2]),
         "scene": bpy.context.scene.name,
-        "scenes": [scene.name for scene in bpy.data.scenes],
+        "scenes": [scene.name for scene in own_scenes()],
         "warnings": list(_warnings(scripts=scripts))[:MAX_WARNINGS],
     }
 

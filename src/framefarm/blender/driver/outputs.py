@@ -23,14 +23,14 @@ def redirected(scene: Any, out_dir: str) -> Iterator[None]:
     """
     undo: list[Callable[[], None]] = []
     render = scene.render
-    main_folder = _folder(render.filepath)
+    places = _Places(out_dir, _folder(render.filepath))
     try:
         _change(undo, render, "filepath", _join(out_dir, _basename(render.filepath)))
         # The folder is new; asking whether files exist would only cost, and leave empty ones.
         _change(undo, render, "use_overwrite", value=True)
         _change(undo, render, "use_placeholder", value=False)
         for node in _file_output_nodes(_compositor_tree(scene), set()):
-            _redirect_node(undo, node, out_dir, main_folder)
+            _redirect_node(undo, node, places)
         yield
     finally:
         for step in reversed(undo):
@@ -53,22 +53,44 @@ def files_below(out_dir: str) -> list[str]:
     )
 
 
-def _redirect_node(
-    undo: list[Callable[[], None]], node: Any, out_dir: str, main_folder: str
-) -> None:
+class _Places:
+    """Where folders that a scene writes to go below the results. No two go to the same."""
+
+    def __init__(self, out_dir: str, main_folder: str) -> None:
+        self._out_dir = out_dir
+        self._main_folder = main_folder
+        self._taken: dict[str, str] = {}
+
+    def inside(self, folder: str) -> str:
+        """The folder, led below the results."""
+        place = wanted = self._wanted(folder)
+        number = 1
+        while self._taken.setdefault(place, folder) != folder:
+            number += 1
+            place = f"{wanted}_{number}"
+        return _join(self._out_dir, place)
+
+    def _wanted(self, folder: str) -> str:
+        relative = os.path.relpath(folder, self._main_folder)
+        if relative == ".":
+            return ""
+        if relative.startswith(".."):
+            return Path(folder).name or "files"
+        return relative
+
+
+def _redirect_node(undo: list[Callable[[], None]], node: Any, places: _Places) -> None:
     if hasattr(node, "directory"):  # 5.0
-        place = _place(_absolute(node.directory), main_folder)
-        _change(undo, node, "directory", _join(out_dir, place) + "/")
+        _change(undo, node, "directory", places.inside(_absolute(node.directory)) + "/")
         _change(undo, node, "file_name", _harmless(node.file_name))
         for item in node.file_output_items:
             _change(undo, item, "name", _harmless(item.name))
         return
     if node.format.file_format == "OPEN_EXR_MULTILAYER":  # base_path is the file's, not a folder's
-        folder = _place(_folder(node.base_path), main_folder)
-        place = f"{folder}/{_basename(node.base_path)}"
-        _change(undo, node, "base_path", _join(out_dir, place))
+        folder = places.inside(_folder(node.base_path))
+        _change(undo, node, "base_path", f"{folder}/{_basename(node.base_path)}")
         return
-    _change(undo, node, "base_path", _join(out_dir, _place(_absolute(node.base_path), main_folder)))
+    _change(undo, node, "base_path", places.inside(_absolute(node.base_path)))
     for slot in node.file_slots:
         _change(undo, slot, "path", _harmless(slot.path))
 
@@ -88,16 +110,6 @@ def _file_output_nodes(tree: Any, seen: set[str]) -> Iterator[Any]:
             yield node
         else:
             yield from _file_output_nodes(getattr(node, "node_tree", None), seen)
-
-
-def _place(folder: str, main_folder: str) -> str:
-    """Where a node's folder goes below the results: relative, and never above them."""
-    relative = os.path.relpath(folder, main_folder)
-    if relative == ".":
-        return ""
-    if relative.startswith(".."):
-        return Path(os.path.normpath(folder)).name or "files"
-    return relative
 
 
 def _harmless(path: str) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 
 import bpy
 
+from .bystander import own_scenes
 from .devices import use_device
 from .refusals import RefusedError
 
@@ -186,6 +187,6 @@ def _find_scene(name: str | None) -> Any:
         return bpy.context.scene
     scene = bpy.data.scenes.get(name)
     if scene is None:
-        names = ", ".join(scene.name for scene in bpy.data.scenes)
+        names = ", ".join(scene.name for scene in own_scenes())
         raise RefusedError("no_scene", f"there is no scene {name!r}; there are: {names}")
     return scene
