@@ -7,6 +7,7 @@ import hashlib
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from framefarm.blender.installations import BlenderInstallation
 from framefarm.farm.settings import ManagerSettings
 from tests.blender.pictures import same
 
-WAIT_S = 90.0
+WAIT_S = 60.0
 
 AGENT_PROCESS = """
 import asyncio, pathlib, sys
@@ -61,6 +62,12 @@ class Farm:
                     return dict(view)
         return dict(self.http.get(f"/api/jobs/{job}").json())
 
+    def wait_for_worker(self) -> None:
+        """Wait until a worker is connected."""
+        asked_until = time.monotonic() + WAIT_S
+        while not self.http.get("/api/workers").json()["workers"]:
+            assert time.monotonic() < asked_until, "no worker connected"
+
     def files(self, job: int) -> dict[str, bytes]:
         found = self.http.get(f"/api/jobs/{job}/files").json()["files"]
         return {
@@ -85,6 +92,7 @@ def agent(farm: Farm, own_blender: BlenderInstallation) -> Iterator[Agent]:
     made = Agent(farm.server.url, settings, find=lambda _: [own_blender])
     thread = threading.Thread(target=lambda: asyncio.run(made.run()))
     thread.start()
+    farm.wait_for_worker()
     yield made
     made.stop()
     thread.join(5.0)

@@ -158,11 +158,13 @@ class Connection:
         self._sent.set()
 
     async def _read(self, socket: ClientConnection) -> None:
-        with contextlib.suppress(ConnectionClosed):
+        try:
             while True:
                 orders = decode_orders(await socket.recv(decode=False))
                 self._welcomed |= any(isinstance(order, Welcome) for order in orders)
                 self._tell(orders)
+        except ConnectionClosed as closed:
+            self._journal.info("connection closed", reason=str(closed))
 
     async def _write(self, socket: ClientConnection) -> None:
         with contextlib.suppress(ConnectionClosed):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import signal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,6 +22,7 @@ _OUT_OF_MEMORY = re.compile(
     r"out of (gpu |video |device )?memory|bad_alloc|cannot allocate memory|malloc returns null",
     re.IGNORECASE,
 )
+_SIGKILL = 9  # which `signal` does not name on Windows
 _VMSTAT = Path("/proc/vmstat")
 _TAIL_CHARACTERS = 16_000
 
@@ -45,7 +45,7 @@ def _reason(error: BlenderError, log: str, memory_kills: int) -> FailureReason:
     if _OUT_OF_MEMORY.search(str(error)) and isinstance(error, BlenderRefusedError):
         return "out_of_memory"
     if isinstance(error, BlenderCrashedError):
-        killed = error.exit_code == -signal.SIGKILL and memory_kills > 0
+        killed = error.exit_code == -_SIGKILL and memory_kills > 0
         return "out_of_memory" if killed or _OUT_OF_MEMORY.search(log) else "crashed"
     if isinstance(error, BlenderProcessError):
         return "crashed"
