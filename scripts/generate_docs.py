@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from framefarm.core.lifecycle import Lifecycle, diagram
 from framefarm.core.states import LIFECYCLES
+from scripts.protocol_page import protocol_page
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -64,6 +65,7 @@ def _prose(documented: type) -> str:
 
 PAGES: Mapping[str, Callable[[], str]] = {
     "explanation/states.md": states_page,
+    "reference/protocol.md": lambda: protocol_page(_NOTICE),
 }
 
 

@@ -59,5 +59,5 @@ def _decode(decoder: msgspec.json.Decoder[_T], text: str | bytes, most: int) -> 
         )
     try:
         return decoder.decode(text)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
         raise MalformedMessageError(f"A message could not be read: {error}") from error

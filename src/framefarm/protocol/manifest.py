@@ -15,7 +15,7 @@ import msgspec
 
 from framefarm.core.errors import FrameFarmError
 from framefarm.protocol.limits import MAX_FILES_PER_UNIT, MAX_MANIFEST_BYTES
-from framefarm.protocol.messages import UnitFacts
+from framefarm.protocol.messages import Attempt, Bytes, Id, UnitFacts
 
 FileRole = Literal["image", "layer", "thumbnail", "log", "segment", "movie", "other"]
 """`image`: the frame itself. `layer`: a File Output node's. `segment`, `movie`: encoded video."""
@@ -40,14 +40,14 @@ class ResultFile(msgspec.Struct, frozen=True):
     name: str
     role: FileRole
     sha256: str
-    size_bytes: int
+    size_bytes: Bytes
 
 
 class ResultManifest(msgspec.Struct, frozen=True):
     """All that a result says of itself."""
 
-    stage: int
-    attempt: int
+    stage: Id
+    attempt: Attempt
     files: tuple[ResultFile, ...]
     facts: UnitFacts = UnitFacts()
 
@@ -70,17 +70,26 @@ def decode_manifest(line: bytes) -> ResultManifest:
         raise ManifestError(f"The manifest is longer than {MAX_MANIFEST_BYTES:,} bytes.")
     try:
         manifest = _decoder.decode(line)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
         raise ManifestError(f"The manifest could not be read: {error}") from error
     if len(manifest.files) > MAX_FILES_PER_UNIT:
         raise ManifestError(f"A unit may have at most {MAX_FILES_PER_UNIT:,} files.")
-    names = set()
     for file in manifest.files:
         _check(file)
-        names.add(file.name.casefold())
-    if len(names) != len(manifest.files):
-        raise ManifestError("Two files of the result have the same name.")
+    _check_apart([file.name.casefold() for file in manifest.files])
     return manifest
+
+
+def _check_apart(names: list[str]) -> None:
+    """Refuse names that could not lie in one folder, whatever the file system thinks of case."""
+    there = set(names)
+    if len(there) != len(names):
+        raise ManifestError("Two files of the result have the same name.")
+    for name in names:
+        folder = name
+        while folder := folder.rpartition("/")[0]:
+            if folder in there:
+                raise ManifestError(f"The result has a file {folder!r} and files below it.")
 
 
 def _check(file: ResultFile) -> None:
@@ -90,5 +99,3 @@ def _check(file: ResultFile) -> None:
         raise ManifestError(f"The file name {file.name[:100]!r} is not a plain relative path.")
     if len(file.sha256) != 64 or not set(file.sha256) <= set("0123456789abcdef"):  # noqa: PLR2004
         raise ManifestError(f"The hash of {file.name} is not a SHA-256 in lower-case hexadecimal.")
-    if file.size_bytes < 0:
-        raise ManifestError(f"The size of {file.name} is negative.")

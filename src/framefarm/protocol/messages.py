@@ -9,9 +9,23 @@ Reports go up (worker to manager), orders go down.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
+
+Id = Annotated[int, msgspec.Meta(ge=0, lt=1 << 53)]
+"""A stage's or a job's: no more than both databases, and JSON in a browser, can hold."""
+
+Unit = Annotated[int, msgspec.Meta(ge=-(1 << 31), lt=1 << 31)]
+Attempt = Annotated[int, msgspec.Meta(ge=1, lt=1 << 31)]
+Bytes = Annotated[int, msgspec.Meta(ge=0, lt=1 << 53)]
+Count = Annotated[int, msgspec.Meta(ge=0, lt=1 << 53)]
+SlotName = Annotated[str, msgspec.Meta(min_length=1, max_length=40)]
+BlenderSeries = Annotated[str, msgspec.Meta(pattern=r"^[0-9]{1,3}\.[0-9]{1,3}\Z")]
+"""`major.minor`."""
+
+Seconds = Annotated[float, msgspec.Meta(ge=0.0, le=1e9)]
+"""Thirty years at most, so that sums of them stay numbers."""
 
 
 class Message(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="type"):
@@ -21,7 +35,7 @@ class Message(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="type")
 class BlenderOffer(msgspec.Struct, frozen=True, omit_defaults=True):
     """One Blender a slot can run. `version` is `major.minor`, `full` has the patch number."""
 
-    version: str
+    version: BlenderSeries
     full: str = ""
     kind: str = "executable"
 
@@ -36,10 +50,10 @@ class SlotOffer(msgspec.Struct, frozen=True, omit_defaults=True):
         threads: How many threads it may use.
     """
 
-    slot: str
+    slot: SlotName
     kinds: tuple[str, ...]
     blenders: tuple[BlenderOffer, ...] = ()
-    threads: int = 0
+    threads: Count = 0
 
 
 class MachineFacts(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -49,10 +63,10 @@ class MachineFacts(msgspec.Struct, frozen=True, omit_defaults=True):
     system: str = ""
     mac: str = ""
     cpu: str = ""
-    cores: int = 0
-    memory_bytes: int = 0
-    memory_free_bytes: int = 0
-    disk_free_bytes: int = 0
+    cores: Count = 0
+    memory_bytes: Bytes = 0
+    memory_free_bytes: Bytes = 0
+    disk_free_bytes: Bytes = 0
     gpus: tuple[str, ...] = ()
 
 
@@ -112,9 +126,9 @@ class Progress(Message, frozen=True, tag="progress"):
     """
 
     lease: str
-    unit: int
-    done: int
-    total: int
+    unit: Unit
+    done: Count
+    total: Count
     phase: str = ""
 
 
@@ -130,8 +144,8 @@ class UnitFacts(msgspec.Struct, frozen=True, omit_defaults=True):
         extra: What else the executor reports, small.
     """
 
-    seconds: float = 0.0
-    peak_memory_bytes: int = 0
+    seconds: Seconds = 0.0
+    peak_memory_bytes: Bytes = 0
     device: str = ""
     blender: str = ""
     phases: dict[str, float] = {}
@@ -145,9 +159,9 @@ class Finished(Message, frozen=True, tag="finished"):
     """
 
     lease: str
-    stage: int
-    unit: int
-    attempt: int
+    stage: Id
+    unit: Unit
+    attempt: Attempt
     facts: UnitFacts = UnitFacts()
 
 
@@ -161,9 +175,9 @@ class Failed(Message, frozen=True, tag="failed"):
     """
 
     lease: str
-    stage: int
-    unit: int
-    attempt: int
+    stage: Id
+    unit: Unit
+    attempt: Attempt
     reason: str
     message: str
     log_tail: str = ""
