@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import uvloop
 from picows import WSFrame, WSListener, WSMsgType, WSTransport, ws_connect
 
 from benchmarks.images import noise_png
@@ -258,7 +259,7 @@ def measure(workers: int, seconds: float, size_bytes: int) -> dict[str, Any]:
         return {
             "workers": workers,
             "file_bytes": size_bytes,
-            **asyncio.run(_measure(manager, workers, seconds, size_bytes)),
+            **uvloop.run(_measure(manager, workers, seconds, size_bytes)),
         }
 
 
