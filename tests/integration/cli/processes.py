@@ -1,0 +1,92 @@
+"""framefarm as people run it: processes, watched by their lines."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from queue import Empty, SimpleQueue
+
+PROGRAM = [sys.executable, "-m", "framefarm.cli"]
+_PATIENCE_S = 60.0
+
+
+def environment(home: Path, **more: str) -> dict[str, str]:
+    """This process's environment with data and settings of its own."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("FRAMEFARM")}
+    return {**kept, "FRAMEFARM_HOME": str(home), "XDG_CONFIG_HOME": str(home / "config"), **more}
+
+
+class Running:
+    """A framefarm process. Its standard output and error are read as they come."""
+
+    def __init__(self, *words: str, env: Mapping[str, str], cwd: Path | None = None) -> None:
+        self._process = subprocess.Popen(
+            [*PROGRAM, *words],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+            env=dict(env),
+            cwd=cwd,
+            text=True,
+        )
+        self.lines: list[str] = []
+        self._queue: SimpleQueue[str | None] = SimpleQueue()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def wait_for(self, text: str, timeout_s: float = _PATIENCE_S) -> str:
+        """The next line that contains a text."""
+        deadline = time.monotonic() + timeout_s
+        while True:
+            try:
+                line = self._queue.get(timeout=max(0.0, deadline - time.monotonic()))
+            except Empty:
+                raise AssertionError(f"{text!r} did not come; lines: {self.lines}") from None
+            if line is None:
+                raise AssertionError(f"ended without {text!r}; lines: {self.lines}")
+            if text in line:
+                return line
+
+    def stop(self, number: signal.Signals, timeout_s: float = 20.0) -> tuple[int, float]:
+        """Send a signal; returns the exit status and the seconds it took to end."""
+        began = time.monotonic()
+        self._process.send_signal(number)
+        code = self._process.wait(timeout_s)
+        took = time.monotonic() - began
+        self._close()
+        return code, took
+
+    def end(self, timeout_s: float = _PATIENCE_S) -> int:
+        """Wait for the end; returns the exit status."""
+        code = self._process.wait(timeout_s)
+        self._close()
+        return code
+
+    def kill(self) -> None:
+        """End it in any case."""
+        if self._process.poll() is None:
+            self._process.kill()
+            self._process.wait()
+        self._close()
+
+    def _close(self) -> None:
+        self._reader.join(10)
+        assert self._process.stdout is not None
+        self._process.stdout.close()
+
+    def _read(self) -> None:
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            self.lines.append(line.rstrip("\n"))
+            self._queue.put(line.rstrip("\n"))
+        self._queue.put(None)

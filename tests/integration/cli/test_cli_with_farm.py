@@ -1,0 +1,164 @@
+"""The commands that talk to a manager, against a real one with a real worker."""
+
+from __future__ import annotations
+
+import json
+import signal
+
+import pytest
+
+from tests.integration.cli.conftest import LiveFarm, RunCli
+from tests.integration.cli.processes import Running, environment
+
+
+@pytest.fixture
+def farm_cli(cli: RunCli, live_farm: LiveFarm, monkeypatch: pytest.MonkeyPatch) -> RunCli:
+    monkeypatch.setenv("FRAMEFARM_URL", live_farm.url)
+    return cli
+
+
+def submit_trial(cli: RunCli, *words: str) -> int:
+    told = cli("trial", "--no-watch", "--json", *words)
+    assert told.code == 0, told.err
+    job: int = json.loads(told.out)["job"]["id"]
+    return job
+
+
+def test_a_trial_is_watched_to_its_end(farm_cli):
+    told = farm_cli("trial", "--units", "1-20", "--seconds", "0.01", "--image-bytes", "5000")
+
+    assert told.code == 0
+    lines = told.out.splitlines()
+    assert lines[0].endswith(": 20 units")
+    assert "units: 20 of 20" in lines
+    assert told.err == ""
+
+
+def test_json_lines_of_a_trial_end_with_its_figures(farm_cli):
+    told = farm_cli("trial", "--units", "1-5", "--seconds", "0", "--json")
+
+    lines = [json.loads(line) for line in told.out.splitlines()]
+    assert lines[0]["event"] == "job"
+    assert lines[-1]["event"] == "end"
+    assert (lines[-1]["exit_code"], lines[-1]["done"], lines[-1]["frames"]) == (0, 5, 5)
+
+
+def test_a_job_is_listed_watched_and_fetched(farm_cli, tmp_path):
+    job = submit_trial(farm_cli, "--units", "1-12", "--seconds", "0", "--image-bytes", "3000")
+    watched = farm_cli("watch", str(job))
+    listed = farm_cli("jobs")
+    listed_json = json.loads(farm_cli("jobs", "--json", "--limit", "1").out)
+    first, second = (farm_cli("fetch", str(job), tmp_path / "out") for _ in range(2))
+
+    assert watched.code == 0
+    assert listed.out.splitlines()[0].split()[:2] == ["JOB", "STATE"]
+    assert listed.out.splitlines()[1].split()[:4] == [str(job), "done", "12", "12"]
+    assert max(map(len, listed.out.splitlines())) <= 80
+    assert [found["id"] for found in listed_json] == [job]
+    assert first.code == second.code == 0
+    assert first.out.startswith("12 files (")
+    assert second.out.startswith("0 files (0 B) fetched")
+    assert len(list((tmp_path / "out").iterdir())) == 12
+
+
+def test_a_cancelled_job_ends_with_status_1_and_can_be_retried(farm_cli):
+    job = submit_trial(farm_cli, "--units", "1-100000", "--seconds", "0.05")
+    cancelled = farm_cli("cancel", str(job))
+    watched = farm_cli("watch", str(job))
+    again = farm_cli("cancel", str(job))
+    retried = farm_cli("retry", str(job))
+    farm_cli("cancel", str(job))
+
+    assert (cancelled.code, cancelled.out) == (0, f"job {job} is cancelled\n")
+    assert watched.code == 1
+    assert again.code == 2
+    assert again.err.startswith("framefarm: error: ")
+    assert (retried.code, retried.out) == (0, f"job {job} is queued\n")
+
+
+def test_workers_are_listed(farm_cli):
+    told = farm_cli("workers")
+
+    assert told.out.splitlines()[0].split()[:2] == ["WORKER", "STATE"]
+    assert told.out.splitlines()[1].split()[0] == "ants"
+    assert json.loads(farm_cli("workers", "--json").out)[0]["name"] == "ants"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("watch", "999999"),
+        ("fetch", "999999", "out"),
+        ("cancel", "999999"),
+        ("retry", "999999"),
+        ("logs", "999999"),
+        ("logs", "999999", "-5"),
+        ("watch", "999999999999"),
+    ],
+    ids=" ".join,
+)
+def test_a_job_that_does_not_exist_is_told_in_one_line(farm_cli, tmp_path, words):
+    told = farm_cli(*words)
+
+    assert told.code == 2
+    assert told.err.startswith("framefarm: error: ")
+    assert told.err.count("\n") == 1
+    assert told.out == ""
+    assert not (tmp_path / "out").exists()
+
+
+def test_logs_of_a_job_without_failures_say_so(farm_cli):
+    job = submit_trial(farm_cli, "--units", "1", "--seconds", "0")
+    farm_cli("watch", str(job))
+
+    assert "nothing failed" in farm_cli("logs", str(job)).err
+
+
+def test_a_file_that_is_no_blend_is_not_submitted(farm_cli, tmp_path):
+    (tmp_path / "notes.blend").write_text("hello")
+    before = len(json.loads(farm_cli("jobs", "--json").out))
+    told = farm_cli("submit", "notes.blend")
+
+    assert told.code == 2
+    assert "not a .blend file" in told.err
+    assert len(json.loads(farm_cli("jobs", "--json").out)) == before
+
+
+def test_ctrl_c_leaves_a_watched_job_running(farm_cli, live_farm):
+    job = submit_trial(farm_cli, "--units", "1-100000", "--seconds", "0.05")
+    env = environment(live_farm.home, FRAMEFARM_URL=live_farm.url)
+    watching = Running("watch", str(job), env=env)
+    watching.wait_for("unit")
+
+    code, took = watching.stop(signal.SIGINT)
+    state = json.loads(farm_cli("jobs", "--json", "--limit", "1").out)[0]["state"]
+    farm_cli("cancel", str(job))
+
+    assert code == 130
+    assert took < 2
+    assert watching.lines[-1] == f"framefarm: job {job} goes on without being watched"
+    assert state == "running"
+
+
+def test_a_second_manager_on_the_same_data_or_port_is_refused(live_farm, tmp_path):
+    port = live_farm.url.rpartition(":")[2]
+    same_data = Running("serve", "--listen", "127.0.0.1:0", env=environment(live_farm.home))
+    same_port = Running("serve", "--listen", f"127.0.0.1:{port}", env=environment(tmp_path))
+
+    assert same_data.end() == 2
+    assert same_port.end() == 2
+    assert "Another manager uses" in same_data.lines[-1]
+    assert "another program uses that port" in same_port.lines[-1]
+
+
+def test_zz_worker_and_manager_stop_cleanly_on_signals(live_farm):
+    """The last test of this module: it stops what the others use."""
+    worker = live_farm.worker.stop(signal.SIGTERM)
+    serve = live_farm.serve.stop(signal.SIGINT)
+
+    assert worker[0] == 0
+    assert worker[1] < 2
+    assert serve[0] == 0
+    assert serve[1] < 2.5
+    assert not [line for line in live_farm.worker.lines if "Traceback" in line]
+    assert not [line for line in live_farm.serve.lines if "Traceback" in line]
