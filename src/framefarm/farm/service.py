@@ -207,6 +207,8 @@ class Farm:
             The job, and whether it is new.
         """
         job_id, new, news = await self.writer.write(partial(self._submit, job=job))
+        # A worker that connected since the job was planned did not find it to settle.
+        await self.settle_blenders()
         await self.spread(news)
         return await self.view(job_id), new
 

@@ -81,6 +81,7 @@ def movie_settings(task: MovieTask) -> MovieSettings:
             fps=Fraction(task.fps_numerator, task.fps_denominator),
             gop=task.segment_frames,
             quality=task.quality,
+            profile=task.profile,
             width=task.width,
             height=task.height,
         )
