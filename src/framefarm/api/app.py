@@ -8,6 +8,7 @@ from fastapi import FastAPI
 
 from framefarm import __version__
 from framefarm.api import blobs, jobs, problems, results, workers
+from framefarm.api.body_limit import BodyLimit
 from framefarm.api.guard import LocalGuard
 from framefarm.api.keys import KeyRing
 from framefarm.farm.service import Farm
@@ -33,6 +34,7 @@ def create_app(farm: Farm) -> FastAPI:
         openapi_url="/api/openapi.json",
     )
     problems.install(app)
+    app.add_middleware(BodyLimit)
     app.add_middleware(LocalGuard)
 
     @app.get("/api/health", tags=["manager"])

@@ -7,6 +7,7 @@ import asyncio
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import FileResponse
 
+from framefarm.api.body_limit import announced_bytes
 from framefarm.api.results import Body, TooLargeError
 from framefarm.farm.service import Farm
 from framefarm.protocol import ManifestError
@@ -35,13 +36,13 @@ def routes(farm: Farm) -> APIRouter:
         farm.blobs.path_of(sha256)
         if farm.blobs.has(sha256):
             return Response(status_code=200)
-        length = request.headers.get("content-length", "")
-        if not length.isdigit():
+        length = announced_bytes(request.headers)
+        if length < 0:
             raise ManifestError("The request must say its Content-Length.")
-        if int(length) > farm.settings.largest_upload_bytes:
+        if length > farm.settings.largest_upload_bytes:
             most = farm.settings.largest_upload_bytes
             raise TooLargeError(f"A file may have at most {most:,} bytes.")
-        with await asyncio.to_thread(farm.blobs.receive, sha256, int(length)) as incoming:
+        with await asyncio.to_thread(farm.blobs.receive, sha256, length) as incoming:
             async for piece in Body(request).pieces():
                 await asyncio.to_thread(incoming.write, piece)
             await asyncio.to_thread(_keep, incoming)

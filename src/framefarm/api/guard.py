@@ -37,6 +37,10 @@ class LocalGuard:
     @staticmethod
     def _is_local(headers: Headers) -> bool:
         origin = headers.get("origin")
-        if urlsplit(f"//{headers.get('host', '')}").hostname not in _LOCAL:
+        try:
+            if urlsplit(f"//{headers.get('host', '')}").hostname not in _LOCAL:
+                return False
+            return origin is None or urlsplit(origin).hostname in _LOCAL
+        except ValueError:
+            # "[" is no address.
             return False
-        return origin is None or urlsplit(origin).hostname in _LOCAL

@@ -10,8 +10,10 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Body, Query, Request, Response
 from fastapi.responses import FileResponse, PlainTextResponse, StreamingResponse
+from pydantic import AfterValidator
 
 from framefarm.api.bodies import NewJob, NewRenderJob
+from framefarm.core.errors import FrameFarmError
 from framefarm.core.states import JobState
 from framefarm.farm.logs import NoSuchUnitError, fault_log, file_of_frame, job_log
 from framefarm.farm.outputs import Place, output_files
@@ -24,8 +26,21 @@ from framefarm.farm.views import FileList, FileView, JobList, JobView, UnitList,
 _ENDED = {"done", "failed", "cancelled"}
 _QUIET_S = 15.0
 _FIRST: Place = (0, -(1 << 31), -1)
-_MOST_DIGITS = 12
+_MOST = 10**12
 
+
+class CursorError(FrameFarmError):
+    """A page was asked for that no answer has named."""
+
+    code = "bad_cursor"
+
+
+def _clamped(number: int) -> int:
+    """The number, or one that any database takes and nothing has."""
+    return max(-_MOST, min(number, _MOST))
+
+
+Number = Annotated[int, AfterValidator(_clamped)]
 Limit = Annotated[int, Query(ge=1, le=1_000)]
 
 
@@ -50,7 +65,7 @@ def routes(farm: Farm) -> APIRouter:  # noqa: C901  one short function for each 
 
     @router.get("")
     async def jobs(
-        state: JobState | None = None, cursor: int | None = None, limit: Limit = 50
+        state: JobState | None = None, cursor: Number | None = None, limit: Limit = 50
     ) -> JobList:
         """Jobs, newest first."""
         return await farm.read(
@@ -58,40 +73,40 @@ def routes(farm: Farm) -> APIRouter:  # noqa: C901  one short function for each 
         )
 
     @router.get("/{job_id}")
-    async def job(job_id: int) -> JobView:
+    async def job(job_id: Number) -> JobView:
         """One job."""
-        return await farm.view(_sane(job_id))
+        return await farm.view(job_id)
 
     @router.post("/{job_id}/cancel")
-    async def cancel(job_id: int) -> JobView:
+    async def cancel(job_id: Number) -> JobView:
         """Cancel a job; what is being rendered of it stops."""
-        return await farm.cancel(_sane(job_id))
+        return await farm.cancel(job_id)
 
     @router.post("/{job_id}/retry")
-    async def retry(job_id: int) -> JobView:
+    async def retry(job_id: Number) -> JobView:
         """Put failed and cancelled units back to work."""
-        return await farm.retry(_sane(job_id))
+        return await farm.retry(job_id)
 
     @router.get("/{job_id}/units")
     async def units(
-        job_id: int,
+        job_id: Number,
         kind: Annotated[str, Query(max_length=20)] = "render",
         state: Literal["done", "failed"] = "done",
         after: Annotated[int | None, Query(ge=-(1 << 31), lt=1 << 31)] = None,
         limit: Limit = 100,
     ) -> UnitList:
         """Done or failed units of one stage."""
-        await farm.read(lambda c: job_state(c, _sane(job_id)))
+        await farm.read(lambda c: job_state(c, job_id))
         return await farm.read(
             lambda c: units_page(c, job_id, kind=kind, state=state, after=after, limit=limit)
         )
 
     @router.get("/{job_id}/files")
     async def files(
-        job_id: int, cursor: Annotated[str, Query(max_length=60)] = "", limit: Limit = 1_000
+        job_id: Number, cursor: Annotated[str, Query(max_length=60)] = "", limit: Limit = 1_000
     ) -> FileList:
         """A job's outputs; their bytes are at `/api/blobs/{sha256}`."""
-        await farm.read(lambda c: job_state(c, _sane(job_id)))
+        await farm.read(lambda c: job_state(c, job_id))
         found = await farm.read(
             lambda c: output_files(c, job_id, after=_place(cursor), limit=limit)
         )
@@ -99,13 +114,13 @@ def routes(farm: Farm) -> APIRouter:  # noqa: C901  one short function for each 
         return FileList([FileView(**asdict(file)) for _, file in found], last)
 
     @router.get("/{job_id}/log", response_class=PlainTextResponse)
-    async def log(job_id: int) -> str:
+    async def log(job_id: Number) -> str:
         """What went wrong: each failed attempt with the end of its log."""
-        await farm.read(lambda c: job_state(c, _sane(job_id)))
+        await farm.read(lambda c: job_state(c, job_id))
         return await farm.read(lambda c: job_log(c, job_id))
 
     @router.get("/{job_id}/frames/{frame}/log", response_class=PlainTextResponse)
-    async def frame_log(job_id: int, frame: int) -> Response:
+    async def frame_log(job_id: Number, frame: Number) -> Response:
         """The log of the attempt that made a frame, else of the last that failed."""
         try:
             return await _frame_file(farm, job_id, frame, "log", "text/plain; charset=utf-8")
@@ -114,19 +129,19 @@ def routes(farm: Farm) -> APIRouter:  # noqa: C901  one short function for each 
             return PlainTextResponse(text)
 
     @router.get("/{job_id}/frames/{frame}/thumbnail")
-    async def thumbnail(job_id: int, frame: int) -> Response:
+    async def thumbnail(job_id: Number, frame: Number) -> Response:
         """A frame, 320 pixels at its longest side."""
         return await _frame_file(farm, job_id, frame, "thumbnail", "image/webp")
 
     @router.get("/{job_id}/frames/{frame}/image")
-    async def image(job_id: int, frame: int) -> Response:
+    async def image(job_id: Number, frame: Number) -> Response:
         """A frame as it was rendered."""
         return await _frame_file(farm, job_id, frame, "image", "application/octet-stream")
 
     @router.get("/{job_id}/events")
-    async def events(job_id: int, request: Request) -> StreamingResponse:
+    async def events(job_id: Number, request: Request) -> StreamingResponse:
         """Follow a job by server-sent events: `job`, `progress`, `unit`, `end`."""
-        await farm.view(_sane(job_id))
+        await farm.view(job_id)
         return StreamingResponse(
             _follow(farm, job_id, request),
             media_type="text/event-stream",
@@ -136,22 +151,18 @@ def routes(farm: Farm) -> APIRouter:  # noqa: C901  one short function for each 
     return router
 
 
-def _sane(job_id: int) -> int:
-    """A number no database would take is no job's."""
-    return job_id if abs(job_id) < 10**_MOST_DIGITS else -1
-
-
 def _place(cursor: str) -> Place:
-    parts = cursor.split(".")
-    try:
-        stage, unit, position = (int(part) for part in parts)
-    except ValueError:
+    if not cursor:
         return _FIRST
+    try:
+        stage, unit, position = (_clamped(int(part)) for part in cursor.split("."))
+    except ValueError:
+        raise CursorError(f"{cursor!r} is no cursor that this manager gave.") from None
     return stage, unit, position
 
 
 async def _frame_file(farm: Farm, job_id: int, frame: int, role: str, kind: str) -> Response:
-    file = await farm.read(lambda c: file_of_frame(c, _sane(job_id), frame, role))
+    file = await farm.read(lambda c: file_of_frame(c, job_id, frame, role))
     name = file.name.rpartition("/")[2]
     return FileResponse(farm.blobs.existing(file.sha256), media_type=kind, filename=name)
 

@@ -7,6 +7,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from framefarm.core.errors import FrameFarmError
 
@@ -26,10 +27,15 @@ _STATUS = {
     "storage": 503,
 }
 _REFUSED = 422
+_LONGEST = 2_000
+
+_HTTP_CODES = {404: "not_found", 405: "method_not_allowed", 413: "too_large"}
 
 
 def problem(status: int, code: str, detail: str) -> JSONResponse:
     """One problem as an answer."""
+    # A detail may quote what came, which need not be text that can be sent back.
+    detail = detail[:_LONGEST].encode(errors="replace").decode()
     body = {
         "type": f"urn:framefarm:problem:{code}",
         "title": code.replace("_", " "),
@@ -64,7 +70,12 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def http(_: Request, error: HTTPException) -> JSONResponse:
-        return problem(error.status_code, "http", str(error.detail))
+        code = _HTTP_CODES.get(error.status_code, "http")
+        return problem(error.status_code, code, str(error.detail))
+
+    @app.exception_handler(ClientDisconnect)
+    async def gone(_: Request, __: ClientDisconnect) -> JSONResponse:
+        return problem(400, "cut_short", "The connection broke before the body had come.")
 
     @app.exception_handler(Exception)
     async def unexpected(request: Request, error: Exception) -> JSONResponse:

@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
+from framefarm.api.body_limit import announced_bytes
 from framefarm.api.keys import KeyRing
 from framefarm.api.problems import problem
 from framefarm.core.errors import FrameFarmError
@@ -18,6 +19,7 @@ from framefarm.farm.late_finishes import Finish
 from framefarm.farm.service import Farm
 from framefarm.protocol import ManifestError, ResultManifest, decode_manifest
 from framefarm.protocol.limits import MAX_MANIFEST_BYTES, MAX_RESULT_BYTES
+from framefarm.storage import BlobMismatchError
 
 _STATUS = {"accepted": 200, "accepted_late": 200, "already_done": 409, "gone": 410}
 _BUFFER_BYTES = 1 << 20
@@ -109,17 +111,18 @@ def _unit(text: str) -> int:
 
 
 def _check_length(request: Request) -> None:
-    length = request.headers.get("content-length", "")
-    if not length.isdigit():
+    length = announced_bytes(request.headers)
+    if length < 0:
         raise ManifestError("The request must say its Content-Length.")
-    if int(length) > MAX_RESULT_BYTES:
+    if length > MAX_RESULT_BYTES:
         raise TooLargeError(f"A result may have at most {MAX_RESULT_BYTES:,} bytes.")
 
 
 async def _receive(farm: Farm, stage: StageFacts, manifest: ResultManifest, body: Body) -> None:
+    announced = sum(file.size_bytes for file in manifest.files)
     with IncomingResult(farm.blobs, stage, manifest) as incoming:
-        pieces = [piece async for piece in body.pieces()] if _is_small(manifest) else None
-        if pieces is not None:
+        if announced <= _BUFFER_BYTES:
+            pieces = await _collect(body, announced)
             await asyncio.to_thread(_take_all, incoming, pieces)
             return
         async for piece in body.pieces():
@@ -127,8 +130,15 @@ async def _receive(farm: Farm, stage: StageFacts, manifest: ResultManifest, body
         await asyncio.to_thread(incoming.keep)
 
 
-def _is_small(manifest: ResultManifest) -> bool:
-    return sum(file.size_bytes for file in manifest.files) <= _BUFFER_BYTES
+async def _collect(body: Body, announced: int) -> list[memoryview]:
+    """A small body whole; never much more than was announced, however much comes (L14)."""
+    pieces: list[memoryview] = []
+    async for piece in body.pieces():
+        pieces.append(piece)
+        announced -= len(piece)
+        if announced < 0:
+            raise BlobMismatchError("More bytes came than the manifest announces.")
+    return pieces
 
 
 def _take_all(incoming: IncomingResult, pieces: list[memoryview]) -> None:
