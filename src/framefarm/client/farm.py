@@ -13,7 +13,8 @@ from urllib.parse import urlencode
 import msgspec
 
 from framefarm.client import events as job_events
-from framefarm.client.errors import FarmAnswerError, FarmUnreachableError, UnreadableAnswerError
+from framefarm.client.errors import FarmUnreachableError, UnreadableAnswerError
+from framefarm.client.refusals import refusal
 from framefarm.client.submissions import Submission
 from framefarm.client.transport import Answer, Transport, read_piece
 from framefarm.client.views import (
@@ -202,7 +203,7 @@ class Farm:
             address = f"/api/blobs/{sha256}"
             with self._transport.open("PUT", address, body=body, headers=headers) as response:
                 if response.status not in _OK:
-                    raise _refusal(response.status, response.read(_CHUNK))
+                    raise refusal(response.status, response.read(_CHUNK))
         return sha256
 
     def has_blob(self, sha256: str) -> bool:
@@ -210,7 +211,7 @@ class Farm:
         answer = self._transport.request("HEAD", f"/api/blobs/{sha256}")
         if answer.status in (200, 404):
             return answer.status == 200  # noqa: PLR2004  HTTP
-        raise _refusal(answer.status, answer.content)
+        raise refusal(answer.status, answer.content)
 
     def read_blob(self, sha256: str, *, start: int = 0) -> Iterator[bytes]:
         """A file's bytes from `start` on, in pieces of up to 1 MiB.
@@ -222,7 +223,7 @@ class Farm:
         headers = {"Range": f"bytes={start}-"} if start else {}
         with self._transport.open("GET", f"/api/blobs/{sha256}", headers=headers) as response:
             if response.status not in _OK:
-                raise _refusal(response.status, response.read(_CHUNK))
+                raise refusal(response.status, response.read(_CHUNK))
             skip = start if response.status == 200 else 0  # noqa: PLR2004  a server without ranges
             while piece := _read_or_last(response):
                 yield piece[skip:]
@@ -244,7 +245,7 @@ class Farm:
 
     def _checked(self, answer: Answer) -> Answer:
         if answer.status not in _OK:
-            raise _refusal(answer.status, answer.content)
+            raise refusal(answer.status, answer.content)
         return answer
 
     def _decode(self, answer: Answer, kind: type[_T]) -> _T:
@@ -260,7 +261,7 @@ class Farm:
             "GET", path, headers=headers, timeout_s=_EVENT_SILENCE_S
         ) as response:
             if response.status not in _OK:
-                raise _refusal(response.status, response.read(_CHUNK))
+                raise refusal(response.status, response.read(_CHUNK))
             lines = iter(lambda: response.readline(job_events.MAX_LINE_BYTES), b"")
             for name, content in job_events.read_event_lines(lines):
                 try:
@@ -301,20 +302,3 @@ def _counted(file: BinaryIO, size: int, count: Counter | None) -> Iterator[bytes
 def _query(**values: str | int | None) -> str:
     given = {name: value for name, value in values.items() if value is not None}
     return f"?{urlencode(given)}" if given else ""
-
-
-class _Problem(msgspec.Struct):
-    """`application/problem+json`, RFC 9457."""
-
-    detail: str = ""
-    code: str = ""
-    title: str = ""
-
-
-def _refusal(status: int, content: bytes) -> FarmAnswerError:
-    try:
-        problem = msgspec.json.decode(content, type=_Problem)
-    except msgspec.DecodeError:
-        problem = _Problem()
-    text = problem.detail or problem.title or f"The manager answered with HTTP status {status}."
-    return FarmAnswerError(status, problem.code or f"http_{status}", text)
