@@ -69,12 +69,17 @@ class ChildProcess:
         """
         scratch = Path(tempfile.mkdtemp(prefix="framefarm-blender-", dir=scratch_dir))
         ours, theirs = socket.socketpair()
+        starting: asyncio.Future[asyncio.subprocess.Process] | None = None
         try:
             with theirs:
-                process = await _start(command, theirs, scratch)
+                # Shielded: cut off in its middle, it would leave a process that nobody ends.
+                starting = asyncio.ensure_future(_start(command, theirs, scratch))
+                process = await asyncio.shield(starting)
             reader, writer = await asyncio.open_connection(sock=ours, limit=_MAX_REPORT_BYTES)
         except BaseException as error:
             ours.close()
+            if starting is not None:
+                await _end_started(starting)
             shutil.rmtree(scratch, ignore_errors=True)
             if isinstance(error, OSError):
                 message = f"{command[0]} cannot be started: {error.strerror}"
@@ -172,6 +177,16 @@ async def _start(
         cwd=scratch,
         start_new_session=True,
     )
+
+
+async def _end_started(starting: asyncio.Future[asyncio.subprocess.Process]) -> None:
+    """End a process whose start was given up, when there is one."""
+    with contextlib.suppress(OSError):
+        process = await starting
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        # Reads what it said to its end, which also closes the pipe.
+        await process.communicate()
 
 
 def child_environment(own: os._Environ[str] | dict[str, str], scratch: Path) -> dict[str, str]:
