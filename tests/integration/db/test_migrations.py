@@ -10,7 +10,9 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Engine, inspect, text
 
 from framefarm.db import SchemaTooNewError, migrate, open_engine, sqlite_url
+from framefarm.db.migrate import HEAD
 from framefarm.db.tables import metadata
+from framefarm.db.upgrading import known_revisions, upgrade
 
 
 @pytest.fixture
@@ -56,16 +58,19 @@ def options(engine: Engine) -> dict[str, tuple[bool, bool]]:
         }
 
 
-def test_a_migrated_database_is_the_one_the_tables_describe(empty: Engine, tmp_path: Path):
-    migrate(empty)
+def test_a_migrated_database_is_the_fresh_one(empty: Engine, tmp_path: Path):
+    with empty.begin() as connection:
+        upgrade(connection)
     fresh = open_engine(sqlite_url(tmp_path / "fresh.db"))
-    metadata.create_all(fresh)
+    migrate(fresh)
 
     assert schema(empty) == schema(fresh)
     assert options(empty) == options(fresh)
-    with empty.connect() as connection:
-        context = MigrationContext.configure(connection)
-        assert compare_metadata(context, metadata) == []
+    for engine in (empty, fresh):
+        with engine.connect() as connection:
+            context = MigrationContext.configure(connection)
+            assert compare_metadata(context, metadata) == []
+            assert context.get_current_revision() == HEAD == known_revisions()[0]
     fresh.dispose()
 
 
@@ -99,6 +104,8 @@ def test_a_migration_that_fails_leaves_nothing_half_made(empty: Engine, monkeypa
     from alembic import op  # noqa: PLC0415
 
     create, made = op.create_table, []
+    with empty.begin() as connection:  # not empty, so that it is migrated
+        connection.execute(text("CREATE TABLE other (id INTEGER)"))
 
     def fail_at_the_third(name, *columns, **table_options):
         made.append(name)
@@ -111,7 +118,7 @@ def test_a_migration_that_fails_leaves_nothing_half_made(empty: Engine, monkeypa
         with pytest.raises(OSError, match="disk is full"):
             migrate(empty)
 
-    assert inspect(empty).get_table_names() == []
+    assert inspect(empty).get_table_names() == ["other"]
     migrate(empty)
     assert "leases" in inspect(empty).get_table_names()
 
