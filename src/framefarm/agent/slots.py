@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from framefarm.agent.workdirs import WorkDirs
 
 PROGRESS_EVERY_S = 0.5
+PHASE_EVERY_S = 0.1
 """Twice a second looks alive; a thousand slots then send 2,000 small reports a second."""
 
 
@@ -137,10 +138,15 @@ class Slot:
         return next((e.warm for e in self._executors.values() if e.warm), None)
 
     def _progress_of(self, work: UnitWork) -> Callable[[int, int, str], None]:
+        told_phase: str | None = None
+
         def progress(done: int, total: int, phase: str) -> None:
+            nonlocal told_phase
             self._heard_at = now = self._clock()
-            if now - self._told_at >= PROGRESS_EVERY_S:
-                self._told_at = now
+            # Another frame or phase is what people watch for; more of the same can wait.
+            pause_s = PROGRESS_EVERY_S if phase == told_phase else PHASE_EVERY_S
+            if now - self._told_at >= pause_s:
+                self._told_at, told_phase = now, phase
                 self._report(Progress(work.lease, work.unit, done, total, phase))
 
         return progress
