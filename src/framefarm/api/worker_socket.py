@@ -14,7 +14,7 @@ from framefarm.core.errors import FrameFarmError
 from framefarm.core.spans import Spans
 from framefarm.farm.failures import Failure
 from framefarm.farm.late_finishes import Finish
-from framefarm.farm.registry import Renewal, note_departure
+from framefarm.farm.registry import Renewal, note_departure, note_facts
 from framefarm.farm.requeue import release
 from framefarm.farm.roster import Link, Slot, slots_of
 from framefarm.farm.service import Farm
@@ -38,15 +38,15 @@ class WorkerSocket:
         self._farm = farm
         self._socket = socket
         self._sending = asyncio.Lock()
+        self._link: Link | None = None
 
     async def serve(self) -> None:
         """Talk to the worker until either side goes."""
         await self._socket.accept()
-        link: Link | None = None
         try:
             link = await self._greet()
             while link is not None:
-                await self._take(link, decode_reports(await self._text()))
+                link = await self._hear(link)
         except WebSocketDisconnect:
             pass
         except MalformedMessageError as error:
@@ -54,8 +54,17 @@ class WorkerSocket:
         except FrameFarmError as error:
             await self._close(_BYE, str(error), retry_in_s=1.0 if error.retryable else None)
         finally:
-            if link is not None:
-                await self._gone(link)
+            if self._link is not None:
+                await self._gone(self._link)
+
+    async def _hear(self, link: Link) -> Link | None:
+        """Act on the next message; None when a newer connection of the worker has taken over."""
+        text = await self._text()
+        if self._farm.roster.get(link.worker_id) is not link:
+            await self._close(_BYE, "This worker has connected anew.")
+            return None
+        await self._take(link, decode_reports(text))
+        return link
 
     async def _text(self) -> str | bytes:
         message = await self._socket.receive()
@@ -117,6 +126,8 @@ class WorkerSocket:
             send=self.send,
             enabled=admission.enabled,
         )
+        # From here on its going has to be noted, also when the rest of the greeting fails.
+        self._link = link
         older = farm.roster.add(link)
         if older is not None and older.boot_id != link.boot_id:
             await older.send([m.Bye("Another process has connected as this worker.")])
@@ -136,6 +147,8 @@ class WorkerSocket:
 
     async def _gone(self, link: Link) -> None:
         if self._farm.roster.remove(link):
+            # What it failed and others were to try first may now be for those that are left.
+            self._farm.dispatcher.work_appeared()
             _log.info("worker_disconnected", worker=link.name, id=link.worker_id)
             try:
                 await self._farm.writer.write(lambda c: note_departure(c, link.worker_id))
@@ -182,6 +195,7 @@ class WorkerSocket:
                 )
             case m.FactsChanged():
                 link.facts = report.facts
+                await self._farm.writer.write(lambda c: note_facts(c, link.worker_id, report.facts))
             case m.LogLine():
                 _log.info("worker_says", worker=link.name, text=report.text[:MAX_ERROR_CHARACTERS])
             case m.Ready():

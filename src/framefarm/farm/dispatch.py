@@ -53,6 +53,7 @@ class Dispatcher:
     def claim(self, link: Link, slot: Slot) -> asyncio.Future[Grant | None]:
         """Ask for a lease for one slot; await the answer with `orders_for`."""
         slot.waiting = False
+        slot.asked_at = self._appeared
         request = ClaimRequest(
             worker_id=link.worker_id,
             slot=slot.offer.slot,
@@ -76,11 +77,9 @@ class Dispatcher:
             slot: Which claimed.
             claimed: What `claim` returned.
         """
-        before = self._appeared
         grant = await claimed
-        while grant is None and self._appeared != before:
+        while grant is None and self._appeared != slot.asked_at:
             # Work appeared while the claim was on its way: it may have come too late for it.
-            before = self._appeared
             grant = await self.claim(link, slot)
         if grant is not None:
             return self._orders(link, slot, grant)
@@ -109,6 +108,10 @@ class Dispatcher:
         except FrameFarmError as error:
             slot.waiting = True
             _log.warning("claim_failed", worker=link.name, error=str(error))
+            return
+        except Exception:  # noqa: BLE001  the others that wait must be served all the same
+            slot.waiting = True
+            _log.exception("claim_failed", worker=link.name)
             return
         if orders:
             await link.send(orders)

@@ -17,7 +17,7 @@ from framefarm.db import tables as t
 from framefarm.farm.catalog import Catalog
 from framefarm.farm.news import News
 from framefarm.farm.requeue import end_leases, free_worker
-from framefarm.protocol.messages import Hello
+from framefarm.protocol.messages import Hello, MachineFacts
 
 
 class WorkerKeyError(FrameFarmError):
@@ -118,7 +118,8 @@ def _free_unknown(
     rows = connection.execute(
         select(t.leases).where(t.leases.c.worker_id == worker_id, t.leases.c.state == "active")
     ).all()
-    never_arrived = [row for row in rows if row.id not in holding]
+    held = set(holding)
+    never_arrived = [row for row in rows if row.id not in held]
     now = database_now(connection)
     reason = "it never reached the worker"
     return end_leases(connection, catalog, never_arrived, reason=reason, now=now, lost=False)
@@ -173,6 +174,15 @@ def renew_many(connection: Connection, renewals: list[Renewal]) -> list[tuple[st
     if not rows or connection.execute(_RENEW, rows).rowcount == len(rows):
         return [() for _ in renewals]
     return [_not_held(connection, r.worker_id, r.leases) for r in renewals]
+
+
+def note_facts(connection: Connection, worker_id: str, facts: MachineFacts) -> None:
+    """Note what a worker's machine is now."""
+    connection.execute(
+        update(t.workers)
+        .where(t.workers.c.id == worker_id)
+        .values(facts=msgspec.to_builtins(facts), last_seen_at=database_now(connection))
+    )
 
 
 def note_departure(connection: Connection, worker_id: str) -> None:

@@ -29,6 +29,7 @@ class Slot:
 
     Attributes:
         waiting: Whether it asked for a lease and has none yet.
+        asked_at: What the dispatcher had counted of work appearing when the slot asked.
         warm: SHA-256 of the .blend its Blender holds open.
         work: Its newest lease.
     """
@@ -37,6 +38,7 @@ class Slot:
     kinds: frozenset[str]
     blenders: frozenset[str]
     waiting: bool = False
+    asked_at: int = 0
     warm: str | None = None
     work: Work | None = None
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import httpx
 import numpy as np
-import OpenImageIO as oiio
+import OpenImageIO
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
@@ -107,24 +107,24 @@ class Worker:
                     return order
             self._unread = json.loads(self.socket.recv(timeout=deadline - time.monotonic()))
 
-    def hears_nothing_before(self, *reports: dict[str, Any]) -> list[dict[str, Any]]:
-        """Say something that is answered, and return what came before that answer."""
-        self.say(*reports, {"type": "heartbeat", "leases": ["0" * 32]})
-        heard: list[dict[str, Any]] = []
-        while not any(one["type"] == "revoke" and one["lease"] == "0" * 32 for one in heard):
-            heard += self._unread or json.loads(self.socket.recv(timeout=SOON_S))
-            self._unread = []
-        return heard[:-1]
+    def hears(self, *reports: dict[str, Any]) -> list[dict[str, Any]]:
+        """Say something, and return all that is heard until it has been acted on."""
+        marker = "0" * 32
+        self.say(*reports, {"type": "heartbeat", "leases": [marker]})
+        heard, self._unread = self._unread, []
+        while not any(order.get("lease") == marker for order in heard):
+            heard += json.loads(self.socket.recv(timeout=SOON_S))
+        return [order for order in heard if order.get("lease") != marker]
 
     def lease(self, slot: str = "cpu") -> dict[str, Any]:
         self.say({"type": "ready", "slot": slot})
         return self.hear("lease")
 
-    def finish(self, lease: dict[str, Any], **changes: Any) -> str:
+    def finish(self, lease: dict[str, Any], /, **changes: Any) -> str:
         self.say({"type": "finished", **of(lease), **changes})
         return str(self.hear("settled")["answer"])
 
-    def fail(self, lease: dict[str, Any], **changes: Any) -> str:
+    def fail(self, lease: dict[str, Any], /, **changes: Any) -> str:
         told = {"reason": "error", "message": "it broke", "log_tail": "the log"}
         self.say({"type": "failed", **of(lease), **told, **changes})
         return str(self.hear("settled")["answer"])
@@ -132,6 +132,7 @@ class Worker:
     def put(
         self,
         lease: dict[str, Any],
+        /,
         *files: tuple[str, str, bytes],
         content: bytes | None = None,
         headers: dict[str, str] | None = None,
@@ -197,8 +198,8 @@ def result_file(name: str, role: Any, content: bytes) -> ResultFile:
 
 def picture(width: int = 8, height: int = 4, kind: str = "png", shade: float = 0.5) -> bytes:
     """A picture file of one shade."""
-    pixels = oiio.ImageBuf(oiio.ImageSpec(width, height, 3, "uint8"))
-    oiio.ImageBufAlgo.fill(pixels, np.array([shade] * 3, dtype=np.float32))
+    pixels = OpenImageIO.ImageBuf(OpenImageIO.ImageSpec(width, height, 3, "uint8"))
+    OpenImageIO.ImageBufAlgo.fill(pixels, np.array([shade] * 3, dtype=np.float32))
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"picture.{kind}"
         assert pixels.write(str(path))
