@@ -131,22 +131,26 @@ class ManagerServer:
     async def _serve(self, *, handle_signals: bool) -> None:
         lock = DataLock(self._settings.data_dir)
         try:
-            listener = self._listen()
-            farm = Farm(self._settings)
+            with self._listen() as listener:
+                await self._serve_on(listener, handle_signals=handle_signals)
+        finally:
+            lock.release()
+
+    async def _serve_on(self, listener: socket.socket, *, handle_signals: bool) -> None:
+        farm = Farm(self._settings)
+        try:
             await farm.start()
             self._loop = asyncio.get_running_loop()
+            from concurrent.futures import ThreadPoolExecutor as T; self._loop.set_default_executor(T(1))
             self._server = _Server(_config(farm))
             if handle_signals:
                 self._catch_signals()
             self._listening.set()
             self._on_ready()
             _log.info("manager_ready", url=self.url, data=str(self._settings.data_dir))
-            try:
-                await self._server.serve(sockets=[listener])
-            finally:
-                await farm.stop()
+            await self._server.serve(sockets=[listener])
         finally:
-            lock.release()
+            await farm.stop()
 
     def _listen(self) -> socket.socket:
         family = socket.AF_INET6 if ":" in self._host else socket.AF_INET
