@@ -18,7 +18,7 @@ from framefarm.farm.registry import Admission
 from tests.integration.farm.bench import Bench, ask, weave
 
 ENDED = {"done", "failed", "cancelled"}
-EXAMPLES = int(os.environ.get("FRAMEFARM_FARM_EXAMPLES", "40"))
+EXAMPLES = int(os.environ.get("FRAMEFARM_FARM_EXAMPLES", "30"))
 REPORTS = st.sampled_from(["finish", "finish", "finish", "error", "refused", "repeat"])
 
 

@@ -1,0 +1,125 @@
+"""A slot that waits never misses work, whenever it appears."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+from framefarm.core.spans import Spans
+from framefarm.farm.catalog import Catalog, StageFacts
+from framefarm.farm.claims import ClaimedLease
+from framefarm.farm.dispatch import Dispatcher, Grant
+from framefarm.farm.roster import Link, Roster, slots_of
+from framefarm.protocol.messages import Lease, MachineFacts, Order, SlotOffer
+
+STAGE = StageFacts(1, 1, 0, "trial", Spans.of(1, 9), {}, b"{}", "")
+GRANT = Grant(ClaimedLease("lease", 1, 1, "w", "cpu", Spans.of(1, 1), 1), STAGE)
+
+
+class Claims:
+    """A writer whose answers a test gives."""
+
+    def __init__(self) -> None:
+        self.futures: list[asyncio.Future[Any]] = []
+        self.asked = asyncio.Event()
+
+    def submit(self, _handler: object, _request: object) -> asyncio.Future[Any]:
+        self.futures.append(asyncio.get_running_loop().create_future())
+        self.asked.set()
+        return self.futures[-1]
+
+    async def next(self) -> asyncio.Future[Any]:
+        async with asyncio.timeout(5):
+            await self.asked.wait()
+        self.asked.clear()
+        return self.futures[-1]
+
+
+def set_up(claims: Claims) -> tuple[Dispatcher, Link, list[Order]]:
+    sent: list[Order] = []
+
+    async def send(orders: Sequence[Order]) -> None:
+        sent.extend(orders)
+
+    roster = Roster()
+    slots = slots_of([SlotOffer("cpu", ("trial",))])
+    link = Link("w", "w", "boot", "0", MachineFacts("host"), slots, send)
+    roster.add(link)
+    return Dispatcher(claims, Catalog(), roster, lease_s=30.0), link, sent  # type: ignore[arg-type]
+
+
+async def rounds() -> None:
+    """Let all that can run do so."""
+    for _ in range(20):
+        await asyncio.sleep(0)
+
+
+async def test_work_that_appears_before_the_answer_is_looked_at_is_not_missed():
+    claims = Claims()
+    dispatcher, link, _ = set_up(claims)
+    slot = link.slots["cpu"]
+    claimed = dispatcher.claim(link, slot)
+    claimed.set_result(None)
+    dispatcher.work_appeared()
+
+    orders = asyncio.ensure_future(dispatcher.granted(link, slot, claimed))
+    claims.asked.clear()
+    (await claims.next()).set_result(GRANT)
+
+    assert [type(order) for order in await orders][-1] is Lease
+    assert not slot.waiting
+
+
+async def test_a_slot_that_gets_nothing_waits_and_is_served_when_work_appears():
+    claims = Claims()
+    dispatcher, link, sent = set_up(claims)
+    slot = link.slots["cpu"]
+    claimed = dispatcher.claim(link, slot)
+    claimed.set_result(None)
+    assert await dispatcher.granted(link, slot, claimed) == []
+    assert slot.waiting
+    claims.asked.clear()
+    duty = asyncio.create_task(dispatcher.serve_waiting())
+
+    dispatcher.work_appeared()
+    (await claims.next()).set_result(GRANT)
+    await rounds()
+
+    assert isinstance(sent[-1], Lease)
+    assert not slot.waiting
+    duty.cancel()
+
+
+async def test_one_claim_that_fails_does_not_end_the_duty():
+    claims = Claims()
+    dispatcher, link, sent = set_up(claims)
+    slot = link.slots["cpu"]
+    slot.waiting = True
+    duty = asyncio.create_task(dispatcher.serve_waiting())
+
+    dispatcher.work_appeared()
+    (await claims.next()).set_exception(ValueError("unheard of"))
+    await rounds()
+    assert slot.waiting
+    dispatcher.work_appeared()
+    (await claims.next()).set_result(GRANT)
+    await rounds()
+
+    assert isinstance(sent[-1], Lease)
+    assert not duty.done()
+    duty.cancel()
+
+
+async def test_a_disabled_worker_is_not_served():
+    claims = Claims()
+    dispatcher, link, _ = set_up(claims)
+    link.enabled = False
+    link.slots["cpu"].waiting = True
+    duty = asyncio.create_task(dispatcher.serve_waiting())
+
+    dispatcher.work_appeared()
+    await rounds()
+
+    assert claims.futures == []
+    duty.cancel()

@@ -1,0 +1,89 @@
+"""Who is connected, and who else could do a piece of work."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from framefarm.farm.roster import Link, Roster, slots_of
+from framefarm.protocol.messages import BlenderOffer, MachineFacts, Order, SlotOffer
+
+
+async def nowhere(_: Sequence[Order]) -> None:
+    """A connection that takes everything."""
+
+
+def link(worker: str, *slots: tuple[str, ...], blenders: tuple[str, ...] = (), **facts) -> Link:
+    offers = [
+        SlotOffer(f"slot{number}", kinds, tuple(BlenderOffer(version) for version in blenders))
+        for number, kinds in enumerate(slots)
+    ]
+    return Link(
+        worker, worker, "boot", "0", MachineFacts("host"), slots_of(offers), nowhere, **facts
+    )
+
+
+def test_a_newer_connection_replaces_the_older_one():
+    roster = Roster()
+    older, newer = link("w", ("render",)), link("w", ("render",))
+
+    assert roster.add(older) is None
+    assert roster.add(newer) is older
+    assert not roster.remove(older)
+    assert roster.get("w") is newer
+    assert roster.peers(frozenset({"render"})) == 1
+    assert roster.remove(newer)
+    assert (len(roster), roster.peers(frozenset({"render"}))) == (0, 0)
+
+
+def test_peers_are_the_slots_that_do_any_such_work():
+    roster = Roster()
+    roster.add(link("a", ("render",), ("movie", "join")))
+    roster.add(link("b", ("render", "movie")))
+
+    assert roster.peers(frozenset({"render"})) == 2
+    assert roster.peers(frozenset({"join"})) == 1
+    assert roster.peers(frozenset({"join", "movie"})) == 2
+
+
+def test_l9_others_are_workers_not_slots():
+    roster = Roster()
+    roster.add(link("a", ("render",), ("render",)))
+
+    assert not roster.others("render", "", frozenset({"a"}))
+    assert roster.others("render", "", frozenset())
+
+
+def test_l9_others_must_have_the_kind_and_the_blender():
+    roster = Roster()
+    roster.add(link("a", ("render",), blenders=("5.0",)))
+    roster.add(link("b", ("render",), blenders=("4.2",)))
+    roster.add(link("c", ("movie",), blenders=("5.0",)))
+
+    assert not roster.others("render", "5.0", frozenset({"a"}))
+    assert roster.others("render", "4.2", frozenset({"a"}))
+    assert roster.others("movie", "", frozenset({"a"}))
+
+
+def test_l9_a_disabled_worker_is_no_other():
+    roster = Roster()
+    roster.add(link("a", ("render",), enabled=False))
+
+    assert not roster.others("render", "", frozenset())
+
+
+def test_speeds_are_forgotten_oldest_first():
+    one = link("a", ("render",))
+    for stage in range(150):
+        one.took(stage, 2.0)
+
+    assert len(one.seconds_per_unit()) == 100
+    assert one.seconds_per_unit()[149] == 2.0
+
+
+def test_slots_that_wait_are_found():
+    roster = Roster()
+    one = link("a", ("render",), ("movie",))
+    roster.add(one)
+    one.slots["slot1"].waiting = True
+
+    assert roster.waiting() == [(one, one.slots["slot1"])]
