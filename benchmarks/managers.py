@@ -59,7 +59,8 @@ def running_manager() -> Iterator[RunningManager]:
     with tempfile.TemporaryDirectory(prefix="framefarm-bench-") as folder:
         url = f"127.0.0.1:{_free_port()}"
         command = [FRAMEFARM, "serve", "--listen", url]
-        process = subprocess.Popen([*command, "--data", folder], stdout=subprocess.DEVNULL)
+        log = (Path(folder) / "serve.log").open("wb")
+        process = subprocess.Popen([*command, "--data", folder], stdout=log, stderr=log)
         try:
             manager = RunningManager(f"http://{url}", Path(folder), psutil.Process(process.pid))
             _wait_until_ready(manager, process)
@@ -67,6 +68,7 @@ def running_manager() -> Iterator[RunningManager]:
         finally:
             process.terminate()
             process.wait(10)
+            log.close()
 
 
 def _free_port() -> int:

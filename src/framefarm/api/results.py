@@ -14,7 +14,7 @@ from framefarm.api.keys import KeyRing
 from framefarm.api.problems import problem
 from framefarm.core.errors import FrameFarmError
 from framefarm.farm.catalog import StageFacts
-from framefarm.farm.intake import IncomingResult
+from framefarm.farm.intake import Asked, IncomingResult
 from framefarm.farm.late_finishes import Finish
 from framefarm.farm.service import Farm
 from framefarm.protocol import ManifestError, ResultManifest, decode_manifest
@@ -120,7 +120,12 @@ def _check_length(request: Request) -> None:
 
 async def _receive(farm: Farm, stage: StageFacts, manifest: ResultManifest, body: Body) -> None:
     announced = sum(file.size_bytes for file in manifest.files)
-    with IncomingResult(farm.blobs, stage, manifest) as incoming:
+    asked = Asked(stage.kind, stage.settings)
+    if farm.keeper is not None and announced <= _BUFFER_BYTES:
+        pieces = await _collect(body, announced)
+        await farm.keeper.keep(asked, manifest, b"".join(pieces))
+        return
+    with IncomingResult(farm.blobs, asked, manifest) as incoming:
         if announced <= _BUFFER_BYTES:
             pieces = await _collect(body, announced)
             await asyncio.to_thread(_take_all, incoming, pieces)

@@ -141,7 +141,8 @@ class ManagerServer:
         try:
             await farm.start()
             self._loop = asyncio.get_running_loop()
-            from concurrent.futures import ThreadPoolExecutor as T; self._loop.set_default_executor(T(1))
+            from concurrent.futures import ThreadPoolExecutor as T
+
             self._server = _Server(_config(farm))
             if handle_signals:
                 self._catch_signals()

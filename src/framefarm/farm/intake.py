@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
+
+import msgspec
 
 from framefarm.core.errors import FrameFarmError
-from framefarm.farm.catalog import MAIN_ROLES, StageFacts
+from framefarm.farm.catalog import MAIN_ROLES
 from framefarm.media.images import ExpectedImage, check_image
 from framefarm.protocol.manifest import ResultFile, ResultManifest
 from framefarm.storage import BlobFolder, BlobMismatchError, IncomingBlob
@@ -19,6 +22,13 @@ class NotWhatWasAskedError(FrameFarmError):
     code = "not_what_was_asked"
 
 
+class Asked(msgspec.Struct, frozen=True):
+    """What a stage's results must be: its kind and the settings of its task."""
+
+    kind: str
+    settings: dict[str, Any]
+
+
 class IncomingResult:
     """The files of one result while they arrive, one after the other.
 
@@ -27,17 +37,17 @@ class IncomingResult:
 
     Args:
         blobs: Where the files go.
-        stage: What the job asked for.
+        asked: What the job asked for.
         manifest: What is coming.
     """
 
-    def __init__(self, blobs: BlobFolder, stage: StageFacts, manifest: ResultManifest) -> None:
+    def __init__(self, blobs: BlobFolder, asked: Asked, manifest: ResultManifest) -> None:
         self._blobs = blobs
-        self._stage = stage
+        self._asked = asked
         self._manifest = manifest
         self._stack = ExitStack()
         self._received: list[tuple[ResultFile, IncomingBlob]] = []
-        _check_roles(stage, manifest)
+        _check_roles(asked, manifest)
 
     def write(self, piece: memoryview) -> None:
         """Take the next bytes of the body.
@@ -78,9 +88,9 @@ class IncomingResult:
             raise BlobMismatchError("Fewer bytes came than the manifest announces.")
         for file, blob in self._received:
             blob.check()
-            check = _CHECKS.get((self._stage.kind, file.role))
+            check = _CHECKS.get((self._asked.kind, file.role))
             if check is not None:
-                check(blob.path, self._stage.settings)
+                check(blob.path, self._asked.settings)
         for file, blob in self._received:
             if not self._blobs.has(file.sha256):
                 blob.keep()
@@ -92,11 +102,11 @@ class IncomingResult:
         self._stack.close()
 
 
-def _check_roles(stage: StageFacts, manifest: ResultManifest) -> None:
+def _check_roles(asked: Asked, manifest: ResultManifest) -> None:
     """A result must have the file its stage exists for."""
-    wanted = MAIN_ROLES.get(stage.kind)
+    wanted = MAIN_ROLES.get(asked.kind)
     if wanted and not any(file.role == wanted for file in manifest.files):
-        raise NotWhatWasAskedError(f"A result of stage {stage.kind} needs a file of role {wanted}.")
+        raise NotWhatWasAskedError(f"A result of stage {asked.kind} needs a file of role {wanted}.")
 
 
 def _check_frame(path: Path, settings: Mapping[str, object]) -> None:

@@ -28,6 +28,7 @@ from framefarm.farm.dispatch import Dispatcher
 from framefarm.farm.events import EventBus
 from framefarm.farm.failures import Failure, fail_many
 from framefarm.farm.finishes import Settlement, finish_many
+from framefarm.farm.keeper import Keeper
 from framefarm.farm.late_finishes import Finish
 from framefarm.farm.new_jobs import (
     PlannedJob,
@@ -72,6 +73,8 @@ class Farm:
         self.engine = open_engine(url)
         migrate(self.engine)
         self.blobs = BlobFolder(settings.blobs, low_water_bytes=settings.low_water_bytes)
+        self.blobs.remove_leftovers()
+        self.keeper = Keeper(settings.blobs, settings.low_water_bytes) if settings.keeper else None
         self.outputs = Outputs(settings, self.blobs)
         self.catalog = Catalog()
         self.roster = Roster()
@@ -101,6 +104,8 @@ class Farm:
 
     async def start(self) -> None:
         """Begin to serve."""
+        if self.keeper is not None:
+            await self.keeper.start()
         self._grace_until = await self.writer.write(self._open)
         self._duties = [
             asyncio.create_task(self.dispatcher.serve_waiting(), name="serve_waiting"),
@@ -123,6 +128,8 @@ class Farm:
         for duty in self._duties:
             duty.cancel()
         await asyncio.gather(*self._duties, return_exceptions=True)
+        if self.keeper is not None:
+            await self.keeper.stop()
         await asyncio.to_thread(self.writer.close)
         await asyncio.to_thread(self._porter.shutdown, cancel_futures=True)
         self.engine.dispose()

@@ -20,6 +20,8 @@ class ManagerSettings:
         stall_s: A unit without progress for this long is killed (L10).
         low_water_bytes: Free disk space below which uploads are refused (L14).
         largest_upload_bytes: One blob at most.
+        keeper: Check and store small results in a process of their own; pays off with many workers,
+            costs a process.
     """
 
     data_dir: Path
@@ -30,6 +32,7 @@ class ManagerSettings:
     stall_s: float = 300.0
     low_water_bytes: int = 1 << 30
     largest_upload_bytes: int = 64 << 30
+    keeper: bool = False
 
     @property
     def outputs(self) -> Path:

@@ -152,6 +152,9 @@ class BlobFolder:
         self._low_water_bytes = low_water_bytes
         with _translated(root):
             self.incoming.mkdir(parents=True, exist_ok=True)
+
+    def remove_leftovers(self) -> None:
+        """Remove what a killed process had begun to receive. Only while nothing is received."""
         for leftover in self.incoming.iterdir():
             leftover.unlink(missing_ok=True)
 

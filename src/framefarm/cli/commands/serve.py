@@ -33,7 +33,9 @@ def command(listen: str | None, data: Path | None, *, json_logs: bool) -> None:
     from framefarm.farm.settings import ManagerSettings  # noqa: PLC0415
 
     log_to_stderr(as_json=settings.json_logs)
-    server = ManagerServer(ManagerSettings(data_dir=settings.manager_dir), host=host, port=port)
+    server = ManagerServer(
+        ManagerSettings(data_dir=settings.manager_dir, keeper=True), host=host, port=port
+    )
 
     def ready() -> None:
         click.echo(f"manager ready at {server.url}, data in {words.place(settings.manager_dir)}")
