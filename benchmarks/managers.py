@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
+import contextlib
 import json
+import shutil
 import socket
 import subprocess
 import sys
@@ -56,10 +59,14 @@ class RunningManager:
 @contextmanager
 def running_manager() -> Iterator[RunningManager]:
     """Start a manager on a free port over an empty folder; stop it at the end."""
-    with tempfile.TemporaryDirectory(prefix="framefarm-bench-") as folder:
+    folder = tempfile.mkdtemp(prefix="framefarm-bench-")
+    # Removed at the very end: for minutes after many files were deleted, ext4 searches long for an
+    # inode that was not (`recently_deleted` in fs/ext4/ialloc.c), which would slow the next run.
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    with contextlib.ExitStack() as stack:
         url = f"127.0.0.1:{_free_port()}"
         command = [FRAMEFARM, "serve", "--listen", url]
-        log = (Path(folder) / "serve.log").open("wb")
+        log = stack.enter_context((Path(folder) / "serve.log").open("wb"))
         process = subprocess.Popen([*command, "--data", folder], stdout=log, stderr=log)
         try:
             manager = RunningManager(f"http://{url}", Path(folder), psutil.Process(process.pid))
@@ -68,7 +75,6 @@ def running_manager() -> Iterator[RunningManager]:
         finally:
             process.terminate()
             process.wait(10)
-            log.close()
 
 
 def _free_port() -> int:

@@ -45,7 +45,7 @@ class Scene:
     frames: int
 
 
-SCENES = (Scene("demo", "demo_scene.py", 48), Scene("heavy", "heavy_scene.py", 40))
+SCENES = (Scene("demo", "demo_scene.py", 48), Scene("heavy", "heavy_scene.py", 80))
 
 
 def _make(scene: Scene, folder: Path) -> Path:

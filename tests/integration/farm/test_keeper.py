@@ -1,0 +1,133 @@
+"""The keeper process: small results checked and stored outside the manager's own process."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import signal
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from benchmarks.images import noise_png
+from framefarm.farm.intake import Asked, NotWhatWasAskedError
+from framefarm.farm.keeper import Keeper, KeeperGoneError, RefusedResultError
+from framefarm.protocol import ResultFile, ResultManifest
+from framefarm.storage import BlobFolder
+
+TRIAL = Asked("trial", {})
+
+
+@pytest_asyncio.fixture
+async def keeper(tmp_path: Path) -> AsyncIterator[Keeper]:
+    made = Keeper(tmp_path / "blobs", 0)
+    await made.start()
+    yield made
+    await made.stop()
+
+
+def announced(*contents: bytes, role: str = "image") -> ResultManifest:
+    files = tuple(
+        ResultFile(f"{n}.png", role, hashlib.sha256(one).hexdigest(), len(one))  # type: ignore[arg-type]
+        for n, one in enumerate(contents)
+    )
+    return ResultManifest(stage=1, attempt=1, files=files)
+
+
+async def test_a_result_is_durable_when_it_is_kept(keeper: Keeper, tmp_path: Path):
+    picture, log = noise_png(2_000, seed=1), b"what Blender said"
+    manifest = announced(picture)
+    text = ResultFile("log.txt", "log", hashlib.sha256(log).hexdigest(), len(log))
+    both = ResultManifest(stage=1, attempt=1, files=(*manifest.files, text))
+
+    await keeper.keep(TRIAL, both, picture + log)
+
+    blobs = BlobFolder(tmp_path / "blobs", low_water_bytes=0)
+    assert blobs.existing(both.files[0].sha256).read_bytes() == picture
+    assert blobs.existing(both.files[1].sha256).read_bytes() == log
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        (noise_png(2_000, seed=2)[:-1], "hash_differs"),
+        (noise_png(2_000, seed=2) + b"x", "hash_differs"),
+        (b"x" * len(noise_png(2_000, seed=2)), "hash_differs"),
+    ],
+)
+async def test_bytes_that_were_not_announced_are_refused(
+    keeper: Keeper, tmp_path: Path, body: bytes, code: str
+):
+    with pytest.raises(RefusedResultError) as refused:
+        await keeper.keep(TRIAL, announced(noise_png(2_000, seed=2)), body)
+
+    assert refused.value.code == code
+    assert [path for path in (tmp_path / "blobs").rglob("*") if path.is_file()] == []
+
+
+async def test_what_is_no_picture_is_refused_and_the_next_result_is_kept(keeper: Keeper):
+    with pytest.raises(RefusedResultError, match="PNG"):
+        await keeper.keep(TRIAL, announced(b"no picture"), b"no picture")
+
+    picture = noise_png(2_000, seed=3)
+    await keeper.keep(TRIAL, announced(picture), picture)
+
+
+async def test_a_full_disk_is_told_as_such(tmp_path: Path):
+    keeper = Keeper(tmp_path / "blobs", 1 << 60)
+    await keeper.start()
+    picture = noise_png(2_000, seed=4)
+
+    with pytest.raises(RefusedResultError) as refused:
+        await keeper.keep(TRIAL, announced(picture), picture)
+
+    assert refused.value.code == "disk_full"
+    await keeper.stop()
+
+
+async def test_a_death_refuses_what_it_was_at_and_loses_nothing_else(keeper: Keeper):
+    process = keeper._process
+    assert process is not None
+    os.kill(process.pid, signal.SIGSTOP)  # so that both results are on their way when it dies
+    pictures = [noise_png(2_000, seed=n) for n in (5, 6)]
+    waiting = [
+        asyncio.create_task(keeper.keep(TRIAL, announced(picture), picture)) for picture in pictures
+    ]
+    await asyncio.sleep(0)
+    os.kill(process.pid, signal.SIGKILL)
+
+    outcomes = await asyncio.wait_for(asyncio.gather(*waiting, return_exceptions=True), 20)
+
+    assert isinstance(outcomes[0], NotWhatWasAskedError)
+    assert outcomes[1] is None
+    assert keeper._process is not process
+
+
+async def test_who_waits_hears_that_the_manager_stops(keeper: Keeper):
+    assert keeper._process is not None
+    os.kill(keeper._process.pid, signal.SIGSTOP)
+    picture = noise_png(2_000, seed=7)
+    waiting = asyncio.create_task(keeper.keep(TRIAL, announced(picture), picture))
+    await asyncio.sleep(0)
+
+    await asyncio.wait_for(keeper.stop(), 10)
+
+    with pytest.raises(KeeperGoneError):
+        await waiting
+    with pytest.raises(KeeperGoneError):
+        await keeper.keep(TRIAL, announced(picture), picture)
+
+
+async def test_it_ends_when_the_manager_is_killed(tmp_path: Path):
+    keeper = Keeper(tmp_path / "blobs", 0)
+    await keeper.start()
+    process = keeper._process
+    assert process is not None
+    assert process.stdin is not None
+    process.stdin.close()  # all that a killed manager's end of the pipe does
+
+    assert await asyncio.wait_for(process.wait(), 10) == 0
+    await keeper.stop()
