@@ -7,7 +7,8 @@ Each has `event` and `at` (UTC, RFC 3339), and by event:
     progress  kind, unit, worker, slot, done, total, phase
     unit      kind, unit, state (done, retry, failed), seconds, peak_memory_bytes, worker, message
     end       exit_code, state, job, frames, done, failed, rendered, wall_s, render_s, mean_s,
-              slowest, peak_memory_bytes, movie (name, size_bytes), output, failures (unit, message)
+              frames_per_minute, slowest, peak_memory_bytes, movie (name, size_bytes), output,
+              failures (unit, message)
 
 `end` is the last line of a job that came to an end; an interrupted or refused one has none.
 """
@@ -78,6 +79,7 @@ class JsonLines:
                 "wall_s": round(summary.wall_s, 3),
                 "render_s": round(job.render_seconds, 3),
                 "mean_s": summary.mean_s,
+                "frames_per_minute": summary.per_minute,
                 "slowest": job.slowest,
                 "peak_memory_bytes": job.peak_memory_bytes,
                 "movie": _movie(summary),

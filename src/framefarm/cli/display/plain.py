@@ -116,6 +116,8 @@ def summary_rows(summary: Summary) -> list[tuple[str, str]]:
     job = summary.job
     word = "units" if job.kind == "trial" else "frames"
     rows = [(word, _frames(summary)), ("wall time", words.duration(summary.wall_s))]
+    if summary.per_minute is not None:
+        rows.append(("speed", f"{summary.per_minute:.1f} {word} per minute"))
     if job.render_seconds:
         rows.append(("render time", words.duration(job.render_seconds)))
     if summary.mean_s is not None:

@@ -49,6 +49,11 @@ class Summary:
         return sum(stage.failed for stage in self.job.stages)
 
     @property
+    def per_minute(self) -> float | None:
+        """Frames finished per minute by this command; None when it finished none."""
+        return 60 * self.rendered / self.wall_s if self.rendered and self.wall_s > 0 else None
+
+    @property
     def mean_s(self) -> float | None:
         """Seconds of a frame on average."""
         return self.job.render_seconds / self.done if self.done else None

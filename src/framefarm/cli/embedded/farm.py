@@ -1,10 +1,13 @@
-"""A manager and a worker in threads of this process, for one render."""
+"""A manager in a process beside this one and a worker in a thread of it, for one render."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -16,20 +19,19 @@ from framefarm.cli.settings import Settings
 
 if TYPE_CHECKING:
     from framefarm.agent import Agent
-    from framefarm.api.serving import ManagerServer
 
 _HOST = "127.0.0.1"
+LOG_NAME = "farm.log"
 _RETRY_DIE = 0.05
 """In place of chance in the worker's pauses between tries: it waits for a manager that starts at
 the same time, and is alone in doing so."""
 
 _AGENT_STOP_S = 1.2
-_MANAGER_STOP_S = 0.5
-_START_ENDS_S = 5.0
+_MANAGER_STOP_S = 1.0
 
 
 class EmbeddedFarm:
-    """The two of them. The worker is started first: its Blender takes longest to come up.
+    """The two of them, started at the same time.
 
     Args:
         place: Where frames and data go.
@@ -45,7 +47,8 @@ class EmbeddedFarm:
         self._on_failure = on_failure
         self._port = _free_port()
         self._agent: Agent | None = None
-        self._server: ManagerServer | None = None
+        self._manager: subprocess.Popen[bytes] | None = None
+        self._answers = threading.Event()
         self._worker_thread: threading.Thread | None = None
         self._stopping = threading.Event()
         self._starting = threading.Lock()
@@ -58,15 +61,17 @@ class EmbeddedFarm:
     @property
     def log(self) -> Path:
         """Where manager warnings and errors are written."""
-        return self._place.private / "farm.log"
+        return self._place.private / LOG_NAME
 
     def start_worker(self) -> None:
         """Start the worker; it tries to reach the manager until that is there."""
         from framefarm.agent import Agent, AgentSettings  # noqa: PLC0415  slow to import
+        from framefarm.cli.logs import log_to_file  # noqa: PLC0415  slow to import
 
         with self._starting:
             if self._stopping.is_set():
                 return
+            log_to_file(self._place.private / "worker.log")
             settings = AgentSettings(
                 data_dir=self._place.private / "agent",
                 blenders=self._settings.blenders,
@@ -80,40 +85,65 @@ class EmbeddedFarm:
             )
             self._worker_thread.start()
 
-    def start_manager(self) -> None:
-        """Start the manager; returns when it answers.
+    def launch_manager(self) -> None:
+        """Start the manager's process; `await_manager` tells when it answers.
+
+        A process of its own, because importing a manager takes a second of one core: in a thread
+        that second would hold up the worker and everything else here.
+        """
+        with self._starting:
+            if self._stopping.is_set() or self._manager is not None:
+                return
+            where = (str(self._place.private), str(self._place.folder), str(self._port))
+            self._manager = subprocess.Popen(
+                [sys.executable, "-m", "framefarm.cli.embedded.manager_process", *where],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+            )
+
+    def await_manager(self) -> None:
+        """Return when the manager answers.
 
         Raises:
-            FrameFarmError: Its port or its data cannot be used.
+            EmbeddedFarmError: Its port or its data cannot be used, or it ended.
         """
-        from framefarm.api.serving import ManagerServer  # noqa: PLC0415  slow to import
-        from framefarm.cli.logs import log_to_file  # noqa: PLC0415  slow to import
-        from framefarm.farm.settings import ManagerSettings  # noqa: PLC0415  slow to import
-
-        with self._starting:
-            if self._stopping.is_set():
-                return
-            log_to_file(self.log)
-            settings = ManagerSettings(
-                data_dir=self._place.private,
-                outputs_dir=self._place.folder,
-                flat_outputs=True,
-                low_water_bytes=LEAST_FREE_BYTES // 3,
-            )
-            self._server = ManagerServer(settings, host=_HOST, port=self._port)
-            self._server.start()
+        manager = self._manager
+        if manager is None or manager.stdout is None:
+            return
+        line = manager.stdout.readline()
+        if self._stopping.is_set():
+            return
+        if not line:
+            raise EmbeddedFarmError(f"the manager could not be started; see {self.log}")
+        told: dict[str, str] = json.loads(line)
+        if told:
+            raise EmbeddedFarmError(told["message"])
+        self._answers.set()
 
     def stop(self) -> None:
-        """Stop both, within 2 s unless one of them is just starting."""
+        """Stop both, within 2 s."""
         self._stopping.set()
         if self._agent is not None:
             self._agent.stop()
         self._join_worker()
-        # A manager in the middle of its start could not be told to stop.
-        if self._starting.acquire(timeout=_START_ENDS_S):
-            self._starting.release()
-        if self._server is not None:
-            self._server.stop(_MANAGER_STOP_S)
+        with self._starting:
+            manager = self._manager
+        if manager is not None:
+            self._stop_manager(manager)
+
+    def _stop_manager(self, manager: subprocess.Popen[bytes]) -> None:
+        if not self._answers.is_set():
+            # In the middle of its start it has taken nothing yet that could be lost.
+            manager.kill()
+        assert manager.stdin is not None
+        manager.stdin.close()
+        try:
+            manager.wait(_MANAGER_STOP_S)
+        except subprocess.TimeoutExpired:
+            manager.kill()
+            manager.wait()
+        if manager.stdout is not None:
+            manager.stdout.close()
 
     def _join_worker(self) -> None:
         if self._worker_thread is not None:

@@ -128,20 +128,24 @@ class RenderSession:
     def _prepare_and_submit(self) -> None:
         record = read_record(self._place.private)
         if record is None:
-            self._farm.start_worker()
+            self._start_both()
         read = read_for_farm(self._path, strict=self._options.strict)
         self._fingerprint = fingerprint(read.sha256, self._options.request(), read.linked)
         if self._is_complete(record):
             return
         check_blender(read, self._options, self._settings)
         if record is not None:
-            self._farm.start_worker()
+            self._start_both()
         self._feed.put(lambda: self._display.status("starting the manager and Blender"))
-        self._farm.start_manager()
+        self._farm.await_manager()
         job = self._submit(read)
         self._feed.put(Submitted(job))
         for event in self._client.events(job.id):
             self._feed.put(event)
+
+    def _start_both(self) -> None:
+        self._farm.launch_manager()
+        self._farm.start_worker()
 
     def _is_complete(self, record: Record | None) -> bool:
         if record is None or record.fingerprint != self._fingerprint:
