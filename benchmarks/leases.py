@@ -276,8 +276,7 @@ def main() -> None:
     rows = [measure(workers, asked.seconds, size_bytes) for workers in asked.workers]
     for row in rows:
         row["bare_commits_per_s"] = bare
-    more = {**rows[-1]} if len(rows) == 1 else {}
-    report("leases", rows, as_json=asked.json, seconds=asked.seconds, **more)
+    report("leases", rows, as_json=asked.json, seconds=asked.seconds, **rows[-1])
 
 
 if __name__ == "__main__":

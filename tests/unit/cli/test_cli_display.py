@@ -92,6 +92,7 @@ def test_the_table_of_totals_at_80_columns():
         "shot.blend: done",
         "frames         48 of 48",
         "wall time      2 min 05 s",
+        "speed          23.0 frames per minute",
         "render time    1 min 36 s",
         "mean frame     2.0 s",
         "slowest frame  3.4 s (frame 17)",
