@@ -5,13 +5,13 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
-from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.pool import ConnectionPoolEntry
 
 _NOW = {
-    "sqlite": text("SELECT (julianday('now') - 2440587.5) * 86400.0"),
-    "postgresql": text("SELECT extract(epoch FROM clock_timestamp())::double precision"),
+    "sqlite": "SELECT (julianday('now') - 2440587.5) * 86400.0",
+    "postgresql": "SELECT extract(epoch FROM clock_timestamp())::double precision",
 }
 
 
@@ -56,4 +56,4 @@ def _begin_sqlite(connection: Connection) -> None:
 
 def database_now(connection: Connection) -> float:
     """The database's time, seconds since 1970 UTC: the only clock leases know (L1)."""
-    return float(connection.execute(_NOW[connection.dialect.name]).scalar_one())
+    return float(connection.exec_driver_sql(_NOW[connection.dialect.name]).scalar_one())

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, bindparam, delete, insert, or_, select, tuple_, update
+from sqlalchemy import Connection, Integer, bindparam, delete, insert, or_, select, tuple_, update
 
 from framefarm.core.sizing import units_to_lease
 from framefarm.core.spans import Spans
@@ -141,14 +141,9 @@ class _Source:
         return not request.others(self.stage.kind, self.stage.blender, span.avoid)
 
     def _load(self) -> None:
+        position, last = self._after
         rows = self._connection.execute(
-            select(t.spans)
-            .where(
-                t.spans.c.stage_id == self.stage.id,
-                tuple_(t.spans.c.position, t.spans.c.id) > self._after,
-            )
-            .order_by(t.spans.c.position, t.spans.c.id)
-            .limit(_SPANS_AT_A_TIME)
+            _NEXT_SPANS, {"stage": self.stage.id, "position": position, "last": last}
         ).all()
         self._exhausted = len(rows) < _SPANS_AT_A_TIME
         if rows:
@@ -185,6 +180,36 @@ class _Source:
             self._connection.execute(_COUNT_LEASED, {"stage": self.stage.id, "n": self.taken})
 
 
+# Statements are built once: building one anew costs as much as running it, for every group.
+_NEXT_SPANS = (
+    select(t.spans)
+    .where(
+        t.spans.c.stage_id == bindparam("stage"),
+        tuple_(t.spans.c.position, t.spans.c.id)
+        > tuple_(bindparam("position", type_=Integer), bindparam("last", type_=Integer)),
+    )
+    .order_by(t.spans.c.position, t.spans.c.id)
+    .limit(_SPANS_AT_A_TIME)
+)
+_CLAIMABLE = (
+    select(
+        t.stages.c.id,
+        t.stages.c.job_id,
+        t.stages.c.kind,
+        t.stages.c.blender,
+        t.stages.c.priority,
+        t.stages.c.pending,
+        t.stages.c.largest_lease,
+        t.stages.c.blend_sha256,
+    )
+    .where(
+        t.stages.c.claimable,
+        t.stages.c.kind.in_(bindparam("kinds", expanding=True)),
+        t.stages.c.blender.in_(bindparam("blenders", expanding=True)),
+    )
+    .order_by(t.stages.c.priority.desc(), t.stages.c.job_id, t.stages.c.position.desc())
+    .limit(_CANDIDATES)
+)
 _SHRINK_SPAN = (
     update(t.spans).where(t.spans.c.id == bindparam("span")).values(first=bindparam("new_first"))
 )
@@ -249,23 +274,7 @@ def _candidates(
     sources: dict[int, _Source],
 ) -> list[_Source]:
     rows = connection.execute(
-        select(
-            t.stages.c.id,
-            t.stages.c.job_id,
-            t.stages.c.kind,
-            t.stages.c.blender,
-            t.stages.c.priority,
-            t.stages.c.pending,
-            t.stages.c.largest_lease,
-            t.stages.c.blend_sha256,
-        )
-        .where(
-            t.stages.c.claimable,
-            t.stages.c.kind.in_(sorted(kinds)),
-            t.stages.c.blender.in_(["", *sorted(blenders)]),
-        )
-        .order_by(t.stages.c.priority.desc(), t.stages.c.job_id, t.stages.c.position.desc())
-        .limit(_CANDIDATES)
+        _CLAIMABLE, {"kinds": sorted(kinds), "blenders": ["", *sorted(blenders)]}
     ).all()
     found = [sources.setdefault(row.id, _Source(connection, row)) for row in rows]
     return [source for source in found if source.left]

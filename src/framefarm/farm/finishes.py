@@ -119,20 +119,21 @@ def _take_late(intake: Intake, finish: Finish) -> str:
     return "accepted_late"
 
 
+_LEASES = select(
+    t.leases.c.id,
+    t.leases.c.stage_id,
+    t.leases.c.worker_id,
+    t.leases.c.attempt,
+    t.leases.c.state,
+    t.leases.c.units,
+).where(t.leases.c.id.in_(bindparam("ids", expanding=True)))
+
+
 def _open_leases(connection: Connection, ids: set[str]) -> dict[str, OpenLease]:
     ordered = sorted(ids)
     found: dict[str, OpenLease] = {}
     for start in range(0, len(ordered), _IN_AT_A_TIME):
-        rows = connection.execute(
-            select(
-                t.leases.c.id,
-                t.leases.c.stage_id,
-                t.leases.c.worker_id,
-                t.leases.c.attempt,
-                t.leases.c.state,
-                t.leases.c.units,
-            ).where(t.leases.c.id.in_(ordered[start : start + _IN_AT_A_TIME]))
-        )
+        rows = connection.execute(_LEASES, {"ids": ordered[start : start + _IN_AT_A_TIME]})
         for id_, stage_id, worker_id, attempt, state, units in rows:
             found[id_] = OpenLease(id_, stage_id, worker_id, attempt, state, units, units)
     return found

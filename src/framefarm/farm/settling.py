@@ -122,15 +122,22 @@ def refresh_claimable(connection: Connection, stage_ids: Iterable[int]) -> None:
     )
 
 
+_COUNTERS = select(
+    t.stages.c.id,
+    t.stages.c.job_id,
+    t.stages.c.done,
+    t.stages.c.total,
+    t.stages.c.failed,
+    t.stages.c.pending,
+    t.stages.c.leased,
+).where(t.stages.c.id.in_(bindparam("ids", expanding=True)))
+
+
 def end_what_is_done(
     connection: Connection, stage_ids: Iterable[int], *, now: float, news: News
 ) -> None:
     """End stages whose units are all done, and jobs whose stages allow it."""
-    rows = connection.execute(
-        select(t.stages.c.id, t.stages.c.job_id, t.stages.c.done, t.stages.c.total)
-        .add_columns(t.stages.c.failed, t.stages.c.pending, t.stages.c.leased)
-        .where(t.stages.c.id.in_(sorted(set(stage_ids))))
-    ).all()
+    rows = connection.execute(_COUNTERS, {"ids": sorted(set(stage_ids))}).all()
     ended_jobs = set()
     for row in rows:
         news.jobs.add(row.job_id)
