@@ -141,7 +141,6 @@ class ManagerServer:
         try:
             await farm.start()
             self._loop = asyncio.get_running_loop()
-            from concurrent.futures import ThreadPoolExecutor as T
 
             self._server = _Server(_config(farm))
             if handle_signals:
