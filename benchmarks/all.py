@@ -8,6 +8,7 @@ import sys
 _RUNS = (
     ("leases",),
     ("leases", "--files", "20000"),
+    ("gaps",),
     ("large_job",),
     ("movie",),
     ("render",),
