@@ -84,7 +84,7 @@ def main() -> None:
     parser.add_argument("--frames", type=int, default=1_000_000)
     parser.add_argument("--json", action="store_true")
     asked = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="framefarm-bench-") as folder:
+    with tempfile.TemporaryDirectory(prefix="framefarm-measured-") as folder:
         blend = Path(folder) / "demo.blend"
         script = [sys.executable, str(_ROOT / "scripts" / "demo_scene.py"), str(blend)]
         subprocess.run(script, check=True, capture_output=True)

@@ -236,7 +236,7 @@ def _summary(latencies_s: list[float], seconds: float) -> dict[str, float]:
 
 def bare_commits_per_s(seconds: float) -> float:
     """One row, one durable SQLite commit, again and again (WAL, synchronous=FULL)."""
-    with tempfile.TemporaryDirectory(prefix="framefarm-bench-") as folder:
+    with tempfile.TemporaryDirectory(prefix="framefarm-measured-") as folder:
         connection = sqlite3.connect(Path(folder) / "bare.db", isolation_level=None)
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=FULL")

@@ -59,7 +59,7 @@ class RunningManager:
 @contextmanager
 def running_manager() -> Iterator[RunningManager]:
     """Start a manager on a free port over an empty folder; stop it at the end."""
-    folder = tempfile.mkdtemp(prefix="framefarm-bench-")
+    folder = tempfile.mkdtemp(prefix="framefarm-measured-")
     # Removed at the very end: for minutes after many files were deleted, ext4 searches long for an
     # inode that was not (`recently_deleted` in fs/ext4/ialloc.c), which would slow the next run.
     atexit.register(shutil.rmtree, folder, ignore_errors=True)

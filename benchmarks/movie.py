@@ -48,7 +48,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="fewer repeats and codecs")
     options = parser.parse_args()
     facts = {"machine": machine(), **sizes_and_versions()}
-    with tempfile.TemporaryDirectory(prefix="framefarm-bench-") as folder:
+    with tempfile.TemporaryDirectory(prefix="framefarm-measured-") as folder:
         figures = measure(Path(folder), quick=options.quick)
     show(figures)
     if options.json:

@@ -192,7 +192,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     asked = parser.parse_args()
     rows = []
-    with tempfile.TemporaryDirectory(prefix="framefarm-bench-") as folder:
+    with tempfile.TemporaryDirectory(prefix="framefarm-measured-") as folder:
         for scene in SCENES:
             if scene.name not in asked.scenes:
                 continue
