@@ -8,8 +8,8 @@ import pytest
 
 from framefarm.blender.blendfile import read_blend
 from framefarm.blender.errors import BlenderRefusedError
-from framefarm.blender.formats import EXTENSIONS
 from framefarm.blender.warm import FrameProgress, RenderSettings, WarmBlender
+from framefarm.core.formats import EXTENSIONS
 
 from .pictures import pixels
 

@@ -1,4 +1,4 @@
-"""Blender's image and movie formats by their numbers in .blend files, and how it names frames.
+"""Blender's image and movie formats by their numbers in .blend files.
 
 Numbers are `eImageFormatData_imtype`, `FFMPEG_*` containers and FFmpeg's `AVCodecID`; names are
 those of Blender's Python API, so what `bpy` says and what a file says read the same.
@@ -6,7 +6,6 @@ those of Blender's Python API, so what `bpy` says and what a file says read the 
 
 from __future__ import annotations
 
-import re
 from types import MappingProxyType
 from typing import Final
 
@@ -73,63 +72,3 @@ CODECS: Final = MappingProxyType(
 
 COLOR_DEPTHS: Final = MappingProxyType({1: "1", 2: "8", 4: "10", 8: "12", 16: "16", 64: "32"})
 COLOR_MODES: Final = MappingProxyType({8: "BW", 24: "RGB", 32: "RGBA"})
-
-EXTENSIONS: Final = MappingProxyType(
-    {
-        "BMP": ".bmp",
-        "CINEON": ".cin",
-        "DPX": ".dpx",
-        "HDR": ".hdr",
-        "IRIS": ".rgb",
-        "JPEG": ".jpg",
-        "JPEG2000": ".jp2",
-        "OPEN_EXR": ".exr",
-        "OPEN_EXR_MULTILAYER": ".exr",
-        "PNG": ".png",
-        "TARGA": ".tga",
-        "TARGA_RAW": ".tga",
-        "TIFF": ".tif",
-        "WEBP": ".webp",
-    }
-)
-
-# `imb_ext_image` of Blender: an ending among these is replaced, any other is added to.
-_IMAGE_ENDINGS: Final = frozenset(
-    {".png", ".tga", ".bmp", ".jpg", ".jpeg", ".sgi", ".rgb", ".rgba", ".tif", ".tiff", ".tx"}
-    | {".jp2", ".j2c", ".hdr", ".dds", ".dpx", ".cin", ".exr", ".psd", ".pdd", ".psb", ".webp"}
-)
-_HASHES = re.compile(r"#+(?!.*#)")
-
-
-def frame_name(output_path: str, frame: int, extension: str) -> str:
-    """Name of a frame's file, as `BKE_image_path_from_imformat` makes it.
-
-    Args:
-        output_path: The scene's output path, with either kind of slash; only what follows the
-            last one matters. `shot_####` numbers in place of the last run of `#`, anything
-            without `#` gets four digits at its end.
-        frame: Its number, possibly negative.
-        extension: With its dot, or empty when the scene adds none ("File Extensions" off).
-
-    Returns:
-        The file's name without folders: `shot_0001.png`.
-    """
-    base = re.split(r"[/\\]", output_path)[-1]
-    if "#" not in base:
-        base += "####"
-    numbered = _HASHES.sub(lambda run: _digits(frame, len(run[0])), base, count=1)
-    return _with_extension(numbered, extension)
-
-
-def _digits(frame: int, width: int) -> str:
-    # C's "%.*d": the sign does not count towards the digits.
-    return f"{'-' if frame < 0 else ''}{abs(frame):0{width}d}"
-
-
-def _with_extension(name: str, extension: str) -> str:
-    if not extension:
-        return name
-    stem, dot, ending = name.rpartition(".")
-    if dot and f".{ending.lower()}" in _IMAGE_ENDINGS:
-        return stem + extension
-    return name + extension

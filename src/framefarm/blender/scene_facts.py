@@ -15,11 +15,11 @@ from framefarm.blender.formats import (
     COLOR_DEPTHS,
     COLOR_MODES,
     CONTAINERS,
-    EXTENSIONS,
     FILE_FORMATS,
     MOVIE_FORMATS,
-    frame_name,
 )
+from framefarm.core.formats import EXTENSIONS
+from framefarm.core.naming import frame_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -65,7 +65,6 @@ class ClaimedLease(msgspec.Struct, frozen=True):
     slot: str
     units: Spans
     attempt: int
-    job_started: bool = False
 
 
 @dataclass

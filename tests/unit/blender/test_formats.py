@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from framefarm.blender.formats import frame_name
+from framefarm.blender.scene_facts import frame_name
 
 
 @pytest.mark.parametrize(
@@ -18,6 +18,8 @@ from framefarm.blender.formats import frame_name
         ("shot_####.png", 5, ".png", "shot_0005.png"),
         ("shot_####.jpg", 5, ".png", "shot_0005.png"),
         ("shot_####.JPG", 5, ".png", "shot_0005.png"),
+        ("shot_####.PNG", 5, ".png", "shot_0005.PNG"),
+        ("shot_####.jpeg", 5, ".jpg", "shot_0005.jpeg"),
         ("shot.v2_####", 5, ".png", "shot.v2_0005.png"),
         ("shot_####.final", 5, ".png", "shot_0005.final.png"),
         ("shot.png", 5, ".png", "shot.png0005.png"),
