@@ -116,6 +116,8 @@ _REACTIONS = {
     m.Drain: "The worker ends what it has and sends no more `ready`.",
     m.Enable: "The worker sends `ready` again for its idle slots.",
     m.Disable: "The worker sends `released` for every lease and no more `ready`.",
+    m.Restart: "The worker ends what it has (or gives it back, with `at_once`), hands in what is"
+    " finished, and starts anew with a new boot id.",
     m.Query: "The worker answers `facts`.",
     m.Bye: "The worker closes. With `retry_in_s` it comes again after that long; without, it stops"
     " and tells its user the reason.",
@@ -124,7 +126,14 @@ _REACTIONS = {
 
 def protocol_page(notice: str) -> str:
     """The page, as Markdown."""
-    structs = (m.SlotOffer, m.BlenderOffer, m.MachineFacts, m.UnitFacts, m.InputFile)
+    structs = (
+        m.SlotOffer,
+        m.BlenderOffer,
+        m.MachineFacts,
+        m.GpuFacts,
+        m.UnitFacts,
+        m.InputFile,
+    )
     of_tasks = (tasks.RenderTask, tasks.MovieTask, tasks.JoinTask, tasks.TrialTask)
     parts = [
         notice,

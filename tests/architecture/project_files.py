@@ -30,6 +30,8 @@ def project_paths(root: Path) -> Iterator[Path]:
     for top in root.iterdir():
         if top.is_dir() and top.name.startswith(".") and top.name not in OWN_HIDDEN:
             continue
+        if top.name == ".git":  # a file, in a linked work tree
+            continue
         for path in [top] if top.is_file() else top.rglob("*"):
             if path.is_file() and not is_ignored(path.relative_to(root), ignored):
                 yield path

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psutil  # type: ignore[import-untyped,unused-ignore]  # stubs are a package of their own
 
-from framefarm.protocol.messages import MachineFacts
+from framefarm.protocol.messages import GpuFacts, MachineFacts
 
 _NVIDIA = Path("/proc/driver/nvidia/gpus")
 _NO_MAC = {"", "00:00:00:00:00:00"}
@@ -74,10 +74,10 @@ def _cpu() -> str:
     return platform.processor()
 
 
-def _gpus() -> tuple[str, ...]:
+def _gpus() -> tuple[GpuFacts, ...]:
     """Names of NVIDIA GPUs as the kernel module tells them; no tool has to be started for that."""
     names = []
     for path in sorted(_NVIDIA.glob("*/information")):
         match = re.search(r"^Model:\s*(.+)$", path.read_text(errors="replace"), re.MULTILINE)
         names.append(match[1].strip() if match else path.parent.name)
-    return tuple(names)
+    return tuple(GpuFacts(name) for name in names)

@@ -7,7 +7,7 @@ from sqlalchemy import Column, Connection, Engine, MetaData, String, Table, inse
 from framefarm.core.errors import FrameFarmError
 from framefarm.db.tables import metadata
 
-HEAD = "0001"
+HEAD = "0002"
 """The newest migration."""
 
 # Alembic's own record of a database's version (alembic.runtime.migration.MigrationContext).

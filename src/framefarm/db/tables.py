@@ -50,6 +50,21 @@ meta = Table(
 )
 """Facts of the whole farm: `epoch`."""
 
+join_tokens = Table(
+    "join_tokens",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("token_hash", String(64), nullable=False),
+    Column("pool", String(8), nullable=False),
+    Column("uses_left", Integer, nullable=False),
+    Column("created_at", Float, nullable=False),
+    Column("expires_at", Float, nullable=False),
+    UniqueConstraint("token_hash"),
+    CheckConstraint("pool IN ('own', 'friends', 'public')", name="pool"),
+    CheckConstraint("uses_left >= 0", name="uses"),
+)
+"""What lets unknown workers in; only hashes are kept."""
+
 jobs = Table(
     "jobs",
     metadata,
@@ -64,6 +79,11 @@ jobs = Table(
     Column("warnings", JSON, nullable=False),
     Column("fingerprint", String(64)),
     Column("settings", JSON, nullable=False),
+    Column("owner", String(200), nullable=False, server_default=""),
+    Column("pool", String(8), nullable=False, server_default="own"),
+    Column("tags", JSON, nullable=False, server_default="[]"),
+    Column("min_memory_bytes", BigInteger, nullable=False, server_default="0"),
+    Column("gpu", Boolean, nullable=False, server_default=false()),
     Column("created_at", Float, nullable=False),
     Column("started_at", Float),
     Column("finished_at", Float),
@@ -71,9 +91,12 @@ jobs = Table(
     CheckConstraint(
         "state IN ('queued', 'running', 'paused', 'done', 'failed', 'cancelled')", name="state"
     ),
+    CheckConstraint("pool IN ('own', 'friends', 'public')", name="pool"),
     Index("ix_jobs_fingerprint", "fingerprint"),
     sqlite_autoincrement=True,
 )
+"""`pool` is the least trusted pool whose workers may do the job; `tags`, `min_memory_bytes` and
+`gpu` are what else it asks of them."""
 
 stages = Table(
     "stages",
@@ -89,6 +112,7 @@ stages = Table(
     Column("wanted_blender", String(12), nullable=False, server_default=""),
     Column("blender", String(12), nullable=False, server_default=""),
     Column("blend_sha256", String(64), nullable=False, server_default=""),
+    Column("queue", Text, nullable=False, server_default=""),
     Column("units", Text, nullable=False),
     Column("needs_position", Integer),
     Column("needs_group", Integer),
@@ -109,12 +133,15 @@ stages = Table(
         "pending >= 0 AND leased >= 0 AND done >= 0 AND failed >= 0 AND cancelled >= 0",
         name="counters",
     ),
-    Index("ix_stages_claim", "claimable", "priority", "job_id", "position"),
+    Index("ix_stages_claim", "claimable", "queue", "priority", "job_id", "position"),
     sqlite_autoincrement=True,
 )
 """One step of a job. `claimable` is true while the job may run, `pending` is above zero and the
 Blender to use is settled (`wanted_blender` is what the file asks for, `blender` what it gets: one
 version for all frames of a job, so that none looks different from its neighbour).
+
+`queue` says what it asks of a worker and whose it is (`framefarm.core.requirements`): stages that
+could stand in for each other share one, so that a claim looks at a few rows however many wait.
 
 `total` counts all units; those that wait for another stage's units are in none of the counters.
 """
@@ -146,7 +173,10 @@ leases = Table(
     Column("state", String(8), nullable=False),
     Column("leased_at", Float, nullable=False),
     Column("expires_at", Float, nullable=False),
+    Column("tail", Boolean, nullable=False, server_default=false()),
+    Column("next_attempt", Integer, nullable=False),
     CheckConstraint("state IN ('active', 'ended')", name="state"),
+    CheckConstraint("next_attempt > attempt", name="attempts"),
     Index("ix_leases_worker", "worker_id"),
     Index("ix_leases_expiry", "state", "expires_at"),
     Index("ix_leases_stage", "stage_id"),
@@ -154,7 +184,10 @@ leases = Table(
 )
 """`units` is what is left of it. A lease whose last unit is finished is deleted; one that was taken
 away stays, `ended`, until its job has ended, so that a late success can still be told from an
-invented one (L4)."""
+invented one (L4).
+
+`tail`: a second lease of a unit that another lease holds (L11). `next_attempt`: the number that the
+next lease of these units gets; above every attempt they have had, those by tail leases included."""
 
 results = Table(
     "results",
@@ -217,11 +250,13 @@ faults = Table(
     Column("log_tail", Text, nullable=False),
     Column("final", Boolean, nullable=False),
     Column("forgiven", Boolean, nullable=False, server_default=false()),
+    Column("peak_memory_bytes", BigInteger, nullable=False, server_default="0"),
+    Column("memory_bytes", BigInteger, nullable=False, server_default="0"),
     Column("at", Float, nullable=False),
     Index("ix_faults_unit", "stage_id", "unit"),
 )
 """Attempts that went wrong. `final`: this one made the unit `failed`. `forgiven`: a retry was asked
-for since, so it no longer counts."""
+for since, so it no longer counts. `memory_bytes`: what the attempt was allowed, if it ran out."""
 
 workers = Table(
     "workers",
@@ -234,10 +269,35 @@ workers = Table(
     Column("agent_version", String(40), nullable=False),
     Column("facts", JSON, nullable=False),
     Column("slots", JSON, nullable=False),
+    Column("pool", String(8), nullable=False, server_default="own"),
+    Column("tags", JSON, nullable=False, server_default="[]"),
+    Column("reason", Text, nullable=False, server_default=""),
+    Column("clock_ahead_s", Float, nullable=False, server_default="0"),
+    Column("revoked_at", Float),
     Column("first_seen_at", Float, nullable=False),
     Column("last_seen_at", Float, nullable=False),
+    CheckConstraint("pool IN ('own', 'friends', 'public')", name="pool"),
     CheckConstraint(
         "state IN ('offline', 'idle', 'busy', 'draining', 'disabled', 'lost', 'quarantined')",
         name="state",
     ),
 )
+"""`reason`: why it is in its state, where that needs saying. `revoked_at`: its key counts no more;
+the row stays, since results name it."""
+
+quarantines = Table(
+    "quarantines",
+    metadata,
+    Column("worker_id", String(32), ForeignKey("workers.id", ondelete="CASCADE"), nullable=False),
+    Column("kind", String(20), nullable=False),
+    Column("blender", String(12), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("since_at", Float, nullable=False),
+    Column("until_at", Float, nullable=False),
+    Column("strikes", Integer, nullable=False),
+    PrimaryKeyConstraint("worker_id", "kind", "blender"),
+    sqlite_with_rowid=False,
+)
+"""What a worker is not trusted with (L9): stages of a kind with one version of Blender. After
+`until_at` it gets one unit to show itself; success ends the quarantine, failure is another strike
+and a longer one."""

@@ -337,4 +337,6 @@ def _lease_row(lease: ClaimedLease, now: float, lease_s: float) -> tuple[object,
         "active",
         now,
         now + lease_s,
+        False,
+        lease.attempt + 1,
     )

@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
 from sqlalchemy import Connection, insert, select, update
 
 from framefarm.core.plans import JobPlan, StagePlan
+from framefarm.core.requirements import Pool, Requirements, requirements_of
 from framefarm.core.states import JobState, StageState
 from framefarm.db import database_now
 from framefarm.db import tables as t
@@ -34,6 +36,37 @@ class PlannedStage:
 
 
 @dataclass(frozen=True)
+class Wishes:
+    """What a job asks of the workers that do it.
+
+    Attributes:
+        owner: Whose it is; owners share the farm (L12).
+        pool: The least trusted pool whose workers may have it.
+        tags: All of these a worker must carry.
+        min_memory_bytes: Least memory for a unit.
+        gpu: Whether its frames must be rendered on a GPU.
+    """
+
+    owner: str = ""
+    pool: Pool = Pool.OWN
+    tags: tuple[str, ...] = ()
+    min_memory_bytes: int = 0
+    gpu: bool = False
+
+    def of_stage(self, kind: str, blender: str) -> Requirements:
+        """The same for one of its stages."""
+        return Requirements(
+            kind=kind,
+            blender=blender,
+            pool=self.pool,
+            tags=tuple(sorted(set(self.tags))),
+            min_memory_bytes=self.min_memory_bytes,
+            gpu=self.gpu,
+            owner=self.owner,
+        )
+
+
+@dataclass(frozen=True)
 class PlannedJob:
     """A job ready to be stored."""
 
@@ -46,6 +79,7 @@ class PlannedJob:
     shot: str = ""
     fingerprint: str | None = None
     warnings: list[str] = field(default_factory=list)
+    wishes: Wishes = field(default_factory=Wishes)
 
     @property
     def plan(self) -> JobPlan:
@@ -72,7 +106,7 @@ def store_job(connection: Connection, job: PlannedJob) -> int:
     """
     job_id = _insert_job(connection, job)
     stage_ids = [
-        _insert_stage(connection, job_id, position, stage, job.priority)
+        _insert_stage(connection, job_id, position, stage, job)
         for position, stage in enumerate(job.stages)
     ]
     refresh_claimable(connection, stage_ids)
@@ -93,6 +127,11 @@ def _insert_job(connection: Connection, job: PlannedJob) -> int:
                 warnings=job.warnings,
                 fingerprint=job.fingerprint,
                 settings=job.settings,
+                owner=job.wishes.owner,
+                pool=job.wishes.pool,
+                tags=list(job.wishes.tags),
+                min_memory_bytes=job.wishes.min_memory_bytes,
+                gpu=job.wishes.gpu,
                 created_at=database_now(connection),
             )
             .returning(t.jobs.c.id)
@@ -101,7 +140,7 @@ def _insert_job(connection: Connection, job: PlannedJob) -> int:
 
 
 def _insert_stage(
-    connection: Connection, job_id: int, position: int, stage: PlannedStage, priority: int
+    connection: Connection, job_id: int, position: int, stage: PlannedStage, job: PlannedJob
 ) -> int:
     plan, starts = stage.plan, stage.plan.needs is None
     stage_id = int(
@@ -112,12 +151,13 @@ def _insert_stage(
                 position=position,
                 kind=plan.kind,
                 state=StageState.READY if starts else StageState.WAITING,
-                priority=priority,
+                priority=job.priority,
                 claimable=False,
                 largest_lease=stage.largest_lease,
                 wanted_blender=stage.wanted_blender,
                 blender=stage.blender,
                 blend_sha256=stage.blend_sha256,
+                queue=job.wishes.of_stage(plan.kind, stage.blender).queue,
                 units=str(plan.units),
                 needs_position=plan.needs.stage_index if plan.needs else None,
                 needs_group=plan.needs.group if plan.needs else None,
@@ -153,10 +193,16 @@ def _insert_spans(connection: Connection, stage_id: int, plan: StagePlan) -> Non
 
 def settle_blender(connection: Connection, stage_id: int, version: str) -> None:
     """Decide which Blender renders a stage, if that is still open."""
+    queue = connection.execute(
+        select(t.stages.c.queue).where(t.stages.c.id == stage_id, t.stages.c.blender == "")
+    ).scalar_one_or_none()
+    if queue is None:
+        return
+    asked = msgspec.structs.replace(requirements_of(queue), blender=version)
     changed = connection.execute(
         update(t.stages)
         .where(t.stages.c.id == stage_id, t.stages.c.blender == "")
-        .values(blender=version)
+        .values(blender=version, queue=asked.queue)
     )
     if changed.rowcount:
         refresh_claimable(connection, [stage_id])

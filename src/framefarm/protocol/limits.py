@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-PROTOCOL_VERSION = 1
+PROTOCOL_VERSION = 2
 
 MAX_MESSAGE_BYTES = 1 << 20
 """One WebSocket message from a worker: 8,000 `finished` reports, far more than it ever holds."""
@@ -21,3 +21,8 @@ MAX_RESULT_BYTES = 64 << 30
 
 MAX_ERROR_CHARACTERS = 4_000
 MAX_NAME_CHARACTERS = 200
+MAX_CACHED_TOLD = 256
+"""Blobs a worker names as held in its hello: the ones used last; a manager learns the rest."""
+
+MAX_INTERRUPTED = 64
+"""Units a worker's dead process was at, told in hello: one for each slot is the rule."""

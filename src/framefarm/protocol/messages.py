@@ -48,26 +48,59 @@ class SlotOffer(msgspec.Struct, frozen=True, omit_defaults=True):
         kinds: Stage kinds it runs: `render`, `movie`, `join`, `trial`, ...
         blenders: The Blenders it can render with; empty for a slot that does not render.
         threads: How many threads it may use.
+        device: What it renders on: `CPU`, or `GPU:` and the number of one of the machine's `gpus`.
+        memory_bytes: Memory a unit may take here before it is stopped; 0 when unknown.
     """
 
     slot: SlotName
     kinds: tuple[str, ...]
     blenders: tuple[BlenderOffer, ...] = ()
     threads: Count = 0
+    device: Annotated[str, msgspec.Meta(max_length=40)] = "CPU"
+    memory_bytes: Bytes = 0
+
+
+class GpuFacts(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One GPU of a machine.
+
+    Attributes:
+        name: As its maker calls it.
+        backend: The Cycles backend that drives it best: `OPTIX`, `CUDA`, `HIP`, `METAL`, `ONEAPI`;
+            empty when none was found.
+        memory_bytes: Its own memory, 0 when unknown.
+        works: Whether it really rendered a test picture; None when that was not tried.
+    """
+
+    name: str
+    backend: str = ""
+    memory_bytes: Bytes = 0
+    works: bool | None = None
 
 
 class MachineFacts(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What a worker's machine is. Sizes in bytes."""
+    """What a worker's machine is, and how busy. Sizes in bytes.
+
+    Attributes:
+        mac, ip: Of the interface that leads to the manager, where known.
+        cores: That the worker may use.
+        devices: What Cycles really rendered a test picture on: `CPU`, `CUDA`, `OPTIX`, ...
+        load: Share of all cores that is busy, 0.0 to 1.0; None when not measured yet.
+        temperature_c: Of the processor, where the system tells.
+    """
 
     host: str
     system: str = ""
     mac: str = ""
+    ip: str = ""
     cpu: str = ""
     cores: Count = 0
     memory_bytes: Bytes = 0
     memory_free_bytes: Bytes = 0
     disk_free_bytes: Bytes = 0
-    gpus: tuple[str, ...] = ()
+    gpus: tuple[GpuFacts, ...] = ()
+    devices: tuple[str, ...] = ()
+    load: float | None = None
+    temperature_c: float | None = None
 
 
 # --- reports: worker to manager ---------------------------------------------------------------
@@ -85,6 +118,10 @@ class Hello(Message, frozen=True, tag="hello"):
         key: Its secret from an earlier welcome.
         join_token: What lets an unknown worker in, where the manager asks for one.
         holding: Leases it still works on from before the connection broke.
+        interrupted: Stage and unit of what an earlier process of this worker was at when it died,
+            so that a unit that kills workers is found out (L9).
+        cached: SHA-256 of files it holds, those used last first, so that it gets work on them.
+        clock_at: Its own clock, seconds since 1970 UTC; only shown to people, never relied on.
     """
 
     protocol: int
@@ -97,6 +134,9 @@ class Hello(Message, frozen=True, tag="hello"):
     key: str | None = None
     join_token: str | None = None
     holding: tuple[str, ...] = ()
+    interrupted: tuple[tuple[Id, Unit], ...] = ()
+    cached: tuple[str, ...] = ()
+    clock_at: float = 0.0
 
 
 class Ready(Message, frozen=True, tag="ready"):
@@ -142,6 +182,7 @@ class UnitFacts(msgspec.Struct, frozen=True, omit_defaults=True):
         blender: Full version of the Blender that rendered.
         phases: Seconds per phase, where known.
         extra: What else the executor reports, small.
+        asked_device: The device of its slot.
     """
 
     seconds: Seconds = 0.0
@@ -150,6 +191,7 @@ class UnitFacts(msgspec.Struct, frozen=True, omit_defaults=True):
     blender: str = ""
     phases: dict[str, float] = {}
     extra: dict[str, Any] = {}
+    asked_device: str = ""
 
 
 class Finished(Message, frozen=True, tag="finished"):
@@ -169,9 +211,13 @@ class Failed(Message, frozen=True, tag="failed"):
     """A unit could not be made. Counts only from the current attempt (L4). Answered by `settled`.
 
     Attributes:
-        reason: One of `crashed`, `stalled`, `out_of_memory`, `refused`, `error`, `input_missing`.
+        reason: One of `crashed`, `stalled`, `out_of_memory`, `refused`, `error`, `input_missing`,
+            `placement` (it would have run on another device than its slot's).
         message: What a person should read.
         log_tail: The end of the unit's log.
+        peak_memory_bytes: Most memory its processes held together, 0 when unknown.
+        memory_bytes: How much it was allowed, 0 when unknown. After `out_of_memory` the unit is
+            only tried where there is more.
     """
 
     lease: str
@@ -181,6 +227,8 @@ class Failed(Message, frozen=True, tag="failed"):
     reason: str
     message: str
     log_tail: str = ""
+    peak_memory_bytes: Bytes = 0
+    memory_bytes: Bytes = 0
 
 
 class Released(Message, frozen=True, tag="released"):
@@ -219,7 +267,9 @@ class Welcome(Message, frozen=True, tag="welcome"):
         lease_s: How long a lease lives without a heartbeat; send one every third of it (L3).
         key: Its secret, only in the answer to the first hello.
         enabled: False when someone disabled the worker; it then gets no leases.
+        draining: True when someone drained it: it ends what it holds and gets no more.
         stall_s: A unit without progress for this long is to be killed (L10).
+        name: What people call the worker here; may be another than it said.
     """
 
     worker_id: str
@@ -227,7 +277,9 @@ class Welcome(Message, frozen=True, tag="welcome"):
     lease_s: float
     key: str | None = None
     enabled: bool = True
+    draining: bool = False
     stall_s: float = 300.0
+    name: str = ""
 
 
 class Task(Message, frozen=True, tag="task"):
@@ -264,6 +316,8 @@ class Lease(Message, frozen=True, tag="lease"):
         attempt: The same for all of them.
         expires_in_s: From the sending; renewed by heartbeats.
         inputs: What earlier stages made for these units, in order; only for kinds that need it.
+        stall_s: Another limit than the welcome's for these units, where they are expected to take
+            long (L10).
     """
 
     lease: str
@@ -273,6 +327,7 @@ class Lease(Message, frozen=True, tag="lease"):
     attempt: int
     expires_in_s: float
     inputs: tuple[InputFile, ...] = ()
+    stall_s: float | None = None
 
 
 class Settled(Message, frozen=True, tag="settled"):
@@ -289,10 +344,15 @@ class Settled(Message, frozen=True, tag="settled"):
 
 
 class Revoke(Message, frozen=True, tag="revoke"):
-    """Stop what is left of a lease at once; it is not the worker's any more."""
+    """Stop what is left of a lease at once; it is not the worker's any more.
+
+    Attributes:
+        units: Span text; only these units are taken away, the rest of the lease stays. Empty: all.
+    """
 
     lease: str
     reason: str = ""
+    units: str = ""
 
 
 class Drain(Message, frozen=True, tag="drain"):
@@ -307,8 +367,18 @@ class Disable(Message, frozen=True, tag="disable"):
     """Give back what you have and ask for nothing."""
 
 
+class Restart(Message, frozen=True, tag="restart"):
+    """End this process and start it anew, with the same arguments.
+
+    Attributes:
+        at_once: Give back what is in work first; else finish it.
+    """
+
+    at_once: bool = False
+
+
 class Query(Message, frozen=True, tag="query"):
-    """Answer with `facts`."""
+    """Answer with `facts`, measured now."""
 
 
 class Bye(Message, frozen=True, tag="bye"):
@@ -317,10 +387,13 @@ class Bye(Message, frozen=True, tag="bye"):
     Attributes:
         reason: For people.
         retry_in_s: When to come again; None means: not with this configuration.
+        code: Why, for programs: `busy`, `replaced` (a newer process has the same key), `revoked`,
+            `join_token`, `worker_key`, `version`, `malformed`, `stopping`; empty otherwise.
     """
 
     reason: str
     retry_in_s: float | None = None
+    code: str = ""
 
 
-Order = Welcome | Task | Lease | Settled | Revoke | Drain | Enable | Disable | Query | Bye
+Order = Welcome | Task | Lease | Settled | Revoke | Drain | Enable | Disable | Restart | Query | Bye

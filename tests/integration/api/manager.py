@@ -22,6 +22,7 @@ from framefarm.db import open_engine, sqlite_url
 from framefarm.farm.invariants import check_invariants
 from framefarm.farm.settings import ManagerSettings
 from framefarm.protocol import ResultFile, ResultManifest, encode_manifest
+from framefarm.protocol.limits import PROTOCOL_VERSION
 from framefarm.storage import BlobFolder
 
 SOON_S = 10.0
@@ -172,7 +173,7 @@ def hello(**changes: Any) -> dict[str, Any]:
     slot = {"slot": "cpu", "kinds": ["trial", "render"], "blenders": [{"version": "5.0"}]}
     return {
         "type": "hello",
-        "protocol": 1,
+        "protocol": PROTOCOL_VERSION,
         "boot_id": "boot",
         "name": "worker",
         "agent_version": "0",

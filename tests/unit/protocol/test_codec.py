@@ -42,8 +42,19 @@ slots = st.builds(
     kinds=TUPLE,
     blenders=st.lists(blenders, max_size=2).map(tuple),
     threads=COUNT,
+    device=TEXT,
+    memory_bytes=COUNT,
 )
-machines = st.builds(m.MachineFacts, host=TEXT, gpus=TUPLE, memory_bytes=COUNT, cores=COUNT)
+gpus = st.builds(m.GpuFacts, name=TEXT, memory_bytes=COUNT, works=st.none() | st.booleans())
+machines = st.builds(
+    m.MachineFacts,
+    host=TEXT,
+    gpus=st.lists(gpus, max_size=2).map(tuple),
+    devices=TUPLE,
+    memory_bytes=COUNT,
+    cores=COUNT,
+    load=st.none() | st.floats(0, 1),
+)
 facts = st.builds(
     m.UnitFacts,
     seconds=SECONDS,
@@ -65,6 +76,9 @@ reports = st.one_of(
         worker_id=st.none() | TEXT,
         key=st.none() | TEXT,
         holding=TUPLE,
+        interrupted=st.lists(st.tuples(COUNT, UNIT), max_size=2).map(tuple),
+        cached=TUPLE,
+        clock_at=SECONDS,
     ),
     st.builds(m.Ready, slot=TEXT, warm=st.none() | TEXT),
     st.builds(m.Heartbeat, leases=TUPLE),
@@ -89,8 +103,9 @@ orders = st.one_of(
         inputs=st.lists(inputs, max_size=2).map(tuple),
     ),
     st.builds(m.Settled, lease=TEXT, unit=UNIT, answer=TEXT),
-    st.builds(m.Revoke, lease=TEXT, reason=TEXT),
-    st.builds(m.Bye, reason=TEXT, retry_in_s=st.none() | SECONDS),
+    st.builds(m.Revoke, lease=TEXT, reason=TEXT, units=TEXT),
+    st.builds(m.Restart, at_once=st.booleans()),
+    st.builds(m.Bye, reason=TEXT, retry_in_s=st.none() | SECONDS, code=TEXT),
     st.sampled_from([m.Drain(), m.Enable(), m.Disable(), m.Query()]),
 )
 
@@ -119,7 +134,7 @@ def test_every_message_type_has_its_own_name():
     tags = [one.__struct_config__.tag for one in typing.get_args(m.Report)]
     assert len(set(tags)) == len(tags) == 9
     tags = [one.__struct_config__.tag for one in typing.get_args(m.Order)]
-    assert len(set(tags)) == len(tags) == 10
+    assert len(set(tags)) == len(tags) == 11
 
 
 def test_unknown_fields_are_ignored_so_that_a_newer_peer_may_add_some():
