@@ -1,6 +1,6 @@
 """The database: tables, migrations, and the group-commit writer that does all writing."""
 
-from framefarm.db.engine import database_now, open_engine, sqlite_url
+from framefarm.db.engine import database_now, open_engine, set_clock, sqlite_url
 from framefarm.db.many import Many
 from framefarm.db.migrate import SchemaTooNewError, migrate
 from framefarm.db.writer import (
@@ -22,5 +22,6 @@ __all__ = [
     "database_now",
     "migrate",
     "open_engine",
+    "set_clock",
     "sqlite_url",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine, create_engine, event
@@ -54,6 +55,17 @@ def _begin_sqlite(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
 
 
+def set_clock(engine: Engine, clock: Callable[[Connection], float] | None) -> None:
+    """Let `database_now` tell what a function says; None gives the database its own clock back.
+
+    For tests and simulations, which cannot wait for a day to pass.
+    """
+    engine.update_execution_options(clock=clock)
+
+
 def database_now(connection: Connection) -> float:
     """The database's time, seconds since 1970 UTC: the only clock leases know (L1)."""
+    clock: Callable[[Connection], float] | None = connection.get_execution_options().get("clock")
+    if clock is not None:
+        return clock(connection)
     return float(connection.exec_driver_sql(_NOW[connection.dialect.name]).scalar_one())
