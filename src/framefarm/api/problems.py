@@ -17,6 +17,8 @@ _STATUS = {
     "no_such_job": 404,
     "no_such_blob": 404,
     "no_such_unit": 404,
+    "no_such_worker": 404,
+    "ambiguous_worker": 409,
     "illegal_move": 409,
     "worker_key": 401,
     "disk_full": 507,

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Path
 from sqlalchemy import Connection, select
 from starlette.websockets import WebSocket
 
@@ -14,6 +14,11 @@ from framefarm.db import tables as t
 from framefarm.farm.roster import Link
 from framefarm.farm.service import Farm
 from framefarm.farm.views import iso
+from framefarm.farm.worker_names import find_worker
+
+WorkerName = Annotated[
+    str, Path(max_length=200, description="Its id, its name, or how its id begins.")
+]
 
 
 @dataclass(frozen=True)
@@ -59,6 +64,12 @@ def routes(farm: Farm) -> APIRouter:
         """All workers that ever joined."""
         links = {link.worker_id: link for link in farm.roster}
         return await farm.read(lambda connection: _all(connection, links))
+
+    @router.get("/{worker}")
+    async def worker(worker: WorkerName) -> WorkerView:
+        """One worker, by its id or name."""
+        row = await farm.read(lambda c: find_worker(c, worker))
+        return _view(row, farm.roster.get(row.id))
 
     @router.websocket("/connect")
     async def connect(socket: WebSocket) -> None:

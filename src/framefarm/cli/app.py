@@ -29,7 +29,7 @@ PLACES = {
     "cancel": _place("cancel", "Stop a job; what is finished stays.", _FARM),
     "retry": _place("retry", "Try a job's failed and cancelled units again.", _FARM),
     "logs": _place("logs", "Show what Blender said.", _FARM),
-    "workers": _place("workers", "List workers and what they do.", _FARM),
+    "workers": _place("workers.group", "List, show and steer workers.", _FARM),
     "doctor": _place("doctor", "Check this machine; say how to mend what is wrong.", _SETUP),
     "blender": _place("blender", "List and install Blenders.", _SETUP),
     "completion": _place("completion", "Print the shell's completion script.", _SETUP),

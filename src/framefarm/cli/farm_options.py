@@ -33,6 +33,11 @@ def job_argument(function: _F) -> _F:
     return click.argument("job", metavar="JOB", type=kind)(function)
 
 
+def worker_argument(function: _F) -> _F:
+    """Add a worker's name or id as an argument."""
+    return click.argument("worker", metavar="WORKER")(function)
+
+
 def open_farm(url: str | None) -> Farm:
     """The manager that a command talks to: as typed, of the environment, or on this machine."""
     return Farm(load_settings(url=url).url)

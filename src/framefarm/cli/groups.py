@@ -67,7 +67,7 @@ class LazyGroup(click.Group):
             from difflib import get_close_matches  # noqa: PLC0415  only after a typing error
 
             close = get_close_matches(args[0], self._places, n=1)
-            hint = f"; did you mean {close[0]}?" if close else "; see: framefarm --help"
+            hint = f"; did you mean {close[0]}?" if close else f"; see: {ctx.command_path} --help"
             raise click.UsageError(f"there is no command {args[0]!r}{hint}")
         return super().resolve_command(ctx, args)
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self, TypeVar
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 import msgspec
 
@@ -141,6 +141,14 @@ class Farm:
     def workers(self) -> tuple[WorkerView, ...]:
         """All workers the manager knows."""
         return self._get("/api/workers", WorkerList).workers
+
+    def worker(self, worker: str) -> WorkerView:
+        """One worker, by its name or id.
+
+        Raises:
+            FarmAnswerError: There is none of that name, or several.
+        """
+        return self._get(f"/api/workers/{quote(worker, safe='')}", WorkerView)
 
     def events(self, job: int) -> Iterator[job_events.Event]:
         """Follow a job until its end, over broken connections; first comes the job as it is.

@@ -6,9 +6,16 @@ import pytest
 from click.testing import CliRunner
 
 from framefarm.cli.app import PLACES, app
+from framefarm.cli.commands.workers import group as workers
 from framefarm.cli.running import run
 
-COMMANDS = [[], *([name] for name in PLACES), ["blender", "list"], ["blender", "install"]]
+COMMANDS = [
+    [],
+    *([name] for name in PLACES),
+    ["blender", "list"],
+    ["blender", "install"],
+    *(["workers", name] for name in workers.PLACES),
+]
 
 
 @pytest.mark.parametrize("words", COMMANDS, ids=" ".join)

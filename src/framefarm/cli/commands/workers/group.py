@@ -1,4 +1,4 @@
-"""`framefarm workers`."""
+"""`framefarm workers`: the list, and the list of its commands."""
 
 from __future__ import annotations
 
@@ -7,16 +7,37 @@ import msgspec
 
 from framefarm.cli.display import words
 from framefarm.cli.farm_options import json_option, open_farm, url_option
-from framefarm.cli.groups import command as declare
+from framefarm.cli.groups import CONTEXT, CommandPlace, LazyGroup
 from framefarm.cli.tables import table
 from framefarm.client.views import WorkerView
 
 
-@declare("workers", short_help="List workers and what they do.")
+def _place(name: str, text: str, section: str) -> CommandPlace:
+    return CommandPlace(f"framefarm.cli.commands.workers.{name}", text, section)
+
+
+_LOOK = "Looking"
+
+PLACES = {
+    "show": _place("show", "Show all that is known of a worker.", _LOOK),
+}
+
+
+@click.group(
+    "workers",
+    cls=LazyGroup,
+    places=PLACES,
+    short_help="List, show and steer workers.",
+    context_settings=CONTEXT,
+    invoke_without_command=True,
+)
 @json_option
 @url_option
-def command(url: str | None, *, as_json: bool) -> None:
+@click.pass_context
+def command(context: click.Context, url: str | None, *, as_json: bool) -> None:
     """List the workers that ever joined, and what they are doing."""
+    if context.invoked_subcommand is not None:
+        return
     with open_farm(url) as farm:
         workers = farm.workers()
     if as_json:

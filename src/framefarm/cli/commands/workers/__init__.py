@@ -1,0 +1,1 @@
+"""`framefarm workers` and its commands."""
