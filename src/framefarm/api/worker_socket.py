@@ -122,9 +122,13 @@ class WorkerSocket:
             boot_id=hello.boot_id,
             agent_version=hello.agent_version,
             facts=hello.facts,
-            slots=slots_of(hello.slots),
+            slots=slots_of(hello.slots, admission.pool, admission.tags),
             send=self.send,
             enabled=admission.enabled,
+            pool=admission.pool,
+            tags=frozenset(admission.tags),
+            lease_s=farm.settings.lease_s_of(admission.pool),
+            cached=frozenset(hello.cached),
         )
         # From here on its going has to be noted, also when the rest of the greeting fails.
         self._link = link
@@ -134,7 +138,7 @@ class WorkerSocket:
         welcome = m.Welcome(
             worker_id=admission.worker_id,
             epoch=farm.epoch,
-            lease_s=farm.settings.lease_s,
+            lease_s=link.lease_s,
             key=admission.key,
             enabled=admission.enabled,
             stall_s=farm.settings.stall_s,
@@ -184,7 +188,7 @@ class WorkerSocket:
     async def _take_other(self, link: Link, report: m.Report) -> list[m.Order]:
         match report:
             case m.Heartbeat():
-                renewal = Renewal(link.worker_id, report.leases, self._farm.settings.lease_s)
+                renewal = Renewal(link.worker_id, report.leases, link.lease_s)
                 lost = await self._farm.renew(renewal)
                 return [m.Revoke(lease, "it had expired") for lease in lost]
             case m.Progress():
@@ -216,6 +220,7 @@ class WorkerSocket:
         if work is None or report.unit not in Spans.restore(work[1].units):
             return
         name, task = work
+        link.slots[name].note_progress(report.unit, report.done, report.total)
         self._farm.pulse.begun(task.stage_id, report.unit)
         self._farm.bus.publish(
             task.job_id,
@@ -253,4 +258,6 @@ def _failure_of(link: Link, report: m.Failed) -> Failure:
         reason=report.reason[:20],
         message=report.message[:MAX_ERROR_CHARACTERS],
         log_tail=report.log_tail[-MAX_LOG_BYTES // 4 :],
+        peak_memory_bytes=report.peak_memory_bytes,
+        memory_bytes=report.memory_bytes,
     )

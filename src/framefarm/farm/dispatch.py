@@ -13,7 +13,8 @@ from framefarm.core.errors import FrameFarmError
 from framefarm.db import GroupCommitWriter, Handler
 from framefarm.db import tables as t
 from framefarm.farm.catalog import Catalog, StageFacts
-from framefarm.farm.claims import ClaimedLease, ClaimRequest, claim_many
+from framefarm.farm.claim_requests import ClaimedLease, ClaimRequest
+from framefarm.farm.claims import claim_many
 from framefarm.farm.roster import Link, Roster, Slot, Work
 from framefarm.protocol.messages import InputFile, Lease, Order, Task
 
@@ -36,16 +37,12 @@ class Dispatcher:
         writer: Runs the claims.
         catalog: The stages' settings.
         roster: Who is connected.
-        lease_s: How long a lease lives without a heartbeat.
     """
 
-    def __init__(
-        self, writer: GroupCommitWriter, catalog: Catalog, roster: Roster, *, lease_s: float
-    ) -> None:
+    def __init__(self, writer: GroupCommitWriter, catalog: Catalog, roster: Roster) -> None:
         self._writer = writer
         self._catalog = catalog
         self._roster = roster
-        self._lease_s = lease_s
         self._claims: Handler[ClaimRequest, Grant | None] = Handler(self._grant_many, rank=80)
         self._appeared = 0
         self._woken = asyncio.Event()
@@ -57,13 +54,16 @@ class Dispatcher:
         request = ClaimRequest(
             worker_id=link.worker_id,
             slot=slot.offer.slot,
-            kinds=slot.kinds,
-            blenders=slot.blenders,
+            ability=slot.ability,
             warm=slot.warm,
+            cached=link.cached,
             seconds_per_unit=link.seconds_per_unit(),
-            peers=self._roster.peers(slot.kinds),
+            peers=self._roster.peers(slot.ability.kinds),
             others=self._roster.others,
-            lease_s=self._lease_s,
+            lease_s=link.lease_s,
+            barred=link.barred,
+            probation=link.probation,
+            resting=link.resting,
         )
         return self._writer.submit(self._claims, request)
 
@@ -132,7 +132,7 @@ class Dispatcher:
                 slot=lease.slot,
                 units=units,
                 attempt=lease.attempt,
-                expires_in_s=self._lease_s,
+                expires_in_s=link.lease_s,
                 inputs=grant.inputs,
             )
         )

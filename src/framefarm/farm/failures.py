@@ -34,6 +34,8 @@ class Failure:
     reason: str
     message: str
     log_tail: str = ""
+    peak_memory_bytes: int = 0
+    memory_bytes: int = 0
 
 
 def fail_many(
@@ -115,6 +117,8 @@ def _note(connection: Connection, failure: Failure, *, final: bool, now: float) 
             reason=failure.reason,
             message=failure.message,
             log_tail=failure.log_tail,
+            peak_memory_bytes=failure.peak_memory_bytes,
+            memory_bytes=failure.memory_bytes if failure.reason == "out_of_memory" else 0,
             final=final,
             at=now,
         )

@@ -11,6 +11,7 @@ import msgspec
 from sqlalchemy import Connection, bindparam, insert, select, update
 
 from framefarm.core.errors import FrameFarmError
+from framefarm.core.requirements import Pool
 from framefarm.core.states import WorkerState
 from framefarm.db import database_now
 from framefarm.db import tables as t
@@ -31,6 +32,7 @@ class Admission:
     """The answer to a hello.
 
     Attributes:
+        pool, tags: As the manager knows it.
         key: Its secret, for a worker that was added just now.
         dropped: Leases it still works on that are not its own any more.
         news: What became of the leases it does not hold any more.
@@ -38,6 +40,8 @@ class Admission:
 
     worker_id: str
     enabled: bool
+    pool: Pool = Pool.OWN
+    tags: tuple[str, ...] = ()
     key: str | None = None
     dropped: tuple[str, ...] = ()
     news: News = field(default_factory=News)
@@ -83,7 +87,14 @@ def admit(connection: Connection, catalog: Catalog, hello: Hello) -> Admission:
     else:
         news = _free_unknown(connection, catalog, known.id, hello.holding)
     dropped = _not_held(connection, known.id, hello.holding)
-    return Admission(known.id, enabled=not barred, dropped=dropped, news=news)
+    return Admission(
+        known.id,
+        enabled=not barred,
+        pool=Pool(known.pool),
+        tags=tuple(known.tags),
+        dropped=dropped,
+        news=news,
+    )
 
 
 def _add(connection: Connection, hello: Hello) -> Admission:

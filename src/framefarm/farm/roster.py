@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
+from framefarm.core.requirements import Ability, Pool, Requirements
 from framefarm.core.sizing import Speed
 from framefarm.protocol.messages import MachineFacts, Order, SlotOffer
 
@@ -24,23 +26,46 @@ class Work:
 
 
 @dataclass
+class InWork:
+    """The unit that a slot is at.
+
+    Attributes:
+        begun_at: When it was begun, monotonic seconds.
+        done, total: Its steps, as last reported.
+    """
+
+    unit: int
+    begun_at: float
+    done: int = 0
+    total: int = 0
+
+
+@dataclass
 class Slot:
     """One slot of a connected worker.
 
     Attributes:
+        ability: What it can do.
         waiting: Whether it asked for a lease and has none yet.
         asked_at: What the dispatcher had counted of work appearing when the slot asked.
         warm: SHA-256 of the .blend its Blender holds open.
         work: Its newest lease.
+        at: The unit of it in work, as far as is known.
     """
 
     offer: SlotOffer
-    kinds: frozenset[str]
-    blenders: frozenset[str]
+    ability: Ability
     waiting: bool = False
     asked_at: int = 0
     warm: str | None = None
     work: Work | None = None
+    at: InWork | None = None
+
+    def note_progress(self, unit: int, done: int, total: int) -> None:
+        """Learn how far the unit in work is."""
+        if self.at is None or self.at.unit != unit:
+            self.at = InWork(unit, time.monotonic())
+        self.at.done, self.at.total = done, total
 
 
 @dataclass(eq=False)
@@ -49,8 +74,15 @@ class Link:
 
     Attributes:
         send: Sends orders over its connection.
+        pool: How far it is trusted.
+        tags: What it carries.
+        lease_s: How long its leases live without a heartbeat (L3).
         told: Stages whose task it has been sent.
         speeds: Seconds per unit, by stage.
+        cached: SHA-256 of the .blends it holds on its disk, as far as is known.
+        barred: Kinds of stage and Blenders it gets nothing of (L9).
+        probation: Those it gets one unit of.
+        resting: Stages it gets nothing of for now (L13).
     """
 
     worker_id: str
@@ -61,13 +93,22 @@ class Link:
     slots: dict[str, Slot]
     send: Send
     enabled: bool = True
+    pool: Pool = Pool.OWN
+    tags: frozenset[str] = frozenset()
+    lease_s: float = 30.0
     told: set[int] = field(default_factory=set)
     speeds: dict[int, Speed] = field(default_factory=dict)
+    cached: frozenset[str] = frozenset()
+    barred: frozenset[tuple[str, str]] = frozenset()
+    probation: frozenset[tuple[str, str]] = frozenset()
+    resting: frozenset[int] = frozenset()
 
-    def could(self, kind: str, blender: str) -> bool:
-        """Whether a slot here does a kind of stage with a version of Blender, if it needs one."""
+    def could(self, asked: Requirements, more_than_bytes: int = 0) -> bool:
+        """Whether a slot here, with more than so much memory, may do a stage."""
+        if (asked.kind, asked.blender) in self.barred:
+            return False
         return any(
-            kind in slot.kinds and (not blender or blender in slot.blenders)
+            slot.ability.suits(asked) and not 0 < slot.ability.memory_bytes <= more_than_bytes
             for slot in self.slots.values()
         )
 
@@ -86,14 +127,24 @@ class Link:
 _STAGES_REMEMBERED = 100
 
 
-def slots_of(offers: Sequence[SlotOffer]) -> dict[str, Slot]:
+def slots_of(
+    offers: Sequence[SlotOffer], pool: Pool = Pool.OWN, tags: Iterable[str] = ()
+) -> dict[str, Slot]:
     """Slots as a worker offers them."""
-    return {
-        offer.slot: Slot(
-            offer, frozenset(offer.kinds), frozenset(blender.version for blender in offer.blenders)
-        )
-        for offer in offers
-    }
+    carried = frozenset(tags)
+    return {offer.slot: Slot(offer, ability_of(offer, pool, carried)) for offer in offers}
+
+
+def ability_of(offer: SlotOffer, pool: Pool, tags: frozenset[str]) -> Ability:
+    """What a slot can do, in its worker's pool and with its worker's tags."""
+    return Ability(
+        kinds=frozenset(offer.kinds),
+        blenders=frozenset(blender.version for blender in offer.blenders),
+        pool=pool,
+        tags=tags,
+        memory_bytes=offer.memory_bytes,
+        gpu=offer.device != "CPU",
+    )
 
 
 class Roster:
@@ -116,7 +167,7 @@ class Roster:
             self.remove(older)
         self._links[link.worker_id] = link
         for slot in link.slots.values():
-            self._peers.update(slot.kinds)
+            self._peers.update(slot.ability.kinds)
         return older
 
     def remove(self, link: Link) -> bool:
@@ -125,7 +176,7 @@ class Roster:
             return False
         del self._links[link.worker_id]
         for slot in link.slots.values():
-            self._peers.subtract(slot.kinds)
+            self._peers.subtract(slot.ability.kinds)
         return True
 
     def get(self, worker_id: str) -> Link | None:
@@ -136,18 +187,18 @@ class Roster:
         """How many slots do any such work."""
         return max((self._peers[kind] for kind in kinds), default=1)
 
-    def others(self, kind: str, blender: str, avoid: frozenset[str]) -> bool:
-        """Whether a worker that is none of these could do a kind of stage.
+    def others(self, asked: Requirements, avoid: frozenset[str], more_than_bytes: int = 0) -> bool:
+        """Whether a worker that is none of these could do a stage.
 
         May be asked from any thread; the answer is of this moment.
 
         Args:
-            kind: Of stage.
-            blender: `major.minor` it needs, empty when it needs none.
+            asked: What the stage asks for.
             avoid: Worker ids.
+            more_than_bytes: Memory that was not enough.
         """
         return any(
-            link.enabled and link.worker_id not in avoid and link.could(kind, blender)
+            link.enabled and link.worker_id not in avoid and link.could(asked, more_than_bytes)
             for link in self
         )
 
@@ -158,5 +209,8 @@ class Roster:
     def blender_versions(self) -> set[str]:
         """`major.minor` of every Blender that a connected worker can run."""
         return {
-            version for link in self for slot in link.slots.values() for version in slot.blenders
+            version
+            for link in self
+            for slot in link.slots.values()
+            for version in slot.ability.blenders
         }

@@ -82,9 +82,7 @@ class Farm:
         self.pulse = Pulse()
         self.views = JobViews(settings, self.pulse, self.roster)
         self.writer = GroupCommitWriter(self.engine, on_rollback=self.catalog.clear)
-        self.dispatcher = Dispatcher(
-            self.writer, self.catalog, self.roster, lease_s=settings.lease_s
-        )
+        self.dispatcher = Dispatcher(self.writer, self.catalog, self.roster)
         self._finishes: Handler[Finish, Settlement] = Handler(
             lambda connection, items: finish_many(connection, self.catalog, items), rank=20
         )

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from framefarm.core.requirements import Pool
+
 
 @dataclass(frozen=True)
 class ManagerSettings:
@@ -16,7 +18,8 @@ class ManagerSettings:
         flat_outputs: Put a job's files straight into `outputs_dir` instead of
             `project/shot/job` below it; for a manager that serves one job.
         database_url: Where the tables are; None is SQLite in `data_dir`.
-        lease_s: A lease's life without a heartbeat (L3).
+        lease_s: A lease's life without a heartbeat (L3), for workers of the pool `own`.
+        public_lease_s: The same for those of others, whose lines are worse.
         stall_s: A unit without progress for this long is killed (L10).
         low_water_bytes: Free disk space below which uploads are refused (L14).
         largest_upload_bytes: One blob at most.
@@ -29,10 +32,15 @@ class ManagerSettings:
     flat_outputs: bool = False
     database_url: str | None = None
     lease_s: float = 30.0
+    public_lease_s: float = 120.0
     stall_s: float = 300.0
     low_water_bytes: int = 1 << 30
     largest_upload_bytes: int = 64 << 30
     keeper: bool = False
+
+    def lease_s_of(self, pool: Pool) -> float:
+        """How long leases of a worker in this pool live."""
+        return self.lease_s if pool is Pool.OWN else max(self.lease_s, self.public_lease_s)
 
     @property
     def outputs(self) -> Path:

@@ -9,12 +9,14 @@ from typing import Any, TypeVar
 from sqlalchemy import Engine, event, select, update
 
 from framefarm.core.plans import JobPlan, Needs, StagePlan, plan_render, plan_trial
+from framefarm.core.requirements import Ability, Pool
 from framefarm.core.spans import Spans
 from framefarm.db import migrate, open_engine, sqlite_url
 from framefarm.db import tables as t
 from framefarm.farm import requeue, steering
 from framefarm.farm.catalog import MAIN_ROLES, Catalog
-from framefarm.farm.claims import ClaimedLease, ClaimRequest, claim_many
+from framefarm.farm.claim_requests import ClaimedLease, ClaimRequest
+from framefarm.farm.claims import claim_many
 from framefarm.farm.failures import Failure, fail_many
 from framefarm.farm.finishes import finish_many
 from framefarm.farm.invariants import check_invariants
@@ -194,9 +196,19 @@ class Statements:
         self.count += 1
 
 
-def ask(worker: str = "w1", **request: Any) -> ClaimRequest:
-    facts = {"slot": "cpu", "kinds": ALL_KINDS, "blenders": frozenset({"5.0"}), "peers": 1}
-    return ClaimRequest(worker_id=worker, **{**facts, **request})
+def ask(
+    worker: str = "w1",
+    *,
+    kinds: frozenset[str] = ALL_KINDS,
+    blenders: frozenset[str] = frozenset({"5.0"}),
+    pool: Pool = Pool.OWN,
+    tags: frozenset[str] = frozenset(),
+    memory_bytes: int = 0,
+    gpu: bool = False,
+    **request: Any,
+) -> ClaimRequest:
+    ability = Ability(kinds, blenders, pool, tags, memory_bytes, gpu)
+    return ClaimRequest(worker_id=worker, **{"slot": "cpu", "ability": ability, **request})
 
 
 def weave(units: int, groups: int) -> JobPlan:

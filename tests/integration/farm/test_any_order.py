@@ -13,7 +13,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, multip
 
 from framefarm.core.states import IllegalMoveError
 from framefarm.db import tables as t
-from framefarm.farm.claims import ClaimedLease
+from framefarm.farm.claim_requests import ClaimedLease
 from framefarm.farm.registry import Admission
 from tests.integration.farm.bench import Bench, ask, weave
 
@@ -151,7 +151,7 @@ class AnyOrder(RuleBasedStateMachine):
     def all_is_well(self) -> None:
         self.bench.check()
 
-    def _others(self, _kind: str, _blender: str, avoid: frozenset[str]) -> bool:
+    def _others(self, _asked: object, avoid: frozenset[str], _bytes: int) -> bool:
         return bool(self.here - avoid)
 
     def _note_attempts(self, lease: ClaimedLease) -> None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from framefarm.core.requirements import Pool, Requirements
 from framefarm.core.spans import Spans
 from framefarm.db import tables as t
-from framefarm.farm.new_jobs import settle_blender
+from framefarm.farm.new_jobs import Wishes, settle_blender
 from tests.integration.farm.bench import Bench, ask
 
 WARM = "a" * 64
@@ -208,7 +209,7 @@ def test_l9_two_workers_that_both_failed_a_unit_do_not_wait_for_each_other(bench
     bench.trial("1")
     present = {"w1", "w2"}
 
-    def others(_kind: str, _blender: str, avoid: frozenset[str]) -> bool:
+    def others(_asked: Requirements, avoid: frozenset[str], _bytes: int) -> bool:
         return bool(present - avoid)
 
     bench.fail(bench.take("w1", others=others))
@@ -225,7 +226,7 @@ def test_l9_who_could_do_it_instead_is_asked_for_the_kind_and_the_blender(bench:
 
     bench.claim("w1", others=lambda *question: asked.append(question) or True)
 
-    assert asked == [("trial", "5.0", frozenset({"w1"}))]
+    assert asked == [(Requirements("trial", "5.0"), frozenset({"w1"}), 0)]
 
 
 def test_l9_a_lost_worker_may_try_the_same_unit_again(bench: Bench):
@@ -248,3 +249,122 @@ def test_a_worker_that_fails_everything_does_not_slow_the_claims_of_others(bench
     assert bench.stage(job).leased == 101
     # A load of spans and one of their faults for each 50 spans, and one update a carved span.
     assert statements.count < 300
+
+
+def test_l12_owners_share_the_slots_of_one_priority(bench: Bench):
+    ada = bench.trial("1-100", wishes=Wishes(owner="ada"))
+    grace = bench.trial("1-100", wishes=Wishes(owner="grace"))
+
+    together = [lease.job_id for lease in bench.claims([ask(f"w{n}") for n in range(6)]) if lease]
+    one_by_one = [bench.take(f"v{n}").job_id for n in range(4)]
+
+    assert sorted(together) == [ada] * 3 + [grace] * 3
+    assert sorted(one_by_one) == [ada] * 2 + [grace] * 2
+
+
+def test_l12_a_higher_priority_is_not_held_back_by_fair_share(bench: Bench):
+    bench.trial("1-9", wishes=Wishes(owner="ada"))
+    urgent = bench.trial("1-9", priority=90, wishes=Wishes(owner="grace"))
+
+    assert [bench.take(f"w{n}").job_id for n in range(3)] == [urgent] * 3
+
+
+def test_l12_a_warm_slot_leaves_an_owner_only_while_another_has_fewer_slots(bench: Bench):
+    warm = bench.trial("1-100", warm=WARM, wishes=Wishes(owner="ada"))
+    leases = [bench.take(f"w{n}", warm=WARM) for n in range(4)]
+    other = bench.trial("1-100", wishes=Wishes(owner="grace"))
+
+    went_to = []
+    for n, lease in enumerate(leases):
+        bench.finish(lease)
+        went_to.append(bench.take(f"w{n}", warm=WARM).job_id)
+
+    assert sorted(went_to) == [warm] * 2 + [other] * 2
+
+
+def test_l12_a_file_on_the_disk_is_preferred_within_one_priority(bench: Bench):
+    older = bench.trial("1-9", warm="b" * 64)
+    held = bench.trial("1-9", warm=WARM)
+    urgent = bench.trial("1-2", warm="c" * 64, priority=90)
+
+    got = [bench.take(cached=frozenset({WARM})).job_id for _ in range(3)]
+
+    assert got == [urgent, urgent, held]
+    assert bench.take().job_id == older
+
+
+@pytest.mark.parametrize(
+    ("wishes", "lacking", "having"),
+    [
+        (
+            Wishes(tags=("big", "eu")),
+            {"tags": frozenset({"big"})},
+            {"tags": frozenset({"big", "eu"})},
+        ),
+        (Wishes(pool=Pool.OWN), {"pool": Pool.FRIENDS}, {"pool": Pool.OWN}),
+        (Wishes(pool=Pool.FRIENDS), {"pool": Pool.PUBLIC}, {"pool": Pool.OWN}),
+        (Wishes(min_memory_bytes=100), {"memory_bytes": 99}, {"memory_bytes": 100}),
+    ],
+)
+def test_a_job_goes_only_where_its_wishes_are_met(
+    bench: Bench, wishes: Wishes, lacking: dict[str, object], having: dict[str, object]
+):
+    bench.trial("1-9", wishes=wishes)
+
+    assert bench.claim("w1", **lacking) is None
+    assert bench.claim("w2", **having) is not None
+
+
+def test_a_job_for_gpus_renders_on_them_and_encodes_anywhere(bench: Bench):
+    bench.film("1-2", segment=1, wishes=Wishes(gpu=True))
+
+    assert bench.claim("processor") is None
+    frame = bench.take("card", gpu=True)
+    bench.finish(frame)
+    assert bench.take("processor").stage_id != frame.stage_id
+
+
+def test_l9_what_ran_out_of_memory_is_tried_only_where_there_is_more(bench: Bench):
+    bench.trial("1")
+    lease = bench.take("w1", memory_bytes=1000)
+    bench.fail(lease, reason="out_of_memory", memory_bytes=1000)
+
+    assert bench.claim("w2", memory_bytes=1000) is None
+    assert bench.claim("w2", memory_bytes=1040) is None
+    assert bench.claim("w3", memory_bytes=2000) is not None
+
+
+def test_l9_a_barred_worker_gets_other_work_and_one_on_probation_a_single_unit(bench: Bench):
+    barred = bench.trial("1-90")
+    film = bench.film("1-90")
+    speeds = {bench.stage(job).id: 0.1 for job in (barred, film)}
+    trials = frozenset({("trial", "")})
+
+    elsewhere = bench.take("w1", seconds_per_unit=speeds, barred=trials)
+    shown = bench.take("w2", seconds_per_unit=speeds, probation=trials)
+
+    assert (elsewhere.job_id, len(elsewhere.units) > 1) == (film, True)
+    assert (shown.job_id, len(shown.units)) == (barred, 1)
+
+
+def test_l13_a_worker_that_rests_from_a_stage_gets_another(bench: Bench):
+    resting, other = bench.trial("1-9"), bench.trial("1-9")
+
+    lease = bench.take("w1", resting=frozenset({bench.stage(resting).id}))
+
+    assert lease.job_id == other
+
+
+@pytest.mark.parametrize("waiting", [100, 1_000])
+def test_a_claim_asks_the_database_as_little_however_many_jobs_wait(bench: Bench, waiting: int):
+    bench.trial("1-9")
+    few = bench.count_statements()
+    bench.take("w1")
+    asked_of_one = few.count
+    for number in range(waiting):
+        bench.trial("1-9", priority=number % 7)
+    many = bench.count_statements()
+
+    bench.take("w2")
+
+    assert many.count <= asked_of_one

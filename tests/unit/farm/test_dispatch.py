@@ -8,7 +8,7 @@ from typing import Any
 
 from framefarm.core.spans import Spans
 from framefarm.farm.catalog import Catalog, StageFacts
-from framefarm.farm.claims import ClaimedLease
+from framefarm.farm.claim_requests import ClaimedLease
 from framefarm.farm.dispatch import Dispatcher, Grant
 from framefarm.farm.roster import Link, Roster, slots_of
 from framefarm.protocol.messages import Lease, MachineFacts, Order, SlotOffer
@@ -46,7 +46,7 @@ def set_up(claims: Claims) -> tuple[Dispatcher, Link, list[Order]]:
     slots = slots_of([SlotOffer("cpu", ("trial",))])
     link = Link("w", "w", "boot", "0", MachineFacts("host"), slots, send)
     roster.add(link)
-    return Dispatcher(claims, Catalog(), roster, lease_s=30.0), link, sent  # type: ignore[arg-type]
+    return Dispatcher(claims, Catalog(), roster), link, sent  # type: ignore[arg-type]
 
 
 async def rounds() -> None:

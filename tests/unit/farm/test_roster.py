@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from framefarm.core.requirements import Requirements
 from framefarm.farm.roster import Link, Roster, slots_of
 from framefarm.protocol.messages import BlenderOffer, MachineFacts, Order, SlotOffer
 
@@ -49,8 +50,8 @@ def test_l9_others_are_workers_not_slots():
     roster = Roster()
     roster.add(link("a", ("render",), ("render",)))
 
-    assert not roster.others("render", "", frozenset({"a"}))
-    assert roster.others("render", "", frozenset())
+    assert not roster.others(Requirements("render"), frozenset({"a"}))
+    assert roster.others(Requirements("render"), frozenset())
 
 
 def test_l9_others_must_have_the_kind_and_the_blender():
@@ -59,16 +60,16 @@ def test_l9_others_must_have_the_kind_and_the_blender():
     roster.add(link("b", ("render",), blenders=("4.2",)))
     roster.add(link("c", ("movie",), blenders=("5.0",)))
 
-    assert not roster.others("render", "5.0", frozenset({"a"}))
-    assert roster.others("render", "4.2", frozenset({"a"}))
-    assert roster.others("movie", "", frozenset({"a"}))
+    assert not roster.others(Requirements("render", "5.0"), frozenset({"a"}))
+    assert roster.others(Requirements("render", "4.2"), frozenset({"a"}))
+    assert roster.others(Requirements("movie"), frozenset({"a"}))
 
 
 def test_l9_a_disabled_worker_is_no_other():
     roster = Roster()
     roster.add(link("a", ("render",), enabled=False))
 
-    assert not roster.others("render", "", frozenset())
+    assert not roster.others(Requirements("render"), frozenset())
 
 
 def test_speeds_are_forgotten_oldest_first():

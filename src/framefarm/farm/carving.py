@@ -1,0 +1,186 @@
+"""Taking units off one stage's pending spans (idea 2 of the design)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Integer, bindparam, delete, or_, select, tuple_, update
+
+from framefarm.core.requirements import Requirements
+from framefarm.core.sizing import units_to_lease
+from framefarm.core.spans import Spans
+from framefarm.db import tables as t
+from framefarm.farm.claim_requests import ClaimRequest
+
+_SPANS_AT_A_TIME = 50
+_SPANS_LOOKED_AT = 1_000
+"""Of one stage in one group of claims; a slot that may not have any of so many has to wait."""
+
+_MORE_MEMORY = 1.05
+"""A unit that ran out of memory is only tried where there is at least this much more."""
+
+
+@dataclass
+class _Span:
+    """A row of `spans` while leases are carved off it.
+
+    Attributes:
+        avoid: Workers that failed a unit of it.
+        more_than_bytes: Memory that was not enough for a unit of it.
+    """
+
+    id: int
+    first: int
+    last: int
+    step: int
+    attempt: int
+    avoid: frozenset[str]
+    more_than_bytes: int = 0
+    touched: bool = False
+
+    @property
+    def count(self) -> int:
+        return (self.last - self.first) // self.step + 1 if self.first <= self.last else 0
+
+    def carve(self, n: int) -> Spans:
+        taken = Spans.of(self.first, self.first + (n - 1) * self.step, self.step)
+        self.first += n * self.step
+        self.touched = True
+        return taken
+
+
+class Source:
+    """The pending units of one candidate stage during one group of claims."""
+
+    def __init__(self, connection: Connection, stage: Any, asked: Requirements) -> None:
+        self.stage = stage
+        self.asked = asked
+        self.left: int = stage.pending
+        self.taken = 0
+        self._connection = connection
+        self._spans: list[_Span] = []
+        self._used_up = 0
+        self._after = (-1, -1)
+        self._exhausted = False
+
+    @property
+    def what(self) -> tuple[str, str]:
+        """Kind and Blender, by which workers are barred."""
+        return self.asked.kind, self.asked.blender
+
+    def carve(self, request: ClaimRequest) -> tuple[Spans, int] | None:
+        """Units and their attempt for one slot, None when nothing here suits it."""
+        if self.what in request.barred or self.stage.id in request.resting:
+            return None
+        span = self._next(request)
+        if span is None:
+            return None
+        n = units_to_lease(
+            seconds_per_unit=request.seconds_per_unit.get(self.stage.id),
+            pending=self.left,
+            slots=request.peers,
+            largest=1 if self.what in request.probation else self.stage.largest_lease,
+        )
+        n = min(n, span.count)
+        self.left -= n
+        self.taken += n
+        return span.carve(n), span.attempt
+
+    def _next(self, request: ClaimRequest) -> _Span | None:
+        while self._used_up < len(self._spans) and not self._spans[self._used_up].count:
+            self._used_up += 1
+        at = self._used_up
+        while True:
+            for index in range(at, len(self._spans)):
+                span = self._spans[index]
+                if span.count and self._suits(request, span):
+                    return span
+            at = len(self._spans)
+            if self._exhausted or at >= _SPANS_LOOKED_AT:
+                return None
+            self._load()
+
+    def _suits(self, request: ClaimRequest, span: _Span) -> bool:
+        """Whether a slot may have a span: others first, where its worker failed a unit of it."""
+        memory = request.ability.memory_bytes
+        if span.more_than_bytes and 0 < memory < span.more_than_bytes * _MORE_MEMORY:
+            return False
+        if request.worker_id not in span.avoid:
+            return True
+        return not request.others(self.asked, span.avoid, span.more_than_bytes)
+
+    def _load(self) -> None:
+        position, last = self._after
+        rows = self._connection.execute(
+            _NEXT_SPANS, {"stage": self.stage.id, "position": position, "last": last}
+        ).all()
+        self._exhausted = len(rows) < _SPANS_AT_A_TIME
+        if rows:
+            self._after = (rows[-1].position, rows[-1].id)
+        faults = self._faults_of([row for row in rows if row.attempt > 1])
+        for row in rows:
+            here = [fault for fault in faults if row.first <= fault.unit <= row.last]
+            self._spans.append(
+                _Span(
+                    id=row.id,
+                    first=row.first,
+                    last=row.last,
+                    step=row.step,
+                    attempt=row.attempt,
+                    avoid=frozenset(fault.worker_id for fault in here),
+                    more_than_bytes=max((fault.memory_bytes for fault in here), default=0),
+                )
+            )
+
+    def _faults_of(self, rows: Sequence[Any]) -> Sequence[Any]:
+        """What went wrong with units of these spans, and where: others try first (L9)."""
+        if not rows:
+            return ()
+        return self._connection.execute(
+            select(t.faults.c.unit, t.faults.c.worker_id, t.faults.c.memory_bytes).where(
+                t.faults.c.stage_id == self.stage.id,
+                or_(*(t.faults.c.unit.between(row.first, row.last) for row in rows)),
+                t.faults.c.reason != "lost",
+                ~t.faults.c.forgiven,
+            )
+        ).all()
+
+    def flush(self) -> None:
+        """Store what is left of the spans."""
+        for span in self._spans:
+            if not span.touched:
+                continue
+            if span.count:
+                self._connection.execute(_SHRINK_SPAN, {"span": span.id, "new_first": span.first})
+            else:
+                self._connection.execute(_DELETE_SPAN, {"span": span.id})
+        if self.taken:
+            self._connection.execute(_COUNT_LEASED, {"stage": self.stage.id, "n": self.taken})
+
+
+# Statements are built once: building one anew costs as much as running it, for every group.
+_NEXT_SPANS = (
+    select(t.spans)
+    .where(
+        t.spans.c.stage_id == bindparam("stage"),
+        tuple_(t.spans.c.position, t.spans.c.id)
+        > tuple_(bindparam("position", type_=Integer), bindparam("last", type_=Integer)),
+    )
+    .order_by(t.spans.c.position, t.spans.c.id)
+    .limit(_SPANS_AT_A_TIME)
+)
+_SHRINK_SPAN = (
+    update(t.spans).where(t.spans.c.id == bindparam("span")).values(first=bindparam("new_first"))
+)
+_DELETE_SPAN = delete(t.spans).where(t.spans.c.id == bindparam("span"))
+_COUNT_LEASED = (
+    update(t.stages)
+    .where(t.stages.c.id == bindparam("stage"))
+    .values(
+        pending=t.stages.c.pending - bindparam("n"),
+        leased=t.stages.c.leased + bindparam("n"),
+        claimable=t.stages.c.pending > bindparam("n"),
+    )
+)
