@@ -55,6 +55,17 @@ def _begin_sqlite(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
 
 
+def transaction_undone(connection: Connection) -> bool:
+    """Whether the database has undone the whole transaction by itself.
+
+    SQLite does on a full disk and on errors of reading or writing ("Response To Errors Within A
+    Transaction" in its documentation); statements that follow would be in none. PostgreSQL refuses
+    them instead.
+    """
+    driver = connection.connection.driver_connection
+    return isinstance(driver, sqlite3.Connection) and not driver.in_transaction
+
+
 def set_clock(engine: Engine, clock: Callable[[Connection], float] | None) -> None:
     """Let `database_now` tell what a function says; None gives the database its own clock back.
 

@@ -23,9 +23,10 @@ from typing import Any, Generic, TypeVar
 
 import structlog
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, OperationalError
 
 from framefarm.core.errors import FrameFarmError
+from framefarm.db.engine import transaction_undone
 
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
@@ -103,6 +104,7 @@ class GroupCommitWriter:
         self._queue: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
         self._closing = threading.Lock()
         self._closed = False
+        self.outages = 0
         self._thread = threading.Thread(target=self._loop, name="writer", daemon=True)
         self._thread.start()
 
@@ -145,6 +147,7 @@ class GroupCommitWriter:
                 outcomes = self._write_group(group)
             except Exception as error:  # noqa: BLE001  the thread serves everyone; it must not end
                 _log.exception("group_failed", size=len(group))
+                self.outages += 1
                 self._on_rollback()
                 failure = _translate(error)
                 outcomes = [(waiting, failure) for waiting in group]
@@ -178,13 +181,19 @@ class GroupCommitWriter:
             return [self._run_alone(connection, waiting) for batch in batches for waiting in batch]
 
     def _run_alone(self, connection: Connection, waiting: _Waiting) -> tuple[_Waiting, Any]:
+        savepoint = connection.begin_nested()
         try:
-            with connection.begin_nested():
-                [answer] = waiting.handler.run(connection, [waiting.item])
-                return waiting, answer
-        except Exception as error:  # noqa: BLE001  it is this caller's answer
+            [answer] = waiting.handler.run(connection, [waiting.item])
+            savepoint.commit()
+        except Exception as error:  # it is this caller's answer
             self._on_rollback()
+            if transaction_undone(connection):
+                # What others of the group wrote is gone as well: they must not hear success.
+                raise
+            savepoint.rollback()
+            self.outages += isinstance(error, OperationalError)
             return waiting, _translate(error)
+        return waiting, answer
 
 
 def _by_handler(group: list[_Waiting]) -> list[list[_Waiting]]:

@@ -110,6 +110,7 @@ def test_a_database_that_cannot_be_used_is_said_and_nothing_stays_behind(tmp_pat
     one.stop()
     engine = open_engine(sqlite_url(tmp_path / "farm.db"))
     with engine.begin() as connection:
+        ours = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar_one()
         connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
     before = threading.active_count()
 
@@ -121,7 +122,7 @@ def test_a_database_that_cannot_be_used_is_said_and_nothing_stays_behind(tmp_pat
     with pytest.raises(OSError, match="refused"):
         socket.create_connection(("127.0.0.1", int(newer.url.rpartition(":")[2])))
     with engine.begin() as connection:
-        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0001'")
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = ?", (ours,))
     engine.dispose()
     healed = server(tmp_path)
     healed.start()

@@ -144,6 +144,7 @@ async def test_a_database_error_is_translated_and_reaches_its_item_only(
     assert isinstance(again, DatabaseError)
     assert again.retryable
     assert "UNIQUE" in str(again)
+    assert writer.outages == 0, "the database is well"
     assert stored(engine) == ["same", "other"]
 
 
@@ -171,6 +172,7 @@ async def test_a_failed_commit_fails_all_of_its_group_and_the_writer_goes_on(
 
     assert [type(answer) for answer in answers] == [OSError, OSError]
     assert stored(engine) == []
+    assert writer.outages == 1
     assert await writer.submit(NOTE, "c") == "stored c"
 
 
@@ -185,6 +187,32 @@ async def test_a_database_that_cannot_be_reached_fails_its_group_and_the_writer_
         with pytest.raises(OSError, match="too many"):
             await writer.submit(NOTE, "a")
 
+    assert await writer.submit(NOTE, "b") == "stored b"
+
+
+async def test_a_full_disk_takes_back_the_whole_group_so_nobody_in_it_hears_success(
+    engine: Engine, writer: GroupCommitWriter
+):
+    def small(connection) -> str:
+        connection.execute(INSERT, {"text": "small"})
+        return "stored small"
+
+    def fill(connection) -> None:
+        connection.exec_driver_sql("PRAGMA max_page_count=1")
+        try:
+            connection.execute(INSERT, {"text": "x" * 1_000_000})
+        finally:
+            connection.exec_driver_sql("PRAGMA max_page_count=1000000")
+
+    answers = await asyncio.gather(
+        writer.write(small), writer.write(fill), writer.write(small), return_exceptions=True
+    )
+
+    # SQLite undoes the transaction, not only the statement that found the disk full.
+    assert [type(answer) for answer in answers] == [DatabaseError] * 3
+    assert "full" in str(answers[1])
+    assert stored(engine) == []
+    assert writer.outages == 1
     assert await writer.submit(NOTE, "b") == "stored b"
 
 
