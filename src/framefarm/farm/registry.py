@@ -8,7 +8,7 @@ import secrets
 from dataclasses import dataclass, field
 
 import msgspec
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import Connection, bindparam, case, insert, select, update
 
 from framefarm.core.errors import FrameFarmError
 from framefarm.core.requirements import Pool
@@ -164,7 +164,14 @@ _RENEW = (
 _SEEN = (
     update(t.workers)
     .where(t.workers.c.id == bindparam("worker"))
-    .values(last_seen_at=bindparam("now"))
+    .values(
+        last_seen_at=bindparam("now"),
+        # Silent for longer than a lease lasts, then heard again on the same connection.
+        state=case(
+            (t.workers.c.state == WorkerState.LOST, WorkerState.IDLE.value),
+            else_=t.workers.c.state,
+        ),
+    )
 )
 
 

@@ -18,23 +18,6 @@ LOSSES_BEFORE_FAILED = 5
 """A worker that vanished is rarely the unit's fault; five in a row are (L9)."""
 
 
-def expire(connection: Connection, catalog: Catalog, *, not_before: float) -> News:
-    """End leases whose time is over (L1); at most 1,000 a call.
-
-    Args:
-        not_before: Nothing expires until the database's clock shows this (L7).
-    """
-    now = database_now(connection)
-    if now < not_before:
-        return News()
-    rows = connection.execute(
-        select(t.leases)
-        .where(t.leases.c.state == "active", t.leases.c.expires_at < now)
-        .limit(1_000)
-    ).all()
-    return end_leases(connection, catalog, rows, reason="expired", now=now, lost=True)
-
-
 def free_worker(
     connection: Connection, catalog: Catalog, worker_id: str, *, reason: str, lost: bool
 ) -> News:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
@@ -19,13 +20,16 @@ from typing import TypeVar
 import structlog
 from sqlalchemy import Connection, insert, select, update
 
+from framefarm.core.errors import FrameFarmError
+from framefarm.core.grace import GraceLimits, Watch
 from framefarm.core.states import JobState
 from framefarm.core.versions import BlenderVersion, NoBlenderForFileError, choose_version
-from framefarm.db import GroupCommitWriter, Handler, database_now, migrate, open_engine, sqlite_url
+from framefarm.db import GroupCommitWriter, Handler, migrate, open_engine, sqlite_url
 from framefarm.db import tables as t
 from framefarm.farm.catalog import Catalog
 from framefarm.farm.dispatch import Dispatcher
 from framefarm.farm.events import EventBus
+from framefarm.farm.expiry import Round, expiry_round
 from framefarm.farm.failures import Failure, fail_many
 from framefarm.farm.finishes import Settlement, finish_many
 from framefarm.farm.keeper import Keeper
@@ -40,7 +44,6 @@ from framefarm.farm.news import News, UnitNews
 from framefarm.farm.outputs import Outputs, folder_of
 from framefarm.farm.pulse import Pulse
 from framefarm.farm.registry import Admission, Renewal, admit, all_offline, renew_many
-from framefarm.farm.requeue import expire
 from framefarm.farm.roster import Roster
 from framefarm.farm.settings import ManagerSettings
 from framefarm.farm.steering import cancel, job_state, retry
@@ -92,7 +95,11 @@ class Farm:
         self._renewals: Handler[Renewal, tuple[str, ...]] = Handler(
             lambda connection, items: renew_many(connection, list(items)), rank=10
         )
-        self._grace_until = 0.0
+        self._expiry: Handler[Watch, Round] = Handler(
+            # After renewals and results of the same group: what came in time counts.
+            lambda connection, items: [self._expire(connection, watch) for watch in items],
+            rank=60,
+        )
         self._folders: dict[int, Path] = {}
         # One thread, so that a job's last delivery comes after all others.
         self._porter = ThreadPoolExecutor(1, thread_name_prefix="porter")
@@ -104,7 +111,7 @@ class Farm:
         """Begin to serve."""
         if self.keeper is not None:
             await self.keeper.start()
-        self._grace_until = await self.writer.write(self._open)
+        await self.writer.write(self._open)
         self._duties = [
             asyncio.create_task(self.dispatcher.serve_waiting(), name="serve_waiting"),
             asyncio.create_task(self._expire_leases(), name="expire_leases"),
@@ -113,13 +120,11 @@ class Farm:
             asyncio.create_task(self._deliver_leftovers(), name="deliver_leftovers"),
         ]
 
-    def _open(self, connection: Connection) -> float:
+    def _open(self, connection: Connection) -> None:
         all_offline(connection)
         known = update(t.meta).where(t.meta.c.name == "epoch").values(value=self.epoch)
         if connection.execute(known).rowcount == 0:
             connection.execute(insert(t.meta).values(name="epoch", value=self.epoch))
-        # L7: workers must have had time to renew before anything expires.
-        return database_now(connection) + self.settings.lease_s
 
     async def stop(self) -> None:
         """End all duties; what was asked to be written is written first."""
@@ -273,10 +278,32 @@ class Farm:
     # --- duties ---------------------------------------------------------------------------
 
     async def _expire_leases(self) -> None:
+        every_s = min(1.0, self.settings.lease_s / 10)
+        watch = Watch(GraceLimits.of_lease(self.settings.lease_s, every_s))
         while True:
-            await asyncio.sleep(min(1.0, self.settings.lease_s / 10))
-            work = partial(expire, catalog=self.catalog, not_before=self._grace_until)
-            await _guarded("expire_leases", self.change(work))
+            try:
+                done = await self.writer.submit(self._expiry, watch)
+                watch = done.watch
+                if done.disturbance is not None:
+                    _log.info("leases_begin_anew", because=done.disturbance)
+                await self.spread(done.news)
+            except FrameFarmError as error:
+                watch = watch.after_failure()
+                _log.warning("expiry_failed", error=str(error))
+            except Exception:  # noqa: BLE001  a duty must outlive one bad round
+                watch = watch.after_failure()
+                _log.exception("expiry_failed")
+            await asyncio.sleep(every_s)
+
+    def _expire(self, connection: Connection, watch: Watch) -> Round:
+        return expiry_round(
+            connection,
+            self.catalog,
+            watch,
+            self.settings.lives,
+            monotonic_s=time.monotonic(),
+            outages=self.writer.outages,
+        )
 
     async def _tidy(self) -> None:
         while True:

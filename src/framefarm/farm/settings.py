@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from framefarm.core.requirements import Pool
+from framefarm.farm.expiry import LeaseLives
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,12 @@ class ManagerSettings:
 
     def lease_s_of(self, pool: Pool) -> float:
         """How long leases of a worker in this pool live."""
-        return self.lease_s if pool is Pool.OWN else max(self.lease_s, self.public_lease_s)
+        return self.lives.of(pool)
+
+    @property
+    def lives(self) -> LeaseLives:
+        """How long leases live without a heartbeat."""
+        return LeaseLives(self.lease_s, max(self.lease_s, self.public_lease_s))
 
     @property
     def outputs(self) -> Path:

@@ -17,6 +17,7 @@ from framefarm.farm import requeue, steering
 from framefarm.farm.catalog import MAIN_ROLES, Catalog
 from framefarm.farm.claim_requests import ClaimedLease, ClaimRequest
 from framefarm.farm.claims import claim_many
+from framefarm.farm.expiry import expire
 from framefarm.farm.failures import Failure, fail_many
 from framefarm.farm.finishes import finish_many
 from framefarm.farm.invariants import check_invariants
@@ -148,7 +149,7 @@ class Bench:
         """Let the time of some leases be over, then expire what is over."""
         ids = [lease.lease_id for lease in leases]
         self.do(lambda c: c.execute(update(t.leases).where(_ids(ids)).values(expires_at=1.0)))
-        return self.do(requeue.expire, self.catalog, not_before=0.0)
+        return self.do(expire, self.catalog)
 
     def release(self, lease: ClaimedLease) -> News:
         return self.do(requeue.release, self.catalog, lease.worker_id, lease.lease_id)

@@ -26,27 +26,6 @@ def test_l1_a_lease_whose_time_is_over_goes_back_to_the_front(bench: Bench):
     assert (again.units, again.attempt) == (Spans.of(1, 1), 2)
 
 
-def test_l1_a_lease_whose_time_is_not_over_stays(bench: Bench):
-    bench.trial("1")
-    bench.take(lease_s=1000.0)
-
-    news = bench.do(requeue.expire, bench.catalog, not_before=0.0)
-
-    assert news.lost == []
-    assert bench.rows(t.leases)[0].state == "active"
-
-
-def test_l7_nothing_expires_before_workers_could_renew(bench: Bench):
-    bench.trial("1")
-    bench.take(lease_s=-5.0)
-    now = bench.do(database_now)
-
-    news = bench.do(requeue.expire, bench.catalog, not_before=now + 30.0)
-
-    assert news.lost == []
-    assert bench.rows(t.leases)[0].state == "active"
-
-
 def test_only_what_was_left_of_a_lease_is_done_again(bench: Bench):
     job = bench.trial("1-6")
     lease = bench.take(seconds_per_unit={bench.stage(job).id: 1.0})
