@@ -14,10 +14,11 @@ from framefarm.core.errors import FrameFarmError
 from framefarm.core.spans import Spans
 from framefarm.farm.failures import Failure
 from framefarm.farm.late_finishes import Finish
-from framefarm.farm.registry import Renewal, note_departure, note_facts
+from framefarm.farm.registry import Renewal, note_facts
 from framefarm.farm.requeue import release
 from framefarm.farm.roster import Link, Slot, slots_of
 from framefarm.farm.service import Farm
+from framefarm.farm.worker_states import note_departure
 from framefarm.protocol import MalformedMessageError, decode_reports, encode_orders
 from framefarm.protocol import messages as m
 from framefarm.protocol.limits import MAX_ERROR_CHARACTERS, MAX_LOG_BYTES, PROTOCOL_VERSION
@@ -39,6 +40,7 @@ class WorkerSocket:
         self._socket = socket
         self._sending = asyncio.Lock()
         self._link: Link | None = None
+        self._said_goodbye = False
 
     async def serve(self) -> None:
         """Talk to the worker until either side goes."""
@@ -47,8 +49,8 @@ class WorkerSocket:
             link = await self._greet()
             while link is not None:
                 link = await self._hear(link)
-        except WebSocketDisconnect:
-            pass
+        except WebSocketDisconnect as gone:
+            self._said_goodbye = gone.code == _BYE
         except MalformedMessageError as error:
             await self._close(_MALFORMED, str(error))
         except FrameFarmError as error:
@@ -118,13 +120,13 @@ class WorkerSocket:
         admission = await farm.admit(hello)
         link = Link(
             worker_id=admission.worker_id,
-            name=hello.name,
+            name=admission.name,
             boot_id=hello.boot_id,
             agent_version=hello.agent_version,
             facts=hello.facts,
             slots=slots_of(hello.slots, admission.pool, admission.tags),
             send=self.send,
-            enabled=admission.enabled,
+            enabled=admission.may_claim,
             pool=admission.pool,
             tags=frozenset(admission.tags),
             lease_s=farm.settings.lease_s_of(admission.pool),
@@ -140,11 +142,15 @@ class WorkerSocket:
             epoch=farm.epoch,
             lease_s=link.lease_s,
             key=admission.key,
-            enabled=admission.enabled,
+            # Disabled ones give back what they hold; those told to end it first may do so.
+            enabled=admission.enabled or bool(admission.holding),
+            draining=not admission.may_claim,
             stall_s=farm.settings.stall_s,
+            name=admission.name,
         )
         revoked = [m.Revoke(lease, "it is another worker's now") for lease in admission.dropped]
-        await self.send([welcome, *revoked])
+        restart = [m.Restart()] if admission.restart else []
+        await self.send([welcome, *revoked, *restart])
         _log.info("worker_connected", worker=link.name, id=link.worker_id)
         await farm.settle_blenders()
         return link
@@ -155,7 +161,11 @@ class WorkerSocket:
             self._farm.dispatcher.work_appeared()
             _log.info("worker_disconnected", worker=link.name, id=link.worker_id)
             try:
-                await self._farm.writer.write(lambda c: note_departure(c, link.worker_id))
+                await self._farm.writer.write(
+                    lambda c: note_departure(
+                        c, link.worker_id, link.boot_id, goodbye=self._said_goodbye
+                    )
+                )
             except FrameFarmError as error:
                 _log.warning("departure_not_noted", worker=link.name, error=str(error))
 

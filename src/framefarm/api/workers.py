@@ -15,6 +15,7 @@ from framefarm.farm.roster import Link
 from framefarm.farm.service import Farm
 from framefarm.farm.views import iso
 from framefarm.farm.worker_names import find_worker
+from framefarm.farm.worker_states import shown_state
 
 WorkerName = Annotated[
     str, Path(max_length=200, description="Its id, its name, or how its id begins.")
@@ -92,7 +93,7 @@ def _view(row: Any, link: Link | None) -> WorkerView:
     return WorkerView(
         id=row.id,
         name=row.name,
-        state="busy" if row.state == "idle" and work else row.state,
+        state=shown_state(row.state, connected=link is not None, working=bool(work)),
         host=row.facts.get("host", ""),
         system=row.facts.get("system", ""),
         cores=row.facts.get("cores", 0),

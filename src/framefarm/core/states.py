@@ -143,9 +143,14 @@ STAGE: Lifecycle[StageState, StageEvent] = Lifecycle(
 class WorkerState(StrEnum):
     """Where a worker stands.
 
-    `offline`: not connected. `idle` and `busy`: without and with leases. `draining`: ends what it
-    has and gets no more. `disabled`: a person took it out. `lost`: silent for longer than a lease
-    lasts, its units are free again. `quarantined`: it failed units which others finish (rule L9).
+    `offline`: it is not connected. `idle` and `busy`: without and with leases. `draining`: ends
+    what it has and gets no more. `disabled`: a person took it out. `lost`: silent for longer than a
+    lease lasts, its units are free again. `quarantined`: it failed units which others finish (rule
+    L9).
+
+    What people decided (`draining`, `disabled`) stays while the worker is away. The database says
+    `idle` of a worker that is busy, and of one whose connection has only just broken: leases and
+    connections tell those apart at any moment, and nothing has to be written when they change.
     """
 
     OFFLINE = "offline"
@@ -187,31 +192,31 @@ def _worker_moves() -> dict[tuple[WorkerState, WorkerEvent], WorkerState]:
         (state.IDLE, event.CONNECT): state.IDLE,
         # A dropped connection is no death (rule L8): it returns to what it was doing.
         (state.BUSY, event.CONNECT): state.BUSY,
-        (state.DRAINING, event.CONNECT): state.DRAINING,
         (state.LOST, event.CONNECT): state.IDLE,
         (state.IDLE, event.TAKE): state.BUSY,
         (state.BUSY, event.TAKE): state.BUSY,
         (state.BUSY, event.REST): state.IDLE,
-        (state.DRAINING, event.REST): state.DRAINING,
-        (state.IDLE, event.DRAIN): state.DRAINING,
-        (state.BUSY, event.DRAIN): state.DRAINING,
-        # If it still holds leases, the manager applies `take` next.
-        (state.DRAINING, event.ENABLE): state.IDLE,
+        (state.DRAINING, event.ENABLE): state.OFFLINE,
         (state.DISABLED, event.ENABLE): state.OFFLINE,
         (state.QUARANTINED, event.PARDON): state.OFFLINE,
     }
-    for here in (state.IDLE, state.BUSY, state.DRAINING):
+    for here in (state.IDLE, state.BUSY):
         moves[here, event.LEAVE] = state.OFFLINE
         moves[here, event.LOSE] = state.LOST
-        moves[here, event.QUARANTINE] = state.QUARANTINED
-    for present in (state.OFFLINE, state.IDLE, state.BUSY, state.DRAINING, state.LOST):
-        moves[present, event.RESTART] = state.IDLE
-    for barred in (state.DISABLED, state.QUARANTINED):
+    for able in (state.OFFLINE, state.IDLE, state.BUSY, state.LOST):
+        moves[able, event.RESTART] = state.IDLE
+        moves[able, event.DRAIN] = state.DRAINING
+        # To ask for what is so already does no harm.
+        moves[able, event.ENABLE] = able
+    moves[state.DRAINING, event.DRAIN] = state.DRAINING
+    for present in (state.IDLE, state.BUSY, state.DRAINING):
+        moves[present, event.QUARANTINE] = state.QUARANTINED
+    # Someone will want to find it as they left it, also after its machine was restarted.
+    for barred in (state.DRAINING, state.DISABLED, state.QUARANTINED):
         for change in (event.CONNECT, event.RESTART, event.REST, event.LEAVE, event.LOSE):
             moves[barred, change] = barred
     for held in state:
-        if held is not state.DISABLED:
-            moves[held, event.DISABLE] = state.DISABLED
+        moves[held, event.DISABLE] = state.DISABLED
     return moves
 
 

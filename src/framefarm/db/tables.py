@@ -274,6 +274,8 @@ workers = Table(
     Column("reason", Text, nullable=False, server_default=""),
     Column("clock_ahead_s", Float, nullable=False, server_default="0"),
     Column("revoked_at", Float),
+    Column("named_here", Boolean, nullable=False, server_default=false()),
+    Column("restart_boot_id", String(64)),
     Column("first_seen_at", Float, nullable=False),
     Column("last_seen_at", Float, nullable=False),
     CheckConstraint("pool IN ('own', 'friends', 'public')", name="pool"),
@@ -281,9 +283,12 @@ workers = Table(
         "state IN ('offline', 'idle', 'busy', 'draining', 'disabled', 'lost', 'quarantined')",
         name="state",
     ),
+    Index("ix_workers_name", "name", "id"),
 )
 """`reason`: why it is in its state, where that needs saying. `revoked_at`: its key counts no more;
-the row stays, since results name it."""
+the row stays, since results name it. `named_here`: a person gave it its name, which counts above
+what it says itself. `restart_boot_id`: the process that is to be started anew; once another one
+greets, that has happened."""
 
 quarantines = Table(
     "quarantines",

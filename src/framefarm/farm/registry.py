@@ -6,18 +6,20 @@ import hashlib
 import hmac
 import secrets
 from dataclasses import dataclass, field
+from typing import Any
 
 import msgspec
 from sqlalchemy import Connection, bindparam, case, insert, select, update
 
 from framefarm.core.errors import FrameFarmError
 from framefarm.core.requirements import Pool
-from framefarm.core.states import WorkerState
+from framefarm.core.states import WorkerEvent, WorkerState
 from framefarm.db import database_now
 from framefarm.db import tables as t
 from framefarm.farm.catalog import Catalog
 from framefarm.farm.news import News
 from framefarm.farm.requeue import end_leases, free_worker
+from framefarm.farm.worker_states import move_worker
 from framefarm.protocol.messages import Hello, MachineFacts
 
 
@@ -32,19 +34,36 @@ class Admission:
     """The answer to a hello.
 
     Attributes:
+        state: Where it stands now that it is connected.
+        name: What people call it here.
         pool, tags: As the manager knows it.
+        restart: Whether this process was asked to start anew while it was away.
+        holding: Leases it goes on with.
         key: Its secret, for a worker that was added just now.
         dropped: Leases it still works on that are not its own any more.
         news: What became of the leases it does not hold any more.
     """
 
     worker_id: str
-    enabled: bool
+    state: WorkerState
+    name: str
     pool: Pool = Pool.OWN
     tags: tuple[str, ...] = ()
+    restart: bool = False
+    holding: tuple[str, ...] = ()
     key: str | None = None
     dropped: tuple[str, ...] = ()
     news: News = field(default_factory=News)
+
+    @property
+    def enabled(self) -> bool:
+        """Whether neither a person nor its own failures took it out."""
+        return self.state not in {WorkerState.DISABLED, WorkerState.QUARANTINED}
+
+    @property
+    def may_claim(self) -> bool:
+        """Whether it gets leases."""
+        return self.enabled and self.state is not WorkerState.DRAINING
 
 
 def hash_key(key: str) -> str:
@@ -73,25 +92,28 @@ def admit(connection: Connection, catalog: Catalog, hello: Hello) -> Admission:
             f"The key of worker {known.name} is not the one this manager gave it. "
             "Remove the worker's identity file to let it join as a new one."
         )
-    barred = known.state in {WorkerState.DISABLED, WorkerState.QUARANTINED}
-    connection.execute(
-        update(t.workers)
-        .where(t.workers.c.id == known.id)
-        .values(
-            **_described(hello, database_now(connection)),
-            state=known.state if barred else WorkerState.IDLE,
-        )
+    same = hello.boot_id == known.boot_id
+    said = _described(hello, database_now(connection))
+    name = known.name if known.named_here else said["name"]
+    state = move_worker(
+        connection,
+        known,
+        WorkerEvent.CONNECT if same else WorkerEvent.RESTART,
+        **{**said, "name": name, "restart_boot_id": known.restart_boot_id if same else None},
     )
-    if hello.boot_id != known.boot_id:
-        news = free_worker(connection, catalog, known.id, reason="it was restarted", lost=True)
-    else:
+    if same:
         news = _free_unknown(connection, catalog, known.id, hello.holding)
+    else:
+        news = free_worker(connection, catalog, known.id, reason="it was restarted", lost=True)
     dropped = _not_held(connection, known.id, hello.holding)
     return Admission(
         known.id,
-        enabled=not barred,
+        state,
+        name,
         pool=Pool(known.pool),
         tags=tuple(known.tags),
+        restart=same and known.restart_boot_id == hello.boot_id,
+        holding=tuple(sorted(set(hello.holding) - set(dropped))),
         dropped=dropped,
         news=news,
     )
@@ -109,16 +131,18 @@ def _add(connection: Connection, hello: Hello) -> Admission:
             **_described(hello, now),
         )
     )
-    return Admission(worker_id, enabled=True, key=key, dropped=hello.holding)
+    name = hello.name[:200]
+    return Admission(worker_id, WorkerState.IDLE, name, key=key, dropped=hello.holding)
 
 
-def _described(hello: Hello, now: float) -> dict[str, object]:
+def _described(hello: Hello, now: float) -> dict[str, Any]:
     return {
         "name": hello.name[:200],
         "boot_id": hello.boot_id[:64],
         "agent_version": hello.agent_version[:40],
         "facts": msgspec.to_builtins(hello.facts),
         "slots": msgspec.to_builtins(hello.slots),
+        "clock_ahead_s": hello.clock_at - now if hello.clock_at else 0.0,
         "last_seen_at": now,
     }
 
@@ -200,25 +224,4 @@ def note_facts(connection: Connection, worker_id: str, facts: MachineFacts) -> N
         update(t.workers)
         .where(t.workers.c.id == worker_id)
         .values(facts=msgspec.to_builtins(facts), last_seen_at=database_now(connection))
-    )
-
-
-def note_departure(connection: Connection, worker_id: str) -> None:
-    """Note that a worker's connection is gone."""
-    connection.execute(
-        update(t.workers)
-        .where(
-            t.workers.c.id == worker_id,
-            t.workers.c.state.in_([WorkerState.IDLE, WorkerState.BUSY, WorkerState.DRAINING]),
-        )
-        .values(state=WorkerState.OFFLINE, last_seen_at=database_now(connection))
-    )
-
-
-def all_offline(connection: Connection) -> None:
-    """Note that no worker is connected, as is so when a manager starts."""
-    connection.execute(
-        update(t.workers)
-        .where(t.workers.c.state.in_([WorkerState.IDLE, WorkerState.BUSY, WorkerState.DRAINING]))
-        .values(state=WorkerState.OFFLINE)
     )

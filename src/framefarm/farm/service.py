@@ -22,6 +22,7 @@ from sqlalchemy import Connection, insert, select, update
 
 from framefarm.core.errors import FrameFarmError
 from framefarm.core.grace import GraceLimits, Watch
+from framefarm.core.requirements import Pool
 from framefarm.core.states import JobState
 from framefarm.core.versions import BlenderVersion, NoBlenderForFileError, choose_version
 from framefarm.db import GroupCommitWriter, Handler, migrate, open_engine, sqlite_url
@@ -43,12 +44,13 @@ from framefarm.farm.new_jobs import (
 from framefarm.farm.news import News, UnitNews
 from framefarm.farm.outputs import Outputs, folder_of
 from framefarm.farm.pulse import Pulse
-from framefarm.farm.registry import Admission, Renewal, admit, all_offline, renew_many
+from framefarm.farm.registry import Admission, Renewal, admit, renew_many
 from framefarm.farm.roster import Roster
 from framefarm.farm.settings import ManagerSettings
 from framefarm.farm.steering import cancel, job_state, retry
 from framefarm.farm.upkeep import forget_ended_leases
 from framefarm.farm.views import JobView, JobViews
+from framefarm.farm.worker_states import note_lost
 from framefarm.protocol.manifest import ResultFile
 from framefarm.protocol.messages import Hello, Revoke
 from framefarm.storage import BlobFolder
@@ -115,13 +117,13 @@ class Farm:
         self._duties = [
             asyncio.create_task(self.dispatcher.serve_waiting(), name="serve_waiting"),
             asyncio.create_task(self._expire_leases(), name="expire_leases"),
+            asyncio.create_task(self._note_lost(), name="note_lost"),
             asyncio.create_task(self._tell_followers(), name="tell_followers"),
             asyncio.create_task(self._tidy(), name="tidy"),
             asyncio.create_task(self._deliver_leftovers(), name="deliver_leftovers"),
         ]
 
     def _open(self, connection: Connection) -> None:
-        all_offline(connection)
         known = update(t.meta).where(t.meta.c.name == "epoch").values(value=self.epoch)
         if connection.execute(known).rowcount == 0:
             connection.execute(insert(t.meta).values(name="epoch", value=self.epoch))
@@ -304,6 +306,18 @@ class Farm:
             monotonic_s=time.monotonic(),
             outages=self.writer.outages,
         )
+
+    async def _note_lost(self) -> None:
+        work = partial(
+            note_lost,
+            connected=lambda worker_id: self.roster.get(worker_id) is not None,
+            lease_s_of=self.settings.lease_s_of,
+        )
+        # Those that were here before this manager started have time to come back.
+        await asyncio.sleep(max(map(self.settings.lease_s_of, Pool)))
+        while True:
+            await _guarded("note_lost", self.writer.write(work))
+            await asyncio.sleep(min(5.0, self.settings.lease_s / 3))
 
     async def _tidy(self) -> None:
         while True:

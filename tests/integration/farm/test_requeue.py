@@ -8,7 +8,7 @@ from framefarm.core.spans import Spans
 from framefarm.db import database_now
 from framefarm.db import tables as t
 from framefarm.farm import requeue
-from framefarm.farm.registry import Renewal, WorkerKeyError, note_departure, renew_many
+from framefarm.farm.registry import Renewal, WorkerKeyError, renew_many
 from tests.integration.farm.bench import Bench
 
 
@@ -97,15 +97,6 @@ def test_a_barred_worker_stays_barred_when_it_returns(bench: Bench, state: str):
 
     assert not again.enabled
     assert bench.rows(t.workers)[0].state == state
-
-
-def test_a_worker_is_offline_once_its_connection_is_gone(bench: Bench):
-    worker = bench.hello()
-    assert bench.rows(t.workers)[0].state == "idle"
-
-    bench.do(note_departure, worker.worker_id)
-
-    assert bench.rows(t.workers)[0].state == "offline"
 
 
 def test_a_released_lease_is_unblamed_and_its_attempt_still_counts(bench: Bench):

@@ -119,5 +119,8 @@ def _change_workers() -> None:
         sa.Column("reason", sa.Text(), server_default="", nullable=False),
         sa.Column("clock_ahead_s", sa.Float(), server_default="0", nullable=False),
         sa.Column("revoked_at", sa.Float(), nullable=True),
+        sa.Column("named_here", sa.Boolean(), server_default=sa.false(), nullable=False),
+        sa.Column("restart_boot_id", sa.String(length=64), nullable=True),
     ):
         op.add_column("workers", column)
+    op.create_index("ix_workers_name", "workers", ["name", "id"])
