@@ -6,11 +6,10 @@ import asyncio
 import contextlib
 import random
 import secrets
-import shutil
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from framefarm.agent.assembly import Wires, assemble
+from framefarm.agent.assembly import Wires, assemble, disk_low
 from framefarm.agent.decisions import decide
 from framefarm.agent.errors import RefusedByManagerError
 from framefarm.agent.events import DiskChanged, DrainAsked, Event, StopAsked
@@ -18,15 +17,19 @@ from framefarm.agent.executors.table import EXECUTORS
 from framefarm.agent.http import check_url
 from framefarm.agent.journal import open_journal
 from framefarm.agent.lock import DataDirLock
-from framefarm.agent.parts import Performer
+from framefarm.agent.parts import Ending, Performer
 from framefarm.agent.settings import AgentSettings
 from framefarm.agent.state import AgentState, held_leases
 from framefarm.blender.installations import BlenderInstallation, find_blenders
+from framefarm.protocol.messages import Restart
 
 if TYPE_CHECKING:
     from framefarm.agent.backoff import Die
     from framefarm.agent.executors.table import MakeExecutor
     from framefarm.agent.parts import Parts
+
+RESTART_S = 10.0
+"""How long a restart at once waits for the same; the next process offers what is left."""
 
 STOP_S = 0.8
 """How long a stop waits for slots to end and results to leave; then it ends without them."""
@@ -80,7 +83,7 @@ class Agent:
         self._state = AgentState.of(())
         self._performer: Performer | None = None
         self._over = asyncio.Event()
-        self._refused: str | None = None
+        self._ending = Ending()
         self._failure: Exception | None = None
 
     def stop(self) -> None:
@@ -91,8 +94,11 @@ class Agent:
         """Finish the leases in work, deliver their results, then end."""
         self._ask(DrainAsked())
 
-    async def run(self) -> None:
+    async def run(self) -> bool:
         """Work until stopped.
+
+        Returns:
+            Whether the manager wants the process to be started anew.
 
         Raises:
             RefusedByManagerError: The manager will not have this worker.
@@ -111,7 +117,7 @@ class Agent:
                 blenders=blenders,
                 boot_id=secrets.token_hex(16),
             )
-            self._performer = Performer(parts, found.identity, end=self._end, journal=self._journal)
+            self._performer = Performer(parts, found, end=self._end, journal=self._journal)
             self._state = AgentState.of(
                 parts.slots,
                 max_keeping=self.settings.max_keeping,
@@ -119,10 +125,14 @@ class Agent:
                 owed=found.owed,
             )
             await self._work(parts)
+            if not self._state.keeping:
+                # After an end in order, what is left would look like the work of a dead process.
+                await asyncio.to_thread(parts.workdirs.clear)
         if self._failure is not None:
             raise self._failure
-        if self._refused is not None:
-            raise RefusedByManagerError(self._refused)
+        if self._ending.refused is not None:
+            raise RefusedByManagerError(self._ending.refused)
+        return self._ending.again
 
     async def _work(self, parts: Parts) -> None:
         running = [
@@ -163,20 +173,18 @@ class Agent:
             pool.shutdown(wait=False, cancel_futures=True)
 
     async def _look_after(self, parts: Parts) -> None:
-        low = False
         while True:
-            now_low = self._disk_is_low()
-            if now_low != low:
-                low = now_low
-                self._journal.warning("disk", low=low, reserve=self.settings.disk_reserve_bytes)
-                self._tell([DiskChanged(low)])
+            self._look_at_disk()
             await asyncio.sleep(UPKEEP_EVERY_S)
             for slot in parts.slots.values():
                 await slot.upkeep()
 
-    def _disk_is_low(self) -> bool:
-        free_bytes = shutil.disk_usage(self.settings.data_dir).free
-        return free_bytes < self.settings.disk_reserve_bytes
+    def _look_at_disk(self) -> None:
+        was_low = self._state.disk_low
+        low = disk_low(self.settings, was_low=was_low)
+        if low != was_low:
+            self._journal.warning("disk", low=low, reserve=self.settings.disk_reserve_bytes)
+            self._tell([DiskChanged(low)])
 
     def _ask(self, event: Event) -> None:
         self._asked.append(event)
@@ -186,14 +194,13 @@ class Agent:
                 self._loop.call_soon_threadsafe(self._take, event)
 
     def _take(self, event: Event) -> None:
-        if isinstance(event, StopAsked):
-            asyncio.get_running_loop().call_later(STOP_S, self._over.set)
         self._tell([event])
 
     def _tell(self, events: Sequence[Event]) -> None:
         assert self._performer is not None
         try:
             for event in events:
+                self._limit_the_end(event)
                 self._state, todo = decide(self._state, event)
                 for instruction in todo:
                     self._performer.perform(instruction)
@@ -203,8 +210,19 @@ class Agent:
             self._failure = error
             self._over.set()
 
-    def _end(self, refused: str | None) -> None:
-        self._refused = refused
+    def _limit_the_end(self, event: Event) -> None:
+        match event:
+            case StopAsked():
+                self._end_within(STOP_S, Ending())
+            case Restart(at_once=True):
+                self._end_within(RESTART_S, Ending(again=True))
+
+    def _end_within(self, seconds: float, ending: Ending) -> None:
+        asyncio.get_running_loop().call_later(seconds, self._end, ending)
+
+    def _end(self, ending: Ending) -> None:
+        if not self._over.is_set():
+            self._ending = ending
         self._over.set()
 
     def _key(self) -> str | None:

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from framefarm.agent.cache import BlobCache
 from framefarm.agent.connection import Connection
+from framefarm.agent.disk import disk_is_low, free_bytes
 from framefarm.agent.downloads import Downloader
 from framefarm.agent.executors.contract import SlotResources
 from framefarm.agent.http import open_client
-from framefarm.agent.identity import Identity, IdentityFile
+from framefarm.agent.identity import IdentityFile
 from framefarm.agent.keeping import Keeper
 from framefarm.agent.machine import usable_cores
 from framefarm.agent.offers import slot_offers
 from framefarm.agent.outbox import Outbox
-from framefarm.agent.parts import Parts
+from framefarm.agent.parts import Found, Parts
 from framefarm.agent.slots import Slot
 from framefarm.agent.sources import SourceFiles
 from framefarm.agent.threadpool import low_priority_pool
@@ -26,7 +28,7 @@ from framefarm.agent.workdirs import WorkDirs
 
 if TYPE_CHECKING:
     from framefarm.agent.backoff import Die
-    from framefarm.agent.events import Event, Owed
+    from framefarm.agent.events import Event
     from framefarm.agent.executors.table import MakeExecutor
     from framefarm.agent.journal import Journal
     from framefarm.agent.settings import AgentSettings
@@ -60,19 +62,6 @@ class Wires:
         self.tell([event])
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
-    """What lies in the data directory from earlier runs.
-
-    Attributes:
-        identity: Who this worker is; None when it never was welcomed.
-        owed: Results that were never acknowledged.
-    """
-
-    identity: Identity | None
-    owed: tuple[Owed, ...]
-
-
 class Store:
     """The agent's folders.
 
@@ -95,10 +84,17 @@ class Store:
             IdentityError: The identity file is there but cannot be used.
             OSError: The data directory cannot be used.
         """
+        interrupted = self.workdirs.units()
         self.workdirs.clear()
         WorkDirs(self.scratch).clear()
         cache.load()
-        return Found(self.identity_file.load(), tuple(self.outbox.load()))
+        return Found(self.identity_file.load(), tuple(self.outbox.load()), interrupted)
+
+
+def disk_low(settings: AgentSettings, *, was_low: bool = False) -> bool:
+    """Whether what is free on the data directory's disk is kept for results."""
+    free = free_bytes(settings.data_dir)
+    return disk_is_low(free, settings.disk_reserve_bytes, was_low=was_low)
 
 
 async def assemble(
@@ -156,6 +152,8 @@ async def assemble(
             tell=wires.tell_one,
             report=connection.send,
             journal=journal,
+            full=functools.partial(disk_low, settings),
+            memory_bytes=offer.memory_bytes,
         )
 
     parts = Parts(
@@ -180,6 +178,8 @@ async def assemble(
             tell=wires.tell_one,
             journal=wires.journal,
         ),
+        cache=cache,
+        workdirs=store.workdirs,
         identity_file=store.identity_file,
         http=http,
         pools=(keeping_pool, working_pool),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import os
 import time
 from collections import Counter, OrderedDict
@@ -64,6 +65,11 @@ class BlobCache:
     def total_bytes(self) -> int:
         """What the files take."""
         return self._total_bytes
+
+    def recent(self, most: int, *, least_bytes: int) -> tuple[str, ...]:
+        """SHA-256 of files here of at least this size, those used last first."""
+        large = (sha for sha, size in reversed(self._sizes.items()) if size >= least_bytes)
+        return tuple(itertools.islice(large, most))
 
     @contextlib.asynccontextmanager
     async def use(self, sha256: str, size_bytes: int) -> AsyncIterator[Path]:

@@ -15,6 +15,7 @@ from typing import Any
 from framefarm.agent import events as ev
 from framefarm.agent import instructions as do
 from framefarm.agent import lease_rules, result_rules
+from framefarm.agent.giving_back import give_back, return_leases
 from framefarm.agent.result_rules import offer
 from framefarm.agent.state import (
     AgentState,
@@ -26,6 +27,7 @@ from framefarm.agent.state import (
     may_ask,
     may_quit,
     reconnected,
+    why_resting,
 )
 from framefarm.protocol import messages as msg
 
@@ -50,9 +52,11 @@ def _advance(state: AgentState) -> Decision:
     for name in state.slots:
         state, more = _advance_slot(state, state.slots[name])
         todo += more
+    state, returned = return_leases(state)
+    todo += returned
     if may_quit(state):
         state = replace(state, over=True)
-        todo.append(do.Quit())
+        todo.append(do.Quit(again=state.restarting))
     return state, todo
 
 
@@ -75,7 +79,7 @@ def _begin(state: AgentState, slot: SlotState) -> Decision:
 
 
 def _connected(state: AgentState, _: ev.Connected) -> Decision:
-    return replace(state, link=Link.GREETING), [do.Greet(held_leases(state))]
+    return replace(state, link=Link.GREETING), [do.Greet(held_leases(state), why_resting(state))]
 
 
 def _disconnected(state: AgentState, _: ev.Disconnected) -> Decision:
@@ -90,12 +94,14 @@ def _welcome(state: AgentState, order: msg.Welcome) -> Decision:
         link=Link.UP,
         epoch=order.epoch,
         enabled=order.enabled,
-        draining=False,
+        draining=order.draining,
         deferred=frozenset(),
     )
     settle = do.Settle(order.worker_id, order.key, order.lease_s, order.stall_s)
+    state, stops = (state, []) if order.enabled else give_back(state)
     return state, [
         settle,
+        *stops,
         *(offer(item) for item in state.owed.values()),
         *(do.Send(failure) for failure in state.failures.values()),
     ]
@@ -112,7 +118,7 @@ def _key_refused(state: AgentState, _: ev.KeyRefused) -> Decision:
 
 
 def _query(state: AgentState, _: msg.Query) -> Decision:
-    return state, [do.SendFacts()]
+    return state, [do.SendFacts(why_resting(state))]
 
 
 RULES: dict[type, Callable[[AgentState, Any], Decision]] = {
@@ -128,6 +134,7 @@ RULES: dict[type, Callable[[AgentState, Any], Decision]] = {
     ev.OfferRefused: result_rules.offer_refused,
     ev.OfferDeferred: result_rules.offer_deferred,
     ev.DiskChanged: lease_rules.disk_changed,
+    ev.RestChanged: lease_rules.rest_changed,
     ev.DrainAsked: lease_rules.drain_asked,
     ev.StopAsked: lease_rules.stop_asked,
     msg.Welcome: _welcome,
@@ -138,6 +145,7 @@ RULES: dict[type, Callable[[AgentState, Any], Decision]] = {
     msg.Drain: lease_rules.drain,
     msg.Enable: lease_rules.enable,
     msg.Disable: lease_rules.disable,
+    msg.Restart: lease_rules.restart,
     msg.Query: _query,
     msg.Settled: result_rules.settled,
 }

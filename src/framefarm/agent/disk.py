@@ -3,12 +3,34 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
+import shutil
 import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+
+ROOM_AGAIN = 1.25
+"""Work begins again when so many times the reserve is free, lest it stops after each frame."""
+
+
+def free_bytes(path: Path) -> int:
+    """What is free on the disk that holds a path."""
+    return shutil.disk_usage(path).free
+
+
+def disk_is_low(free_bytes: int, reserve_bytes: int, *, was_low: bool) -> bool:
+    """Whether results need all the room there is."""
+    return free_bytes < reserve_bytes * (ROOM_AGAIN if was_low else 1.0)
+
+
+def is_full(error: BaseException) -> bool:
+    """Whether something failed because a disk, or a quota on it, is full."""
+    first = error if isinstance(error, OSError) else error.__cause__
+    return isinstance(first, OSError) and first.errno in (errno.ENOSPC, errno.EDQUOT)
 
 
 def sync_file(path: Path) -> None:

@@ -20,7 +20,9 @@ from framefarm.core.errors import FrameFarmError
 if TYPE_CHECKING:
     from pathlib import Path
 
-FailureReason = Literal["crashed", "stalled", "out_of_memory", "refused", "error", "input_missing"]
+FailureReason = Literal[
+    "crashed", "stalled", "out_of_memory", "refused", "error", "input_missing", "placement"
+]
 """Why a unit failed, as the protocol's `failed` names it."""
 
 
@@ -72,14 +74,23 @@ class UnitFailedError(AgentError):
     Attributes:
         reason: Which of the protocol's reasons.
         log_tail: The end of the unit's log.
+        peak_memory_bytes: Most memory its processes held together, 0 when unknown.
     """
 
     code = "unit_failed"
 
-    def __init__(self, reason: FailureReason, message: str, *, log_tail: str = "") -> None:
+    def __init__(
+        self,
+        reason: FailureReason,
+        message: str,
+        *,
+        log_tail: str = "",
+        peak_memory_bytes: int = 0,
+    ) -> None:
         super().__init__(message)
         self.reason: FailureReason = reason
         self.log_tail = log_tail
+        self.peak_memory_bytes = peak_memory_bytes
 
 
 class OutboxError(AgentError):

@@ -65,13 +65,25 @@ class UnitRendered:
 
 @dataclass(frozen=True, slots=True)
 class UnitFailed:
-    """A slot could not make a unit."""
+    """A slot could not make a unit.
+
+    Attributes:
+        work: The unit.
+        reason, message, log_tail: For the report `failed`.
+        warm: SHA-256 of the .blend the slot's Blender holds now.
+        peak_memory_bytes: Most memory its processes held together, 0 when unknown.
+        memory_bytes: How much it was allowed, 0 when unknown.
+        no_room: The disk was full, so nobody can tell whether the unit is to blame.
+    """
 
     work: UnitWork
     reason: FailureReason
     message: str
     log_tail: str = ""
     warm: str | None = None
+    peak_memory_bytes: int = 0
+    memory_bytes: int = 0
+    no_room: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +145,17 @@ class DiskChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class RestChanged:
+    """The machine is not to work now, or may again.
+
+    Attributes:
+        reason: Why not, for people; empty when it may.
+    """
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class DrainAsked:
     """Someone at the worker wants it to finish its leases and then end."""
 
@@ -156,6 +179,7 @@ Event = (
     | OfferDeferred
     | KeyRefused
     | DiskChanged
+    | RestChanged
     | DrainAsked
     | StopAsked
 )

@@ -13,9 +13,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Greet:
-    """Say hello on the new connection, naming the leases still held."""
+    """Say hello on the new connection.
+
+    Attributes:
+        holding: The leases still held.
+        resting: Why it will ask for no work just now; empty when it will.
+    """
 
     holding: tuple[str, ...]
+    resting: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +33,9 @@ class Send:
 
 @dataclass(frozen=True, slots=True)
 class SendFacts:
-    """Report the machine's facts as they are now."""
+    """Report the machine's facts as they are now, and why it asks for no work, if so."""
+
+    resting: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +126,13 @@ class GiveUp:
 
 @dataclass(frozen=True, slots=True)
 class Quit:
-    """All is done that was to be done before the end."""
+    """All is done that was to be done before the end.
+
+    Attributes:
+        again: The process is to be started anew.
+    """
+
+    again: bool = False
 
 
 Instruction = (

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from typing import TYPE_CHECKING
 
+from framefarm.agent.disk import is_full
 from framefarm.agent.errors import OutboxError
 from framefarm.agent.events import ResultKept, ResultLost
 from framefarm.agent.outbox import WORTH_KEEPING_S
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from framefarm.agent.outbox import Outbox
     from framefarm.agent.work import Outcome, UnitWork
     from framefarm.agent.workdirs import WorkDirs
+
+ROOM_EVERY_S = 2.0
+"""How often it is tried again to store a result while the disk is full."""
 
 _USED_LATER = frozenset({"image", "segment"})
 """Roles that later stages may ask for: movies are made of images, and joined from segments."""
@@ -60,6 +64,7 @@ class Keeper:
         if _is_light(outcome):
             # Two switches of threads would cost more than everything else about such a unit.
             event = self._kept(work, outcome)
+            assert event is not None, "nothing was written that could fill a disk"
             asyncio.get_running_loop().call_soon(self._tell, event)
         else:
             self._begin(self._keep_in_thread(work, outcome))
@@ -79,13 +84,17 @@ class Keeper:
 
     async def _keep_in_thread(self, work: UnitWork, outcome: Outcome) -> None:
         loop = asyncio.get_running_loop()
-        self._tell(await loop.run_in_executor(self._pool, self._kept, work, outcome))
+        while (event := await loop.run_in_executor(self._pool, self._kept, work, outcome)) is None:
+            # It was rendered: it waits in its work directory until the disk has room (L6).
+            self._journal.warning("the disk is full; a result waits for room", unit=work.unit)
+            await asyncio.sleep(ROOM_EVERY_S)
+        self._tell(event)
 
-    def _kept(self, work: UnitWork, outcome: Outcome) -> Event:
+    def _kept(self, work: UnitWork, outcome: Outcome) -> Event | None:
         try:
             return ResultKept(self._store(work, outcome))
         except (OutboxError, OSError) as error:
-            return ResultLost(work, str(error))
+            return None if is_full(error) else ResultLost(work, str(error))
         except Exception as error:  # noqa: BLE001 - the unit fails, the agent goes on
             self._journal.exception("a result could not be stored", unit=work.unit)
             return ResultLost(work, f"the worker failed: {type(error).__name__}: {error}")

@@ -6,17 +6,18 @@ from dataclasses import replace
 
 from framefarm.agent import events as ev
 from framefarm.agent import instructions as do
+from framefarm.agent.giving_back import drop_leases, drop_units, give_back, let_go
 from framefarm.agent.state import (
     AgentState,
     Decision,
     Link,
-    SlotState,
     forget_asking,
     may_take,
     reconnected,
+    why_resting,
 )
 from framefarm.agent.work import HeldLease
-from framefarm.core.spans import SpansError
+from framefarm.core.spans import Spans, SpansError
 from framefarm.protocol import messages as msg
 
 MAX_TASKS = 10_000
@@ -50,40 +51,29 @@ def lease(state: AgentState, order: msg.Lease) -> Decision:
 
 
 def revoke(state: AgentState, order: msg.Revoke) -> Decision:
-    """Let go of a lease that is not ours any more; what is finished of it is still offered."""
+    """Let go of a lease, or of some of its units; what is finished of them is still offered."""
+    try:
+        units = Spans.parse(order.units) if order.units else None
+    except SpansError as error:
+        return reconnected(state, f"the units of a revoke could not be read: {error}")
+    state = _disown(state, order.lease, units)
+    if units is not None:
+        return drop_units(state, order.lease, units)
+    return drop_leases(replace(state, returning=state.returning - {order.lease}), order.lease)
+
+
+def _disown(state: AgentState, lease: str, units: Spans | None) -> AgentState:
+    """Renew nothing for results that were taken away, and forget failures of them."""
+
+    def taken(item: ev.Owed | msg.Failed) -> bool:
+        return item.lease == lease and (units is None or item.unit in units)
+
     owed = {
-        name: replace(item, renewing=False) if item.lease == order.lease else item
+        name: replace(item, renewing=False) if taken(item) else item
         for name, item in state.owed.items()
     }
-    failures = {at: f for at, f in state.failures.items() if f.lease != order.lease}
-    return _drop_leases(replace(state, owed=owed, failures=failures), order.lease)
-
-
-def _drop_leases(state: AgentState, lease: str | None = None) -> Decision:
-    """Take one lease, or all, from the slots, and stop what is in work of them."""
-    todo: list[do.Instruction] = []
-    for slot in state.slots.values():
-        held = _lease_of(slot)
-        if held is None or lease not in (None, held):
-            continue
-        stop = slot.working is not None and not slot.aborting
-        state = state.with_slot(slot.name, lease=None, aborting=slot.aborting or stop)
-        todo += [do.AbortUnit(slot.name)] if stop else []
-    return state, todo
-
-
-def _lease_of(slot: SlotState) -> str | None:
-    if slot.working is not None and not slot.aborting:
-        return slot.working.lease
-    return slot.lease.order.lease if slot.lease else None
-
-
-def _give_back(state: AgentState) -> Decision:
-    """Release every lease in work. What is finished of them stays in the outbox."""
-    leases = [_lease_of(slot) for slot in state.slots.values()] if state.link is Link.UP else []
-    released = [do.Send(msg.Released(lease)) for lease in leases if lease is not None]
-    state, stops = _drop_leases(state)
-    return state, [*released, *stops]
+    failures = {at: failure for at, failure in state.failures.items() if not taken(failure)}
+    return replace(state, owed=owed, failures=failures)
 
 
 def drain(state: AgentState, _: msg.Drain) -> Decision:
@@ -98,7 +88,15 @@ def enable(state: AgentState, _: msg.Enable) -> Decision:
 
 def disable(state: AgentState, _: msg.Disable) -> Decision:
     """Give back everything and take nothing."""
-    return _give_back(replace(forget_asking(state), enabled=False))
+    return give_back(replace(forget_asking(state), enabled=False))
+
+
+def restart(state: AgentState, order: msg.Restart) -> Decision:
+    """End, at once or after the leases in work, and begin anew."""
+    state = replace(forget_asking(state), restarting=True)
+    if order.at_once:
+        return give_back(replace(state, stopping=True))
+    return replace(state, leaving=True), []
 
 
 def drain_asked(state: AgentState, _: ev.DrainAsked) -> Decision:
@@ -107,10 +105,25 @@ def drain_asked(state: AgentState, _: ev.DrainAsked) -> Decision:
 
 
 def stop_asked(state: AgentState, _: ev.StopAsked) -> Decision:
-    """End now: someone here says so."""
-    return _give_back(replace(state, stopping=True))
+    """End now: someone here says so, which no restart asked for earlier outweighs."""
+    return give_back(replace(state, stopping=True, restarting=False))
 
 
 def disk_changed(state: AgentState, event: ev.DiskChanged) -> Decision:
-    """The disk got too full for new leases, or has room again."""
-    return replace(state, disk_low=event.low), []
+    """The disk got too full for new work, or has room again."""
+    return rested(state, replace(state, disk_low=event.low))
+
+
+def rest_changed(state: AgentState, event: ev.RestChanged) -> Decision:
+    """The machine is not to work now, or may again."""
+    return rested(state, replace(state, resting=event.reason))
+
+
+def rested(before: AgentState, state: AgentState) -> Decision:
+    """While the machine rests, begin nothing more of the leases held; say when that changed."""
+    reason = why_resting(state)
+    state = let_go(state) if reason else state
+    if state.link is not Link.UP or reason == why_resting(before):
+        return state, []
+    text = f"asks for no work: {reason}" if reason else "asks for work again"
+    return state, [do.Send(msg.LogLine("info", text)), do.SendFacts(reason)]

@@ -11,6 +11,7 @@ only when making them took longer than `WORTH_KEEPING_S`.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import secrets
 import shutil
@@ -87,7 +88,8 @@ class Outbox:
             What is owed to the manager now.
 
         Raises:
-            OutboxError: The disk is full or failed, or a file is not there; nothing is left behind.
+            OutboxError: The disk is full or failed, or a file is not there; all files are where
+                they were.
         """
         entry = f"{work.stage}-{work.unit}-{secrets.token_hex(6)}"
         produced = tuple(files)
@@ -142,7 +144,7 @@ class Outbox:
         path = self._root / entry
         try:
             (path / FILES).mkdir(parents=True)
-            stored = tuple(f"{number:04d}" for number in range(len(files)))
+            stored = _stored_names(files)
             described = tuple(
                 _take_in(file, path / FILES / name)
                 for file, name in zip(files, stored, strict=True)
@@ -153,10 +155,22 @@ class Outbox:
             write_durably(path / RECEIPT, msgspec.json.encode(receipt))
             sync_dir(self._root)
         except OSError as error:
+            _put_back(files, path / FILES)
             shutil.rmtree(path, ignore_errors=True)
             raise OutboxError(
                 f"unit {work.unit} was made but could not be stored on the worker: {error}"
             ) from error
+
+
+def _stored_names(files: tuple[ProducedFile, ...]) -> tuple[str, ...]:
+    return tuple(f"{number:04d}" for number in range(len(files)))
+
+
+def _put_back(files: tuple[ProducedFile, ...], folder: Path) -> None:
+    """Undo what was moved in, so that it can be tried again when the disk has room (L6)."""
+    for file, name in zip(files, _stored_names(files), strict=True):
+        with contextlib.suppress(OSError):
+            (folder / name).replace(file.path)
 
 
 def _take_in(file: ProducedFile, target: Path) -> ResultFile:

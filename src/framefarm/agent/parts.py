@@ -2,29 +2,38 @@
 
 from __future__ import annotations
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from framefarm import __version__
 from framefarm.agent import instructions as do
 from framefarm.agent.identity import Identity
 from framefarm.agent.machine import machine_facts
-from framefarm.protocol.limits import PROTOCOL_VERSION
-from framefarm.protocol.messages import FactsChanged, Hello, SlotOffer
+from framefarm.protocol.limits import MAX_CACHED_TOLD, PROTOCOL_VERSION
+from framefarm.protocol.messages import FactsChanged, Hello, MachineFacts, SlotOffer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     import httpx
 
+    from framefarm.agent.cache import BlobCache
     from framefarm.agent.connection import Connection
+    from framefarm.agent.events import Owed
     from framefarm.agent.identity import IdentityFile
     from framefarm.agent.journal import Journal
     from framefarm.agent.keeping import Keeper
     from framefarm.agent.settings import AgentSettings
     from framefarm.agent.slots import Slot
     from framefarm.agent.uploads import Uploader
+    from framefarm.agent.workdirs import WorkDirs
+
+WORTH_TELLING_BYTES = 64 << 10
+"""Smaller files are fetched faster than it takes to choose a worker that has them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +53,39 @@ class Parts:
     connection: Connection
     uploader: Uploader
     keeper: Keeper
+    cache: BlobCache
+    workdirs: WorkDirs
     identity_file: IdentityFile
     http: httpx.AsyncClient
     pools: tuple[ThreadPoolExecutor, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What lies in the data directory from earlier runs.
+
+    Attributes:
+        identity: Who this worker is; None when it never was welcomed.
+        owed: Results that were never acknowledged.
+        interrupted: Stage and unit of what a process that died was at.
+    """
+
+    identity: Identity | None
+    owed: tuple[Owed, ...]
+    interrupted: tuple[tuple[int, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How an agent ends.
+
+    Attributes:
+        refused: Why the manager will not have it, None when that is not the reason.
+        again: The process is to be started anew.
+    """
+
+    refused: str | None = None
+    again: bool = False
 
 
 class Performer:
@@ -54,21 +93,22 @@ class Performer:
 
     Args:
         parts: What with.
-        identity: Who the worker is, as far as known.
-        end: Ends the agent, with the reason when there is one.
+        found: What earlier runs left: who the worker is, and what it was at.
+        end: Ends the agent.
         journal: For what is worth knowing.
     """
 
     def __init__(
         self,
         parts: Parts,
-        identity: Identity | None,
+        found: Found,
         *,
-        end: Callable[[str | None], None],
+        end: Callable[[Ending], None],
         journal: Journal,
     ) -> None:
         self._parts = parts
-        self._identity = identity
+        self._identity = found.identity
+        self._interrupted = found.interrupted
         self._end = end
         self._journal = journal
 
@@ -95,40 +135,49 @@ class Performer:
                 parts.keeper.discard(work)
             case do.AbortUnit(slot):
                 parts.slots[slot].abort()
-            case do.Greet(holding):
-                parts.connection.send(self._hello(holding))
+            case do.Greet():
+                parts.connection.send(self._hello(instruction))
             case do.Settle():
                 self._settle(instruction)
-            case do.SendFacts():
-                parts.connection.send(FactsChanged(machine_facts(parts.settings.data_dir)))
+            case do.SendFacts(resting):
+                parts.connection.send(FactsChanged(self._facts(resting)))
             case do.Reconnect(reason):
                 parts.connection.reconnect(reason)
             case do.AwaitReturn(retry_in_s):
                 parts.connection.await_return(retry_in_s)
             case do.GiveUp(reason):
-                self._end(reason)
-            case do.Quit():
-                self._end(None)
+                self._end(Ending(refused=reason))
+            case do.Quit(again):
+                self._end(Ending(again=again))
 
-    def _hello(self, holding: tuple[str, ...]) -> Hello:
+    def _facts(self, resting: str) -> MachineFacts:
+        facts = machine_facts(self._parts.settings.data_dir)
+        return msgspec.structs.replace(facts, resting=resting)
+
+    def _hello(self, greet: do.Greet) -> Hello:
         settings, identity = self._parts.settings, self._identity
         return Hello(
             protocol=PROTOCOL_VERSION,
             boot_id=self._parts.boot_id,
             name=settings.worker_name,
             agent_version=__version__,
-            facts=machine_facts(settings.data_dir),
+            facts=self._facts(greet.resting),
             slots=self._parts.offers,
             worker_id=identity.worker_id if identity else None,
             key=identity.key if identity else None,
             join_token=settings.join_token,
-            holding=holding,
+            holding=greet.holding,
+            interrupted=self._interrupted,
+            cached=self._parts.cache.recent(MAX_CACHED_TOLD, least_bytes=WORTH_TELLING_BYTES),
+            clock_at=time.time(),
         )
 
     def _settle(self, said: do.Settle) -> None:
         if said.key is not None:
             self._identity = Identity(said.worker_id, said.key)
             self._parts.identity_file.save(self._identity)
+        # Told once: on every hello it would look like another death.
+        self._interrupted = ()
         self._parts.connection.pace(said.lease_s)
         for slot in self._parts.slots.values():
             slot.stall_s = said.stall_s

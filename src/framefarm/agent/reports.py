@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from framefarm.protocol.limits import MAX_ERROR_CHARACTERS
 from framefarm.protocol.messages import Failed, Finished
 
 if TYPE_CHECKING:
     from framefarm.agent.errors import FailureReason
-    from framefarm.agent.events import Owed
+    from framefarm.agent.events import Owed, UnitFailed
     from framefarm.agent.work import UnitWork
 
 MAX_TAIL_CHARACTERS = 16_000
@@ -28,6 +30,14 @@ def failed_report(
         reason=reason,
         message=message[:MAX_ERROR_CHARACTERS],
         log_tail=log_tail[-MAX_TAIL_CHARACTERS:],
+    )
+
+
+def unit_report(event: UnitFailed) -> Failed:
+    """The report of a unit that a slot could not make."""
+    report = failed_report(event.work, event.reason, event.message, event.log_tail)
+    return msgspec.structs.replace(
+        report, peak_memory_bytes=event.peak_memory_bytes, memory_bytes=event.memory_bytes
     )
 
 

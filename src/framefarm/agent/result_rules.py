@@ -6,7 +6,8 @@ from dataclasses import replace
 
 from framefarm.agent import events as ev
 from framefarm.agent import instructions as do
-from framefarm.agent.reports import failed_report, finished_report
+from framefarm.agent.lease_rules import rested
+from framefarm.agent.reports import failed_report, finished_report, unit_report
 from framefarm.agent.state import AgentState, Decision, Link
 from framefarm.agent.work import UnitWork
 from framefarm.protocol import messages as msg
@@ -29,8 +30,10 @@ def unit_failed(state: AgentState, event: ev.UnitFailed) -> Decision:
     state, wanted = _free(state, event.work, event.warm)
     if not wanted:
         return state, [do.Discard(event.work)]
-    report = failed_report(event.work, event.reason, event.message, event.log_tail)
-    state, todo = _fail(state, report)
+    if event.no_room:
+        state, todo = _give_up(state, event.work)
+    else:
+        state, todo = _fail(state, unit_report(event))
     return state, [do.Discard(event.work), *todo]
 
 
@@ -50,11 +53,14 @@ def _free(state: AgentState, work: UnitWork, warm: str | None) -> tuple[AgentSta
     if slot.working is not work:
         return state, False
     lease = slot.lease if slot.lease and slot.lease.rest else None
-    if slot.aborting:
-        # A lease that came meanwhile has not begun, so it still has all its units.
-        lease = slot.lease
     state = state.with_slot(slot.name, working=None, aborting=False, lease=lease, warm=warm)
     return state, not slot.aborting
+
+
+def _give_up(state: AgentState, work: UnitWork) -> Decision:
+    """Give a unit back that the full disk kept from being made (L6); nobody is to blame."""
+    full = replace(state, disk_low=True, returning=state.returning | {work.lease})
+    return rested(state, full)
 
 
 def result_kept(state: AgentState, event: ev.ResultKept) -> Decision:

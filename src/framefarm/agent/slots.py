@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from framefarm.agent.errors import UnitFailedError
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from framefarm.agent.journal import Journal
     from framefarm.agent.work import UnitWork
     from framefarm.agent.workdirs import WorkDirs
+
+EXECUTOR_FIRST_S = 2.0
+"""An executor that watches for the same by itself knows more of what was wrong."""
 
 PROGRESS_EVERY_S = 0.5
 PHASE_EVERY_S = 0.1
@@ -34,10 +38,13 @@ class Slot:
         tell: Takes the events.
         report: Takes progress reports.
         journal: Bound to the slot.
+        full: Whether the disk has no room for a unit.
+        memory_bytes: How much a unit may take, 0 when unknown.
         clock: Monotonic seconds.
 
     Attributes:
-        stall_s: A unit without progress for this long is killed (L10).
+        stall_s: A unit without progress for this long is killed (L10), unless its lease says
+            another time.
     """
 
     def __init__(
@@ -49,6 +56,8 @@ class Slot:
         tell: Callable[[Event], None],
         report: Callable[[Progress], None],
         journal: Journal,
+        full: Callable[[], bool] = lambda: False,
+        memory_bytes: int = 0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.name = name
@@ -58,9 +67,12 @@ class Slot:
         self._tell = tell
         self._report = report
         self._journal = journal
+        self._full = full
+        self._memory_bytes = memory_bytes
         self._clock = clock
         self._task: asyncio.Task[Event] | None = None
         self._heard_at = 0.0
+        self._limit_s = self.stall_s
         self._told_at = float("-inf")
         self._stalled = False
         self._preparing: asyncio.Task[None] | None = None
@@ -72,6 +84,7 @@ class Slot:
     def start(self, work: UnitWork) -> None:
         """Begin a unit. The slot must be free."""
         self._heard_at = self._clock()
+        self._limit_s = self.stall_s if work.stall_s is None else work.stall_s
         self._stalled = False
         self._task = asyncio.create_task(self._ending(work))
         # Not at the end of the task: one that is cancelled before it began never gets there.
@@ -85,7 +98,9 @@ class Slot:
     async def upkeep(self) -> None:
         """To be called about once a second: kills a stalled unit, or lets executors tidy up."""
         if self._task is not None:
-            if self._clock() - self._heard_at > self.stall_s and not self._stalled:
+            silent_s = self._clock() - self._heard_at
+            patience_s = self._limit_s + min(self._limit_s, EXECUTOR_FIRST_S)
+            if silent_s > patience_s and not self._stalled:
                 self._stalled = True
                 self._task.cancel()
             return
@@ -117,22 +132,35 @@ class Slot:
             return UnitFailed(work, "error", f"slot {self.name} does not make {work.kind} units")
         try:
             workdir = await self._workdirs.create(work)
-            outcome = await executor.run(work, workdir, self._progress_of(work))
+            limited = replace(work, stall_s=self._limit_s)
+            outcome = await executor.run(limited, workdir, self._progress_of(work))
             return UnitRendered(work, outcome, self._warm())
         except UnitFailedError as error:
-            return UnitFailed(work, error.reason, str(error), error.log_tail, warm=self._warm())
+            return self._failed(work, error)
         except asyncio.CancelledError:
             return self._stopped(work)
         except Exception as error:  # noqa: BLE001 - a fault of one unit must not end the agent
             self._journal.exception("unit failed in a way nobody thought of", unit=work.unit)
             message = f"the worker failed: {type(error).__name__}: {error}"
-            return UnitFailed(work, "error", message, warm=self._warm())
+            return self._failed(work, UnitFailedError("error", message))
+
+    def _failed(self, work: UnitWork, error: UnitFailedError) -> Event:
+        return UnitFailed(
+            work,
+            error.reason,
+            str(error),
+            error.log_tail,
+            warm=self._warm(),
+            peak_memory_bytes=error.peak_memory_bytes,
+            memory_bytes=self._memory_bytes,
+            no_room=self._full(),
+        )
 
     def _stopped(self, work: UnitWork) -> Event:
         if not self._stalled:
             return UnitAborted(work, self._warm())
-        message = f"no progress for {self.stall_s:g} s; the unit was stopped"
-        return UnitFailed(work, "stalled", message, warm=self._warm())
+        message = f"no progress for {self._limit_s:g} s; the unit was stopped"
+        return self._failed(work, UnitFailedError("stalled", message))
 
     def _warm(self) -> str | None:
         return next((e.warm for e in self._executors.values() if e.warm), None)

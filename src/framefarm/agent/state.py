@@ -58,10 +58,14 @@ class AgentState:
         epoch: The manager's, from its last welcome.
         enabled: The manager allows work.
         draining: The manager wants no new leases taken.
-        leaving: Someone here wants the agent to end after its leases.
-        stopping: Someone here wants the agent to end now.
+        leaving: The agent is to end after its leases.
+        stopping: The agent is to end now.
+        restarting: After that end the process is to be started anew.
         over: The end was announced.
         disk_low: No new leases, results need the room.
+        resting: Why the machine is not to work now, for people; empty when it is.
+        returning: Leases whose rest was let go. They are given back once what was made of them is
+            delivered: said earlier, the units still on their way would be made again elsewhere.
         tasks: What stages are about, by stage, as told on this connection.
         keeping: Lease and unit of the results on their way into the outbox.
         owed: What lies in the outbox, by entry.
@@ -78,8 +82,11 @@ class AgentState:
     draining: bool = False
     leaving: bool = False
     stopping: bool = False
+    restarting: bool = False
     over: bool = False
     disk_low: bool = False
+    resting: str = ""
+    returning: frozenset[str] = frozenset()
     tasks: Mapping[int, Task] = field(default_factory=dict)
     keeping: frozenset[tuple[str, int]] = frozenset()
     owed: Mapping[str, Owed] = field(default_factory=dict)
@@ -118,8 +125,13 @@ def held_leases(state: AgentState) -> tuple[str, ...]:
 
 def may_take(state: AgentState) -> bool:
     """Whether a lease that comes now is worked on."""
-    unwilling = state.draining or state.leaving or state.stopping or state.disk_low
-    return state.enabled and not unwilling
+    ending = state.draining or state.leaving or state.stopping
+    return state.enabled and not ending and not why_resting(state)
+
+
+def why_resting(state: AgentState) -> str:
+    """Why no work is begun here just now, whatever the manager wants; empty when it is."""
+    return "its disk is nearly full" if state.disk_low else state.resting
 
 
 def may_ask(state: AgentState) -> bool:
@@ -146,11 +158,15 @@ def may_quit(state: AgentState) -> bool:
     """Whether all is done that a stop, or a drain, waits for."""
     if state.over or not at_rest(state):
         return False
+    trying = state.link is Link.UP and state.owed.keys() - state.deferred
     if state.stopping:
-        trying = state.link is Link.UP and state.owed.keys() - state.deferred
         return not trying
-    idle = all(slot.lease is None for slot in state.slots.values())
-    return state.leaving and idle and not state.owed and not state.failures
+    if not state.leaving or any(slot.lease for slot in state.slots.values()):
+        return False
+    if state.restarting:
+        # The next process delivers what this one cannot.
+        return not trying and not (state.link is Link.UP and state.failures)
+    return not state.owed and not state.failures
 
 
 def forget_asking(state: AgentState) -> AgentState:

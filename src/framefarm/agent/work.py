@@ -28,6 +28,7 @@ class UnitWork:
         kind: Which executor makes it.
         settings: The executor's settings, still encoded.
         inputs: Files earlier stages made for this unit, in order.
+        stall_s: How long it may show no progress (L10); None as the manager's welcome says.
     """
 
     slot: str
@@ -39,6 +40,7 @@ class UnitWork:
     kind: str
     settings: msgspec.Raw
     inputs: tuple[InputFile, ...] = ()
+    stall_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,11 @@ class HeldLease:
         left = replace(self, rest=(rest, *self.rest[1:]) if rest else self.rest[1:])
         return self._work(first.first), left
 
+    def without(self, units: Spans) -> HeldLease:
+        """The same without some of the units that have not begun."""
+        left = (piece.difference(units) for piece in self.rest)
+        return replace(self, rest=tuple(piece for piece in left if piece))
+
     def _work(self, unit: int) -> UnitWork:
         order = self.order
         return UnitWork(
@@ -83,6 +90,7 @@ class HeldLease:
             kind=self.task.kind,
             settings=self.task.settings,
             inputs=tuple(file for file in order.inputs if file.unit == unit),
+            stall_s=order.stall_s,
         )
 
 

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import re
 import shutil
 from typing import TYPE_CHECKING
+
+from framefarm.protocol.limits import MAX_INTERRUPTED
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from framefarm.agent.work import UnitWork
+
+
+_NAME = re.compile(r".+-(\d{1,15})-(-?\d{1,10})-[0-9a-f]{12}")
 
 
 class WorkDirs:
@@ -24,10 +30,19 @@ class WorkDirs:
         shutil.rmtree(self._root, ignore_errors=True)
         self._root.mkdir(parents=True, exist_ok=True)
 
+    def units(self) -> tuple[tuple[int, int], ...]:
+        """Stage and unit of the folders there: what a process that died was at. Blocks."""
+        names = sorted(path.name for path in self._root.iterdir()) if self._root.is_dir() else []
+        found = (_NAME.fullmatch(name) for name in names)
+        units = {(int(match[1]), int(match[2])): None for match in found if match}
+        return tuple(units)[:MAX_INTERRUPTED]
+
     def of(self, work: UnitWork) -> Path:
         """Where a unit works. The lease's id comes from outside, so it is hashed."""
         lease = hashlib.blake2s(work.lease.encode(), digest_size=6).hexdigest()
-        return self._root / f"{work.slot}-{work.stage}-{work.unit}-{lease}"
+        # Windows takes no colon in names, which slots have.
+        slot = work.slot.replace(":", "_")
+        return self._root / f"{slot}-{work.stage}-{work.unit}-{lease}"
 
     async def create(self, work: UnitWork) -> Path:
         """Make a unit's folder, empty.

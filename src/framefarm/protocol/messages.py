@@ -86,6 +86,8 @@ class MachineFacts(msgspec.Struct, frozen=True, omit_defaults=True):
         devices: What Cycles really rendered a test picture on: `CPU`, `CUDA`, `OPTIX`, ...
         load: Share of all cores that is busy, 0.0 to 1.0; None when not measured yet.
         temperature_c: Of the processor, where the system tells.
+        resting: Why the worker asks for no work of its own accord: outside its hours, the machine
+            is in use, its disk is nearly full. Empty when it does.
     """
 
     host: str
@@ -101,6 +103,7 @@ class MachineFacts(msgspec.Struct, frozen=True, omit_defaults=True):
     devices: tuple[str, ...] = ()
     load: float | None = None
     temperature_c: float | None = None
+    resting: str = ""
 
 
 # --- reports: worker to manager ---------------------------------------------------------------

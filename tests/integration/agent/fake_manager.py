@@ -60,6 +60,7 @@ class FakeManager:
         self.lease_s = 30.0
         self.stall_s = 300.0
         self.enabled = True
+        self.draining = False
         self.known: dict[str, str] = {}
         self.first_orders: list[msg.Order] = []
         self.refuse_with: msg.Bye | None = None
@@ -193,7 +194,15 @@ class FakeManager:
         if key is not None:
             self.known[worker_id] = key
         await self.order(
-            msg.Welcome(worker_id, self.epoch, self.lease_s, key, self.enabled, self.stall_s),
+            msg.Welcome(
+                worker_id,
+                self.epoch,
+                self.lease_s,
+                key,
+                self.enabled,
+                draining=self.draining,
+                stall_s=self.stall_s,
+            ),
             *self.first_orders,
         )
 

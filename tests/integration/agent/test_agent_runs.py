@@ -382,3 +382,83 @@ async def test_stop_before_the_start_ends_at_once(manager: FakeManager, tmp_path
     agent.stop()
 
     await asyncio.wait_for(agent.run(), 5.0)
+
+
+async def test_lease_says_how_long_its_units_may_be_silent(
+    manager: FakeManager, start_agent: StartAgent
+):
+    start_agent()
+    await manager.heard(msg.Ready)
+    order = msg.Lease("L1", 1, "cpu", "1", 1, 30.0, stall_s=0.05)
+
+    await manager.order(trial_task(seconds=SLOW), order)
+
+    failed = await manager.heard(msg.Failed)
+    assert failed.reason == "stalled"
+    assert "0.05 s" in failed.message
+
+
+async def test_process_that_died_in_a_unit_tells_it_once_to_the_next(
+    manager: FakeManager, start_agent: StartAgent, tmp_path
+):
+    for name in ("gpu_0-7--3-0123456789ab", "cpu-2-7-12-0123456789ab", "something else"):
+        (tmp_path / "agent" / "work" / name).mkdir(parents=True)
+
+    start_agent()
+
+    hello = await manager.heard(msg.Hello)
+    assert hello.interrupted == ((7, 12), (7, -3))
+    await manager.heard(msg.Ready)
+    await manager.drop()
+    assert (await manager.heard(msg.Hello)).interrupted == ()
+
+
+async def test_stop_leaves_no_unit_that_looks_interrupted(
+    manager: FakeManager, start_agent: StartAgent
+):
+    agent = start_agent()
+    await manager.heard(msg.Ready)
+    await manager.order(trial_task(seconds=SLOW), trial_lease())
+    await manager.heard(msg.Progress)
+
+    await agent.stop()
+
+    assert not list((agent.settings.data_dir / "work").iterdir())
+
+
+async def test_hello_names_the_larger_files_it_holds_and_its_clock(
+    manager: FakeManager, start_agent: StartAgent
+):
+    agent = start_agent()
+    await manager.heard(msg.Ready)
+    await manager.order(trial_task(image_bytes=100_000), trial_lease(units="1-2"))
+    await manager.order(trial_task(stage=2, image_bytes=5_000))
+    await manager.arrived(2)
+    await manager.heard(msg.Ready)
+    await manager.order(trial_lease("L2", units="3", stage=2))
+    await manager.arrived(3)
+    large = [next(iter(a.manifest.files)).sha256 for a in manager.arrivals[:2]]
+    await agent.stop()
+
+    start_agent()
+
+    hello = await manager.heard(msg.Hello, lambda hello: hello.worker_id is not None)
+    assert sorted(hello.cached) == sorted(large)
+    assert abs(hello.clock_at - time.time()) < 60
+
+
+@pytest.mark.parametrize("at_once", [False, True])
+async def test_restart_ends_the_process_to_begin_anew(
+    *, manager: FakeManager, start_agent: StartAgent, at_once: bool
+):
+    agent = start_agent()
+    await manager.heard(msg.Ready)
+    await manager.order(trial_task(seconds=SLOW if at_once else 0.2), trial_lease())
+
+    await manager.order(msg.Restart(at_once=at_once))
+    if not at_once:
+        await manager.heard(msg.Finished)
+        await manager.order(msg.Settled("L1", 1, "accepted"))
+
+    assert await asyncio.wait_for(agent.task, 10) is True
+    assert any(isinstance(report, msg.Released) for report in manager.reports) == at_once

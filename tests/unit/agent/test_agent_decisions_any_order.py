@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from framefarm.agent import events as ev
 from framefarm.agent import instructions as do
 from framefarm.agent.decisions import decide
-from framefarm.agent.state import AgentState, Link
+from framefarm.agent.state import AgentState, Link, why_resting
 from framefarm.agent.work import UnitWork
 from framefarm.protocol import messages as msg
 from tests.unit.agent.states import lease, left_behind, owed_of, picture, task, welcome
@@ -30,6 +30,7 @@ class World:
     asked: set[str] = field(default_factory=set)
     leases: int = 0
     kept: set[tuple[str, int]] = field(default_factory=set)
+    released: set[str] = field(default_factory=set)
 
     def tell(self, event: ev.Event) -> None:
         self.state, todo = decide(self.state, event)
@@ -50,7 +51,12 @@ class World:
                 self.keeping.append(work)
             case do.DropEntry(entry):
                 self.outbox.remove(entry)
+            case do.Send(msg.Released(lease=lease)):
+                assert self.state.link is Link.UP
+                assert lease not in self.released, "given back twice"
+                self.released.add(lease)
             case do.Send(msg.Ready(slot=slot)):
+                assert not why_resting(self.state)
                 assert self.state.link is Link.UP
                 assert slot not in self.running, "a busy slot asked for work"
                 self.asked.add(slot)
@@ -64,6 +70,8 @@ class World:
         for slot in state.slots.values():
             assert not slot.aborting or slot.working
             assert slot.working or slot.lease is None or slot.lease.rest
+            if why_resting(state):
+                assert slot.lease is None or not slot.lease.rest, "more would be begun"
 
     def free(self, slot: str) -> UnitWork | None:
         self.aborting.discard(slot)
@@ -145,6 +153,17 @@ class World:
     def _drain(self, _: str) -> ev.Event:
         return msg.Drain()
 
+    def _rest(self, slot: str) -> ev.Event:
+        return ev.RestChanged("it is night" if slot == "cpu" else "")
+
+    def _revoke_units(self, slot: str) -> ev.Event:
+        work = self.running.get(slot)
+        return msg.Revoke(work.lease if work else "L1", units="2-3" if slot == "cpu" else "1")
+
+    def _no_room(self, slot: str) -> ev.Event | None:
+        work = self.free(slot)
+        return ev.UnitFailed(work, "error", "x", no_room=True) if work else None
+
 
 _NAMES = ("lease", "stage", "unit", "attempt", "has_files")
 HAPPENINGS = tuple(
@@ -177,6 +196,7 @@ def test_after_any_story_the_agent_asks_for_work_again(story: list[tuple[str, st
         world.happen(what, slot)
 
     world.tell(ev.DiskChanged(low=False))
+    world.tell(ev.RestChanged(""))
     world.happen("connected", "cpu")
     if world.state.link is Link.GREETING:
         world.tell(welcome())
@@ -189,6 +209,7 @@ def test_after_any_story_the_agent_asks_for_work_again(story: list[tuple[str, st
     assert world.asked == set(SLOTS)
     assert not world.running
     assert not world.outbox
+    assert not world.state.returning
 
 
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])

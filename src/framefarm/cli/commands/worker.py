@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -42,6 +44,7 @@ def command(**typed: Any) -> None:
     """Render for the manager at URL until Ctrl-C. Default: http://127.0.0.1:7070.
 
     Work that is interrupted goes back to the manager; finished frames are kept and handed in later.
+    SIGTERM does the same as Ctrl-C, within 2 s; SIGUSR1 ends after the frames in work.
     """
     from framefarm.agent import Agent, AgentSettings  # noqa: PLC0415  --help needs none of this
     from framefarm.cli.settings import load_settings  # noqa: PLC0415
@@ -58,11 +61,23 @@ def command(**typed: Any) -> None:
             managed_dir=settings.managed_blenders,
         ),
     )
-    asyncio.run(_run(agent))
+    if asyncio.run(_run(agent)):
+        _begin_anew()
 
 
-async def _run(agent: Agent) -> None:
+async def _run(agent: Agent) -> bool:
+    """Run the agent; returns whether the manager wants the process to be started anew."""
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, agent.stop)
-    await agent.run()
+    loop.add_signal_handler(signal.SIGUSR1, agent.drain)
+    return await agent.run()
+
+
+def _begin_anew() -> None:
+    """Become a new process with the same arguments, number and parent: a service manager sees one.
+
+    The interpreter's own arguments are repeated too: `-m framefarm` and the script differ in them.
+    """
+    sys.stderr.flush()
+    os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606  no shell wanted
