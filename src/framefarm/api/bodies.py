@@ -6,6 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from framefarm.core.requirements import Pool
+from framefarm.farm.new_jobs import Wishes
 from framefarm.farm.render_jobs import RenderRequest
 from framefarm.farm.trial_jobs import TrialRequest
 
@@ -57,12 +59,40 @@ class TrialSettings(_Body):
     largest_lease: Annotated[int, Field(ge=1, le=1_000)] = 1_000
 
 
+Tag = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,39}$")]
+
+
+class Requires(_Body):
+    """What a job asks of the workers that do it.
+
+    `pool` is the least trusted pool whose workers may have it.
+    """
+
+    pool: Pool = Pool.OWN
+    tags: Annotated[list[Tag], Field(max_length=20)] = []
+    min_memory_bytes: Annotated[int, Field(ge=0, le=1 << 50)] = 0
+    gpu: bool = False
+
+
 class _Job(_Body):
     name: Name = ""
     project: Name = ""
     shot: Name = ""
     priority: Annotated[int, Field(ge=0, le=100)] = 50
     fingerprint: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None = None
+    owner: Name = ""
+    requires: Requires = Requires()
+
+    def wishes(self) -> Wishes:
+        """What is asked of workers, for the farm."""
+        asked = self.requires
+        return Wishes(
+            owner=self.owner,
+            pool=asked.pool,
+            tags=tuple(sorted(set(asked.tags))),
+            min_memory_bytes=asked.min_memory_bytes,
+            gpu=asked.gpu,
+        )
 
 
 class NewRenderJob(_Job):
@@ -86,6 +116,7 @@ class NewRenderJob(_Job):
             priority=self.priority,
             fingerprint=self.fingerprint,
             file_format=self.settings.format,
+            wishes=self.wishes(),
             **asked,
         )
 
@@ -102,6 +133,7 @@ class NewTrialJob(_Job):
             name=self.name,
             priority=self.priority,
             fingerprint=self.fingerprint,
+            wishes=self.wishes(),
             **self.settings.model_dump(),
         )
 

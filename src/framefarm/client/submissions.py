@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
+from framefarm.client.views import Requires
+
 
 class BlendRef(msgspec.Struct, frozen=True, omit_defaults=True):
     """The .blend to render; its bytes were uploaded before.
@@ -52,6 +54,8 @@ class Submission(msgspec.Struct, frozen=True, omit_defaults=True):
 
     Attributes:
         fingerprint: An equal one finds the job made before instead of making another.
+        owner: Whose job it is; owners share the farm's slots.
+        requires: What it asks of workers.
     """
 
     kind: str
@@ -62,3 +66,5 @@ class Submission(msgspec.Struct, frozen=True, omit_defaults=True):
     shot: str | None = None
     priority: int | None = None
     fingerprint: str | None = None
+    owner: str | None = None
+    requires: Requires = Requires()

@@ -50,6 +50,22 @@ class SlowestUnit(msgspec.Struct, frozen=True):
     seconds: float
 
 
+class Requires(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a job asks of workers.
+
+    Attributes:
+        pool: The least trusted pool whose workers may have it: `own`, `friends` or `public`.
+        tags: All of these a worker must carry.
+        min_memory_bytes: Least memory for a unit.
+        gpu: Whether frames must be rendered on a GPU.
+    """
+
+    pool: str = "own"
+    tags: tuple[str, ...] = ()
+    min_memory_bytes: int = 0
+    gpu: bool = False
+
+
 class JobView(msgspec.Struct, frozen=True):
     """One job as it is now.
 
@@ -68,6 +84,8 @@ class JobView(msgspec.Struct, frozen=True):
     project: str | None = None
     shot: str | None = None
     priority: int = 50
+    owner: str = ""
+    requires: Requires = Requires()
     created_at: datetime | None = None
     started_at: datetime | None = None
     finished_at: datetime | None = None

@@ -18,7 +18,7 @@ from framefarm.core.naming import movie_name
 from framefarm.core.plans import JobPlan, plan_render
 from framefarm.core.spans import Spans
 from framefarm.core.versions import BlenderVersion, choose_version
-from framefarm.farm.new_jobs import PlannedJob, PlannedStage
+from framefarm.farm.new_jobs import PlannedJob, PlannedStage, Wishes
 from framefarm.media.blender_output import BlenderMovie, from_blender
 from framefarm.media.settings import MovieSettings, default_for
 from framefarm.protocol.tasks import JoinTask, MovieTask, RenderTask
@@ -52,6 +52,7 @@ class RenderRequest:
         movie: A container, `none`, or None for the scene's own, else mp4.
         strict: Refuse a file that links missing ones.
         blender: `major.minor` to use instead of the one that saved the file.
+        wishes: What is asked of the workers.
     """
 
     blend_sha256: str
@@ -77,6 +78,7 @@ class RenderRequest:
     persistent_data: bool = True
     strict: bool = False
     blender: str | None = None
+    wishes: Wishes = field(default_factory=Wishes)
 
 
 @dataclass
@@ -123,6 +125,7 @@ def plan_render_job(request: RenderRequest, path: Path, *, versions: Iterable[st
         priority=request.priority,
         fingerprint=request.fingerprint,
         warnings=draft.warnings,
+        wishes=request.wishes,
         settings=_summary(draft, task, frames, movie, wanted),
         stages=tuple(_stages(draft, plan, task, movie, wanted)),
     )

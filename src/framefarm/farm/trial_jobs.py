@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import msgspec
 
 from framefarm.core.plans import plan_trial
 from framefarm.core.spans import Spans
-from framefarm.farm.new_jobs import PlannedJob, PlannedStage
+from framefarm.farm.new_jobs import PlannedJob, PlannedStage, Wishes
 from framefarm.protocol.tasks import TrialTask
 
 
@@ -21,6 +21,7 @@ class TrialRequest:
         seconds: How long each unit takes.
         image_bytes: About how large an image each uploads; 0 for results without files.
         largest_lease: Units of one lease at most.
+        wishes: What is asked of the workers.
     """
 
     units: str
@@ -31,6 +32,7 @@ class TrialRequest:
     priority: int = 50
     order: str = "sequential"
     fingerprint: str | None = None
+    wishes: Wishes = field(default_factory=Wishes)
 
 
 def plan_trial_job(request: TrialRequest) -> PlannedJob:
@@ -48,6 +50,7 @@ def plan_trial_job(request: TrialRequest) -> PlannedJob:
         kind="trial",
         priority=request.priority,
         fingerprint=request.fingerprint,
+        wishes=request.wishes,
         settings={"units": str(units), **msgspec.to_builtins(task)},
         stages=(
             PlannedStage(

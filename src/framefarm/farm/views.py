@@ -49,6 +49,16 @@ class SlowestView:
 
 
 @dataclass(frozen=True)
+class RequiresView:
+    """What a job asks of workers; `pool` is the least trusted one that may have it."""
+
+    pool: str
+    tags: list[str]
+    min_memory_bytes: int
+    gpu: bool
+
+
+@dataclass(frozen=True)
 class JobView:
     """A job with its stages."""
 
@@ -59,6 +69,8 @@ class JobView:
     kind: str
     state: str
     priority: int
+    owner: str
+    requires: RequiresView
     created_at: str
     started_at: str | None
     finished_at: str | None
@@ -190,6 +202,8 @@ class JobViews:
             kind=job.kind,
             state=job.state,
             priority=job.priority,
+            owner=job.owner,
+            requires=RequiresView(job.pool, job.tags, job.min_memory_bytes, job.gpu),
             created_at=iso(job.created_at) or "",
             started_at=iso(job.started_at),
             finished_at=iso(job.finished_at),

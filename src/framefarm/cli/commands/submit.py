@@ -17,6 +17,7 @@ from framefarm.cli.job_options import (
     job_options,
     take_job_options,
 )
+from framefarm.cli.worker_wishes import take_wishes, worker_wishes
 from framefarm.client.farm import Farm
 from framefarm.client.views import JobView
 
@@ -36,6 +37,7 @@ _JOB = "The job"
     help="Higher ones go first. Default: 50.",
 )
 @job_options
+@worker_wishes
 @option("--watch", is_flag=True, help="Follow it until it ends.")
 @option("--json", "json_lines", is_flag=True, help="Print one JSON object per event.")
 @url_option
@@ -57,6 +59,7 @@ def _submit(farm: Farm, path: Path, options: JobOptions, values: dict[str, Any])
 
     # Asked first: reading and hashing a large file for a manager that is not there is no service.
     farm.health()
+    requires, owner = take_wishes(values)
     read = read_for_farm(path, strict=options.strict)
     farm.upload_blob(path, sha256=read.sha256)
     return farm.submit(
@@ -68,6 +71,8 @@ def _submit(farm: Farm, path: Path, options: JobOptions, values: dict[str, Any])
             project=values["project"],
             shot=values["shot"],
             priority=values["priority"],
+            owner=owner,
+            requires=requires,
         )
     )
 

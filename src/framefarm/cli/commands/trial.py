@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from framefarm.cli.farm_options import open_farm, url_option
 from framefarm.cli.groups import command as declare
 from framefarm.cli.groups import option
 from framefarm.cli.job_options import check_frames
+from framefarm.cli.worker_wishes import take_wishes, worker_wishes
 
 
 @declare("trial", short_help="Try the farm's plumbing without Blender.")
@@ -26,18 +29,17 @@ from framefarm.cli.job_options import check_frames
     metavar="N",
     help="Size of the image that each unit sends. Default: 0, none.",
 )
+@option(
+    "--priority",
+    type=click.IntRange(0, 100),
+    metavar="0-100",
+    help="Higher ones go first. Default: 50.",
+)
+@worker_wishes
 @option("--no-watch", "watch", is_flag=True, flag_value=False, default=True, help="Do not wait.")
 @option("--json", "json_lines", is_flag=True, help="Print one JSON object per event.")
 @url_option
-def command(
-    units: str,
-    seconds: float,
-    image_bytes: int,
-    url: str | None,
-    *,
-    watch: bool,
-    json_lines: bool,
-) -> int:
+def command(**values: Any) -> int:
     """Run a job whose units only wait and send an image of noise.
 
     It shows whether manager and workers reach each other, and how fast.
@@ -45,13 +47,20 @@ def command(
     from framefarm.cli.watching import tell_submitted, watch_job  # noqa: PLC0415  not for --help
     from framefarm.client.submissions import Submission, TrialRequest  # noqa: PLC0415
 
-    with open_farm(url) as farm:
+    requires, owner = take_wishes(values)
+    settings = TrialRequest(values["units"], values["seconds"], values["image_bytes"])
+    with open_farm(values["url"]) as farm:
         job = farm.submit(
             Submission(
-                kind="trial", settings=TrialRequest(units, seconds, image_bytes), name="trial"
+                kind="trial",
+                settings=settings,
+                name="trial",
+                priority=values["priority"],
+                owner=owner,
+                requires=requires,
             )
         )
-        if watch:
-            return watch_job(farm, job, json_lines=json_lines)
-    tell_submitted(job, json_lines=json_lines)
+        if values["watch"]:
+            return watch_job(farm, job, json_lines=values["json_lines"])
+    tell_submitted(job, json_lines=values["json_lines"])
     return 0
