@@ -22,6 +22,7 @@ from framefarm.farm.service import Farm
 from framefarm.farm.steering import job_state
 from framefarm.farm.trial_jobs import plan_trial_job
 from framefarm.farm.views import FileList, FileView, JobList, JobView, UnitList, units_page
+from framefarm.farm.why import Why, explain
 
 _ENDED = {"done", "failed", "cancelled"}
 _QUIET_S = 15.0
@@ -76,6 +77,12 @@ def routes(farm: Farm) -> APIRouter:  # noqa: C901  one short function for each 
     async def job(job_id: Number) -> JobView:
         """One job."""
         return await farm.view(job_id)
+
+    @router.get("/{job_id}/why")
+    async def why(job_id: Number) -> Why:
+        """Why the job is not running, or not on more workers, and what would change it."""
+        links = {link.worker_id: link for link in farm.roster}
+        return await farm.read(lambda c: explain(c, job_id, links))
 
     @router.post("/{job_id}/cancel")
     async def cancel(job_id: Number) -> JobView:

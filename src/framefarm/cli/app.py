@@ -24,6 +24,7 @@ PLACES = {
     "submit": _place("submit", "Hand a .blend to the manager.", _FARM),
     "trial": _place("trial", "Try the farm's plumbing without Blender.", _FARM),
     "jobs": _place("jobs", "List jobs.", _FARM),
+    "why": _place("why", "Tell why a job is not running, or not on more.", _FARM),
     "watch": _place("watch", "Follow a job until it ends.", _FARM),
     "fetch": _place("fetch", "Bring a job's frames and movie here.", _FARM),
     "cancel": _place("cancel", "Stop a job; what is finished stays.", _FARM),

@@ -25,6 +25,7 @@ from framefarm.client.views import (
     JobView,
     UnitPage,
     UnitView,
+    Why,
     WorkerList,
     WorkerView,
 )
@@ -103,6 +104,14 @@ class Farm:
             FarmAnswerError: There is none of that number.
         """
         return self._get(f"/api/jobs/{job}", JobView)
+
+    def why(self, job: int) -> Why:
+        """Why a job is not running, or not on more workers.
+
+        Raises:
+            FarmAnswerError: There is none of that number.
+        """
+        return self._get(f"/api/jobs/{job}/why", Why)
 
     def units(
         self, job: int, *, kind: str = "render", state: str | None = None, limit: int | None = None

@@ -191,3 +191,22 @@ class WorkerList(msgspec.Struct, frozen=True):
     """All workers."""
 
     workers: tuple[WorkerView, ...]
+
+
+class WorkerReason(msgspec.Struct, frozen=True):
+    """Where one worker stands with a job: `reasons` is why no other slot of it works on it."""
+
+    worker: str
+    state: str = ""
+    working: bool = False
+    reasons: tuple[str, ...] = ()
+
+
+class Why(msgspec.Struct, frozen=True):
+    """Why a job is not running, or not on more workers."""
+
+    job: int
+    state: str = ""
+    answer: str = ""
+    stages: tuple[str, ...] = ()
+    workers: tuple[WorkerReason, ...] = ()
