@@ -109,6 +109,7 @@ class Performer:
         self._parts = parts
         self._identity = found.identity
         self._interrupted = found.interrupted
+        self._owed = tuple((item.lease, item.unit) for item in found.owed)
         self._end = end
         self._journal = journal
 
@@ -167,6 +168,8 @@ class Performer:
             key=identity.key if identity else None,
             join_token=settings.join_token,
             holding=greet.holding,
+            # Also what was delivered since: the manager keeps only what is still open.
+            owed=self._owed,
             interrupted=self._interrupted,
             cached=self._parts.cache.recent(MAX_CACHED_TOLD, least_bytes=WORTH_TELLING_BYTES),
             clock_at=time.time(),

@@ -22,16 +22,11 @@ class UnitNews:
 
 @dataclass(frozen=True)
 class LostLease:
-    """A worker is to stop what is left of a lease, or only some units of it.
-
-    Attributes:
-        units: Span text; empty means all.
-    """
+    """A worker is to stop what is left of a lease."""
 
     lease_id: str
     worker_id: str
     reason: str
-    units: str = ""
 
 
 @dataclass

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
+from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,6 +14,7 @@ from sqlalchemy import Connection, bindparam, case, insert, select, update
 
 from framefarm.core.errors import FrameFarmError
 from framefarm.core.requirements import Pool
+from framefarm.core.spans import Spans
 from framefarm.core.states import WorkerEvent, WorkerState
 from framefarm.db import database_now
 from framefarm.db import tables as t
@@ -102,9 +104,10 @@ def admit(connection: Connection, catalog: Catalog, hello: Hello) -> Admission:
         **{**said, "name": name, "restart_boot_id": known.restart_boot_id if same else None},
     )
     if same:
-        news = _free_unknown(connection, catalog, known.id, hello.holding)
+        news = _free_unknown(connection, catalog, known.id, hello)
     else:
-        news = free_worker(connection, catalog, known.id, reason="it was restarted", lost=True)
+        reason, kept = "it was restarted", _owed(hello)
+        news = free_worker(connection, catalog, known.id, reason=reason, lost=True, kept=kept)
     dropped = _not_held(connection, known.id, hello.holding)
     return Admission(
         known.id,
@@ -147,17 +150,29 @@ def _described(hello: Hello, now: float) -> dict[str, Any]:
     }
 
 
-def _free_unknown(
-    connection: Connection, catalog: Catalog, worker_id: str, holding: tuple[str, ...]
-) -> News:
+def _free_unknown(connection: Connection, catalog: Catalog, worker_id: str, hello: Hello) -> News:
     rows = connection.execute(
         select(t.leases).where(t.leases.c.worker_id == worker_id, t.leases.c.state == "active")
     ).all()
-    held = set(holding)
+    held = set(hello.holding)
     never_arrived = [row for row in rows if row.id not in held]
     now = database_now(connection)
     reason = "it never reached the worker"
-    return end_leases(connection, catalog, never_arrived, reason=reason, now=now, lost=False)
+    return end_leases(
+        connection, catalog, never_arrived, reason=reason, now=now, lost=False, kept=_owed(hello)
+    )
+
+
+def _owed(hello: Hello) -> dict[str, Spans]:
+    """The units of each lease whose results lie in the worker's outbox.
+
+    They stay leased to it as long as the lease lives, so that nobody makes them again while it
+    brings them (L6).
+    """
+    units: dict[str, list[int]] = defaultdict(list)
+    for lease, unit in hello.owed:
+        units[lease].append(unit)
+    return {lease: Spans.from_units(owed) for lease, owed in units.items()}
 
 
 def _not_held(connection: Connection, worker_id: str, holding: tuple[str, ...]) -> tuple[str, ...]:

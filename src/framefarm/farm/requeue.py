@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Row, func, insert, select, update
@@ -11,27 +11,35 @@ from framefarm.core.spans import Spans
 from framefarm.db import database_now
 from framefarm.db import tables as t
 from framefarm.farm.catalog import Catalog
-from framefarm.farm.late_finishes import leases_holding
 from framefarm.farm.news import LostLease, News, UnitNews
 from framefarm.farm.settling import end_what_is_done, make_pending, refresh_claimable
+
+_NOTHING: Mapping[str, Spans] = {}
 
 LOSSES_BEFORE_FAILED = 5
 """A worker that vanished is rarely the unit's fault; five in a row are (L9)."""
 
 
 def free_worker(
-    connection: Connection, catalog: Catalog, worker_id: str, *, reason: str, lost: bool
+    connection: Connection,
+    catalog: Catalog,
+    worker_id: str,
+    *,
+    reason: str,
+    lost: bool,
+    kept: Mapping[str, Spans] = _NOTHING,
 ) -> News:
     """End all leases of a worker that is known to be gone (L8).
 
     Args:
         lost: Whether it died; else it left in good order and no loss is counted.
+        kept: See `end_leases`.
     """
     rows = connection.execute(
         select(t.leases).where(t.leases.c.worker_id == worker_id, t.leases.c.state == "active")
     ).all()
     now = database_now(connection)
-    return end_leases(connection, catalog, rows, reason=reason, now=now, lost=lost)
+    return end_leases(connection, catalog, rows, reason=reason, now=now, lost=lost, kept=kept)
 
 
 def release(connection: Connection, catalog: Catalog, worker_id: str, lease_id: str) -> News:
@@ -55,6 +63,7 @@ def end_leases(
     reason: str,
     now: float,
     lost: bool,
+    kept: Mapping[str, Spans] = _NOTHING,
 ) -> News:
     """End leases and make what is left of them pending again, with the next attempt number.
 
@@ -62,9 +71,12 @@ def end_leases(
         rows: Active rows of `leases`.
         reason: For people.
         lost: Count a loss against each unit; after `LOSSES_BEFORE_FAILED` it fails.
+        kept: Units that stay with their lease, by lease; it lives on with them until it expires.
     """
     news = News()
     for row in rows:
+        units = Spans.restore(row.units)
+        stay = units & kept.get(row.id, Spans())
         ended = connection.execute(
             update(t.leases)
             .where(
@@ -72,29 +84,20 @@ def end_leases(
                 t.leases.c.state == "active",
                 t.leases.c.units == row.units,
             )
-            .values(state="ended")
+            .values({"units": str(stay)} if stay else {"state": "ended"})
         )
         if ended.rowcount == 0:
             continue
-        news.lost.append(LostLease(row.id, row.worker_id, reason))
-        units = _held_by_none(connection, row)
-        failed = _count_losses(connection, row, units, reason, now) if lost else []
+        if not stay:
+            news.lost.append(LostLease(row.id, row.worker_id, reason))
+        units -= stay
+        failed = _count_losses(connection, row, units, reason, now) if lost and units else []
         _requeue(connection, catalog, row, units.difference(Spans.from_units(failed)), news)
         _fail(connection, catalog, row, failed, news)
     touched = {row.stage_id for row in rows}
     refresh_claimable(connection, touched)
     end_what_is_done(connection, touched, now=now, news=news)
     return news
-
-
-def _held_by_none(connection: Connection, row: Row[Any]) -> Spans:
-    """The units of an ended lease, but those that another worker is at as well (L11)."""
-    units = Spans.restore(row.units)
-    if not row.tail and row.next_attempt == row.attempt + 1:
-        return units
-    return Spans.from_units(
-        unit for unit in units if not leases_holding(connection, row.stage_id, unit, but=row.id)
-    )
 
 
 def _requeue(
@@ -107,7 +110,7 @@ def _requeue(
         connection,
         row.stage_id,
         [(span.first, span.last, span.step) for span in units.spans],
-        attempt=row.next_attempt,
+        attempt=row.attempt + 1,
         position=0,
     )
     _count(connection, row.stage_id, leased=-len(units))
@@ -149,8 +152,6 @@ def _count_losses(
     connection: Connection, row: Row[Any], units: Spans, reason: str, now: float
 ) -> list[int]:
     """Note a loss for each unit; returns those that have had too many."""
-    if not units:
-        return []
     lost_before = _losses(connection, row.stage_id, units)
     failed = [u for u in units if lost_before.get(u, 0) + 1 >= LOSSES_BEFORE_FAILED]
     connection.execute(

@@ -116,7 +116,6 @@ class Farm:
         await self.writer.write(self._open)
         self._duties = [
             asyncio.create_task(self.dispatcher.serve_waiting(), name="serve_waiting"),
-            asyncio.create_task(self.dispatcher.serve_tails(), name="serve_tails"),
             asyncio.create_task(self._expire_leases(), name="expire_leases"),
             asyncio.create_task(self._note_lost(), name="note_lost"),
             asyncio.create_task(self._tell_followers(), name="tell_followers"),
@@ -156,10 +155,17 @@ class Farm:
         Raises:
             WorkerKeyError: It is not who it says.
         """
-        admission = await self.writer.write(
-            lambda connection: admit(connection, self.catalog, hello)
-        )
+        admission = await self.writer.write(partial(self._admit, hello=hello))
         await self.spread(admission.news)
+        return admission
+
+    def _admit(self, connection: Connection, hello: Hello) -> Admission:
+        admission = admit(connection, self.catalog, hello)
+        # A hello is a sign of life like a heartbeat: a lease that was nearly over when its worker
+        # came back would not live to see the first one.
+        held = (*admission.holding, *dict.fromkeys(lease for lease, _ in hello.owed))
+        lease_s = self.settings.lease_s_of(admission.pool)
+        renew_many(connection, [Renewal(admission.worker_id, held, lease_s)])
         return admission
 
     def finish(self, finish: Finish) -> asyncio.Future[Settlement]:
@@ -196,7 +202,7 @@ class Farm:
         for lost in news.lost:
             link = self.roster.get(lost.worker_id)
             if link is not None:
-                await link.send([Revoke(lost.lease_id, lost.reason, lost.units)])
+                await link.send([Revoke(lost.lease_id, lost.reason)])
 
     def _note_unit(self, unit: UnitNews) -> None:
         link = self.roster.get(unit.worker_id)

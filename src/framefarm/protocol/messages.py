@@ -121,6 +121,8 @@ class Hello(Message, frozen=True, tag="hello"):
         key: Its secret from an earlier welcome.
         join_token: What lets an unknown worker in, where the manager asks for one.
         holding: Leases it still works on from before the connection broke.
+        owed: Lease and unit of finished results that it has still to bring, also those of an
+            earlier process: they are not to be made again by others (L6).
         interrupted: Stage and unit of what an earlier process of this worker was at when it died,
             so that a unit that kills workers is found out (L9).
         cached: SHA-256 of files it holds, those used last first, so that it gets work on them.
@@ -137,6 +139,7 @@ class Hello(Message, frozen=True, tag="hello"):
     key: str | None = None
     join_token: str | None = None
     holding: tuple[str, ...] = ()
+    owed: tuple[tuple[str, Unit], ...] = ()
     interrupted: tuple[tuple[Id, Unit], ...] = ()
     cached: tuple[str, ...] = ()
     clock_at: float = 0.0

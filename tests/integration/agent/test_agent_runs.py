@@ -95,6 +95,24 @@ async def test_second_hello_shows_the_identity_of_the_first(
     assert second.boot_id != first.boot_id
 
 
+async def test_l6_hello_names_what_an_earlier_process_left_undelivered(
+    manager: FakeManager, start_agent: StartAgent
+):
+    agent = start_agent()
+    first = await manager.heard(msg.Hello)
+    await manager.heard(msg.Ready)
+    manager.answers.append(Answer(503))
+    await manager.order(trial_task(image_bytes=5_000), trial_lease(units="7"))
+    await manager.arrived(1)
+    await agent.stop()
+
+    start_agent()
+    second = await manager.heard(msg.Hello)
+
+    assert first.owed == ()
+    assert second.owed == (("L1", 7),)
+
+
 @pytest.mark.skipif(os.name == "nt", reason="file modes are POSIX")
 async def test_key_is_readable_by_its_user_only(manager: FakeManager, start_agent: StartAgent):
     agent = start_agent()

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
+from sqlalchemy import select
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
 from framefarm.api import worker_socket
+from framefarm.db import open_engine, sqlite_url
+from framefarm.db import tables as t
 from tests.integration.api.manager import SOON_S, Manager, Worker, hello, of, until
 
 
@@ -322,6 +326,34 @@ def test_l8_a_dropped_connection_is_no_death(manager: Manager):
     with manager.worker() as worker:
         lease = worker.lease()
     with manager.worker(worker_id=worker.id, key=worker.key, holding=[lease["lease"]]) as again:
+        assert again.finish(lease) == "accepted"
+
+
+def expires_at(manager: Manager, lease: dict[str, Any]) -> float:
+    engine = open_engine(sqlite_url(manager.settings.data_dir / "farm.db"))
+    with engine.connect().execution_options(reading=True) as connection:
+        found = select(t.leases.c.expires_at).where(t.leases.c.id == lease["lease"])
+        at = float(connection.execute(found).scalar_one())
+    engine.dispose()
+    return at
+
+
+@pytest.mark.parametrize(
+    "held",
+    [
+        lambda lease: {"holding": [lease["lease"]]},
+        lambda lease: {"owed": [[lease["lease"], 1]], "boot_id": "another"},
+    ],
+    ids=["after a broken connection", "by an outbox after a restart"],
+)
+def test_l8_a_hello_renews_what_its_worker_still_holds(manager: Manager, held: Any):
+    manager.trial("1")
+    with manager.worker() as worker:
+        lease = worker.lease()
+        before = expires_at(manager, lease)
+
+    with manager.worker(worker_id=worker.id, key=worker.key, **held(lease)) as again:
+        assert expires_at(manager, lease) > before
         assert again.finish(lease) == "accepted"
 
 

@@ -95,6 +95,7 @@ class AnyOrder(RuleBasedStateMachine):
             key=worker.key,
             boot_id=os.urandom(4).hex() if restarted else "boot",
             holding=tuple(lease.lease_id for lease in held),
+            owed=tuple((lease.lease_id, lease.units.first) for lease in held),
         )
 
     @rule(

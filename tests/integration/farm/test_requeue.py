@@ -49,6 +49,37 @@ def test_l8_a_restarted_worker_frees_its_leases_at_once(bench: Bench):
     assert bench.take("w2").units == lease.units
 
 
+def test_l6_what_lies_in_a_restarted_workers_outbox_is_not_made_again_by_others(bench: Bench):
+    job = bench.trial("1-4")
+    worker = bench.hello()
+    lease = bench.take(worker.worker_id, seconds_per_unit={bench.stage(job).id: 1.0})
+    owed = ((lease.lease_id, 2), (lease.lease_id, 99), ("f" * 32, 1))
+
+    again = bench.hello(worker_id=worker.worker_id, key=worker.key, boot_id="other", owed=owed)
+    others = [other.units.first for other in bench.work_off("w2")]
+
+    assert others == [1, 3, 4]
+    assert again.news.lost == []
+    assert {fault.unit for fault in bench.rows(t.faults)} == set(lease.units) - {2}
+    assert bench.finish(lease, 2) == "accepted"
+    assert bench.job(job).state == "done"
+    bench.check()
+
+
+def test_l6_what_a_worker_owes_is_made_again_once_its_lease_has_expired(bench: Bench):
+    bench.trial("1")
+    worker = bench.hello()
+    lease = bench.take(worker.worker_id)
+    owed = ((lease.lease_id, 1),)
+    bench.hello(worker_id=worker.worker_id, key=worker.key, boot_id="other", owed=owed)
+    assert bench.claim("w2") is None
+
+    bench.expire(lease)
+
+    assert bench.take("w2").units == lease.units
+    assert bench.finish(lease) == "accepted_late"
+
+
 def test_l8_a_worker_that_returns_goes_on_with_the_leases_it_holds(bench: Bench):
     bench.trial("1-2")
     worker = bench.hello()
