@@ -1,0 +1,181 @@
+"""Faults that kill: a worker in each phase of its work, its renderer, the manager anywhere."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from functools import partial
+from random import Random
+
+from tests.faults.farm import Farm
+from tests.faults.points import BLOB_POINTS, POINTS
+from tests.faults.programs import until
+from tests.faults.strikes import Fault, Strike, rendering, victim
+from tests.faults.verdicts import Injection
+from tests.faults.wire import DOWNLOAD, UPLOAD, Trap
+
+_INPUT_BYTES = 3_000_000
+_IMAGE_BYTES = 600_000
+_LARGE_IMAGE_BYTES = 1_500_000
+"""Above a mebibyte the manager stores results in its own process, where it can be told to die."""
+
+_LATEST = {"begin": 10, "statement": 40, "commit": 10, "committed": 10}
+"""How often a manager passes a point while a few units are rendered, about."""
+
+
+# --- workers ---------------------------------------------------------------------------------
+
+
+def kill_rendering(farm: Farm, random: Random, *, back: bool) -> Strike:
+    """Kill a worker in the middle of a render."""
+    job = farm.submit(units=6, seconds=random.uniform(0.3, 1.0), lease=2)
+    name = rendering(farm, job).worker
+    time.sleep(random.uniform(0.0, 0.2))
+    return _kill(farm, job, name, back=back)
+
+
+def kill_fetching(farm: Farm, random: Random, *, back: bool) -> Strike:
+    """Kill a worker while it fetches a file, at a random byte."""
+    name = victim(farm, random)
+    trap = farm.wires[name].trap(DOWNLOAD, "down", random.randrange(_INPUT_BYTES), "hold")
+    farm.need(_INPUT_BYTES)
+    job = farm.submit(units=6, seconds=0.3)
+    trap.wait()
+    return _kill(farm, job, name, back=back)
+
+
+def kill_uploading(farm: Farm, random: Random, *, back: bool) -> Strike:
+    """Kill a worker while it uploads a result, at a random byte."""
+    name = victim(farm, random)
+    trap = farm.wires[name].trap(UPLOAD, "up", random.randrange(_IMAGE_BYTES), "hold")
+    return _kill_at(farm, name, trap, back=back)
+
+
+def kill_awaiting_answer(farm: Farm, random: Random, *, back: bool) -> Strike:
+    """Kill a worker whose result the manager has taken, before it hears so."""
+    name = victim(farm, random)
+    trap = farm.wires[name].trap(UPLOAD, "down", 0, "hold")
+    return _kill_at(farm, name, trap, back=back)
+
+
+def _kill_at(farm: Farm, name: str, trap: Trap, *, back: bool) -> Strike:
+    # A worker renders its next unit while it uploads. Where nobody is to bring what lies in its
+    # outbox, let there be no next one: one fault is to cost one render.
+    units = 6 if back else len(farm.names)
+    job = farm.submit(units=units, seconds=0.3, image_bytes=_IMAGE_BYTES)
+    trap.wait()
+    return _kill(farm, job, name, back=back)
+
+
+def _kill(farm: Farm, job: int, name: str, *, back: bool) -> Strike:
+    at = farm.workers[name].kill()
+    hurt = farm.leased_to(name, job)
+    farm.wires[name].mend()
+    if not back:
+        injection = Injection(at, hurt, victim=name, may_expire=True)
+        return Strike(job, injection, lambda: _restart(farm, name))
+    known_at = _restart(farm, name)
+    return Strike(job, Injection(at, hurt, victim=name, known_at=known_at))
+
+
+def _restart(farm: Farm, name: str) -> float:
+    """Start a worker again; returns when the manager took it in."""
+    began = time.time()
+    farm.start_worker(name)
+    return until(lambda: farm.connected_at(name, began), f"{name} connected anew")
+
+
+def stop_past_lease(farm: Farm, random: Random) -> Strike:
+    """Stop a worker for longer than its lease lives, then let it go on."""
+    job = farm.submit(units=6, seconds=0.5)
+    render = rendering(farm, job)
+    worker = farm.workers[render.worker]
+    at = time.time()
+    worker.send(signal.SIGSTOP)
+    hurt = farm.leased_to(render.worker, job)
+
+    def again() -> bool:
+        begun = {one.unit for one in farm.record.lines(job, since=at) if one.unit in hurt}
+        return begun == set(hurt) or not hurt
+
+    until(again, "the work of a stopped worker in other hands", timeout_s=120.0)
+    time.sleep(random.uniform(0.0, 0.7))
+    worker.send(signal.SIGCONT)
+    return Strike(job, Injection(at, hurt, may_expire=True))
+
+
+def kill_renderer(farm: Farm, random: Random) -> Strike:
+    """Kill the process that renders; the worker lives."""
+    job = farm.submit(units=6, seconds=random.uniform(0.4, 1.0))
+    render = rendering(farm, job)
+    os.kill(render.pid, signal.SIGKILL)
+    return Strike(job, Injection(time.time(), (render.unit,)))
+
+
+def terminate(farm: Farm, random: Random) -> Strike:
+    """Ask a worker to end; it gives back what it has."""
+    job = farm.submit(units=6, seconds=random.uniform(0.3, 1.0), lease=2)
+    name = rendering(farm, job).worker
+    at, worker = time.time(), farm.workers[name]
+    hurt = farm.leased_to(name, job)
+    worker.send(signal.SIGTERM)
+    assert worker.end(timeout_s=20.0) == 0, worker.written()[-2000:]
+    injection = Injection(at, hurt, victim=name, known_at=at)
+    return Strike(job, injection, lambda: _restart(farm, name))
+
+
+# --- the manager -----------------------------------------------------------------------------
+
+
+def kill_manager(farm: Farm, random: Random) -> Strike:
+    """Kill the manager at any moment, and start it again."""
+    job = farm.submit(units=9, seconds=random.uniform(0.2, 0.5), lease=2)
+    rendering(farm, job)
+    time.sleep(random.uniform(0.0, 1.0))
+    assert farm.manager is not None
+    at = farm.manager.kill()
+    return Strike(job, Injection(at, served_at=farm.start_manager()))
+
+
+def kill_manager_at(farm: Farm, random: Random, *, point: str) -> Strike:
+    """Kill the manager at a named point of a commit or of storing a blob, and start it again."""
+    size = _LARGE_IMAGE_BYTES if point in BLOB_POINTS else 20_000
+    job = farm.submit(units=9, seconds=0.3, image_bytes=size, lease=2)
+    rendering(farm, job)
+    nth = random.randint(1, _LATEST.get(point, 3))
+    at = farm.die_at(point, nth)
+    return Strike(job, Injection(at, served_at=farm.start_manager(), note=f"{point} {nth}"))
+
+
+_WORKERS = {
+    "a worker is killed while it fetches": kill_fetching,
+    "a worker is killed while it renders": kill_rendering,
+    "a worker is killed while it uploads": kill_uploading,
+    "a worker is killed before it hears the answer": kill_awaiting_answer,
+}
+_ALWAYS = {"statement", "commit", "committed", "renamed"}
+
+
+def _worker_kills() -> Iterator[Fault]:
+    for name, strike in _WORKERS.items():
+        silent = partial(strike, back=False)
+        yield Fault(name, "kills", silent, always=strike is kill_rendering)
+        yield Fault(f"{name}, and started again", "kills", partial(strike, back=True))
+
+
+def _manager_kills() -> Iterator[Fault]:
+    for point in POINTS:
+        strike = partial(kill_manager_at, point=point)
+        yield Fault(f"the manager is killed at `{point}`", "kills", strike, point in _ALWAYS)
+
+
+KILLS = (
+    *_worker_kills(),
+    Fault("a worker is stopped past its lease and goes on", "kills", stop_past_lease),
+    Fault("a renderer is killed", "kills", kill_renderer),
+    Fault("a worker is told to end", "kills", terminate),
+    Fault("the manager is killed at random", "kills", kill_manager),
+    *_manager_kills(),
+)

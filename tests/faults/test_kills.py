@@ -1,0 +1,25 @@
+"""Kills, a few of each, with all that must hold afterwards. `make faults` does hundreds."""
+
+from __future__ import annotations
+
+from random import Random
+
+import pytest
+
+from tests.faults.conftest import LEASE_S
+from tests.faults.farm import Farm
+from tests.faults.kills import KILLS
+from tests.faults.strikes import Fault, cases, run
+
+LEASED_AGAIN_S = 5.0
+"""Beyond the lease, as in 35 s for leases of 30."""
+
+
+@pytest.mark.parametrize("fault", cases(KILLS))
+def test_no_unit_is_lost_or_counted_twice_and_one_at_most_rendered_again(farm: Farm, fault: Fault):
+    verdict = run(farm, fault, Random(fault.name))
+
+    assert verdict.faults() == []
+    if verdict.recovery_s is not None:
+        silent_s = 0.0 if verdict.known else LEASE_S
+        assert verdict.recovery_s < silent_s + LEASED_AGAIN_S
