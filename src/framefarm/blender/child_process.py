@@ -6,17 +6,19 @@ import asyncio
 import contextlib
 import json
 import os
+import secrets
 import shutil
-import signal
 import socket
+import sys
 import tempfile
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-import psutil  # type: ignore[import-untyped,unused-ignore]  # stubs are a package of their own
-
 from framefarm.blender.errors import BlenderStartError
 from framefarm.blender.log_capture import LogCapture
+from framefarm.blender.memory_watch import MemoryWatch
+from framefarm.blender.process_tree import MARK, end_marked, end_tree
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,13 +33,40 @@ _KEPT_BY_START = ("CUDA_", "NVIDIA_", "HIP_", "ROCR_", "ONEAPI_", "ZE_", "SYCL_"
 _MAX_REPORT_BYTES = 16 * 1024 * 1024
 _REAP_TIMEOUT_S = 10.0
 _DRAIN_TIMEOUT_S = 1.0
+_LAST_WORDS_S = 0.2
+_GUARDIAN_TIMEOUT_S = 6.0
+_GUARDIAN = Path(__file__).with_name("guardian.py")
+_GUARDED = sys.platform == "linux"
+
+
+@dataclass(frozen=True, slots=True)
+class ChildLimits:
+    """What a child and everything below it may take.
+
+    Attributes:
+        cores: Numbers of the cores it may run on; none for all. Linux only.
+        niceness: Added to the agent's own; the higher, the more it gives way to others.
+        memory_bytes: Most memory all of it may hold together; 0 for any amount.
+        environment: Further variables, a choice of GPU for instance.
+    """
+
+    cores: tuple[int, ...] = ()
+    niceness: int = 0
+    memory_bytes: int = 0
+    environment: dict[str, str] = field(default_factory=dict)
+
+
+NO_LIMITS = ChildLimits()
 
 
 class ChildProcess:
-    """A process in a group of its own, speaking lines of JSON over a socket.
+    """A process that speaks lines of JSON over a socket, and everything that it starts.
+
+    On Linux it runs below a guardian (see `guardian`), which makes sure of the latter.
 
     Attributes:
         log: What it prints.
+        memory: How much memory it and everything below it hold.
     """
 
     def __init__(
@@ -48,32 +77,49 @@ class ChildProcess:
         *,
         log: LogCapture,
         scratch: Path,
+        limits: ChildLimits,
+        mark: str,
     ) -> None:
         self.log = log
+        self.memory = MemoryWatch(
+            process.pid,
+            with_root=not _GUARDED,
+            limit_bytes=limits.memory_bytes,
+            end=self._begin_the_end,
+        )
+        self._mark = mark
         self._process = process
         self._reader = reader
         self._writer = writer
         self._scratch = scratch
-        self._killed = False
+        self._ended = False
         assert process.stdout is not None
         self._collecting = asyncio.create_task(log.collect(process.stdout))
+        self._watching = asyncio.create_task(self.memory.run())
+        self._hanging_up = asyncio.create_task(self._hang_up_when_it_ends())
 
     @classmethod
     async def spawn(
-        cls, command: Sequence[str], *, log_limit_bytes: int, scratch_dir: Path | None
+        cls,
+        command: Sequence[str],
+        *,
+        log_limit_bytes: int,
+        scratch_dir: Path | None,
+        limits: ChildLimits = NO_LIMITS,
     ) -> Self:
         """Start a command with `--fd N` added.
 
         Raises:
             BlenderStartError: The command cannot be run.
         """
+        mark = secrets.token_hex(16)
         scratch = Path(tempfile.mkdtemp(prefix="framefarm-blender-", dir=scratch_dir))
         ours, theirs = socket.socketpair()
         starting: asyncio.Future[asyncio.subprocess.Process] | None = None
         try:
             with theirs:
                 # Shielded: cut off in its middle, it would leave a process that nobody ends.
-                starting = asyncio.ensure_future(_start(command, theirs, scratch))
+                starting = asyncio.ensure_future(_start(command, theirs, scratch, limits, mark))
                 process = await asyncio.shield(starting)
             reader, writer = await asyncio.open_connection(sock=ours, limit=_MAX_REPORT_BYTES)
         except BaseException as error:
@@ -85,7 +131,8 @@ class ChildProcess:
                 message = f"{command[0]} cannot be started: {error.strerror}"
                 raise BlenderStartError(message) from error
             raise
-        return cls(process, reader, writer, log=LogCapture(log_limit_bytes), scratch=scratch)
+        log = LogCapture(log_limit_bytes)
+        return cls(process, reader, writer, log=log, scratch=scratch, limits=limits, mark=mark)
 
     @property
     def alive(self) -> bool:
@@ -94,17 +141,8 @@ class ChildProcess:
 
     @property
     def pid(self) -> int:
-        """Its process id, and that of its group."""
+        """The process id of its guardian, where there is one, else its own."""
         return self._process.pid
-
-    def rss_bytes(self) -> int:
-        """Memory it holds now; 0 when it ended."""
-        if not self.alive:
-            return 0
-        try:
-            return int(psutil.Process(self.pid).memory_info().rss)
-        except psutil.Error:
-            return 0
 
     async def send(self, message: dict[str, Any]) -> None:
         """Send one line. That nobody reads it any more shows on `receive`."""
@@ -141,9 +179,10 @@ class ChildProcess:
         await self.kill()
 
     async def kill(self) -> None:
-        """Kill it and its group, reap it, close everything and remove its files. Repeatable."""
-        self._kill_group()
-        await self._process.wait()
+        """Kill it and everything below it, reap it, remove its files. Repeatable."""
+        self._watching.cancel()
+        self._hanging_up.cancel()
+        await self._end_tree()
         self._writer.close()
         with contextlib.suppress(ConnectionError):
             await self._writer.wait_closed()
@@ -151,32 +190,64 @@ class ChildProcess:
         self._collecting.cancel()
         await asyncio.to_thread(shutil.rmtree, self._scratch, ignore_errors=True)
 
-    def _kill_group(self) -> None:
-        # Once only: later the number may belong to somebody else's group.
-        if self._killed:
+    async def _hang_up_when_it_ends(self) -> None:
+        """Close the socket after the process ended: one that it forked may hold it open."""
+        await self._process.wait()
+        await asyncio.sleep(_LAST_WORDS_S)
+        self._writer.transport.abort()
+
+    async def _end_tree(self) -> None:
+        if self._ended:
             return
-        self._killed = True
-        # Also after its leader ended: it may have left children behind.
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self.pid, signal.SIGKILL)
+        self._begin_the_end()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_GUARDIAN_TIMEOUT_S):
+                await self._process.wait()
+        # Nothing is left to do, unless the guardian was killed or stopped itself.
+        if self.alive:
+            await asyncio.to_thread(end_tree, self.pid, self._mark)
+        else:
+            await asyncio.to_thread(end_marked, self._mark)
+        await self._process.wait()
+        self._ended = True
+
+    def _begin_the_end(self) -> None:
+        """Make the tree end, without waiting for it."""
+        if not self.alive:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            self._process.terminate() if _GUARDED else end_tree(self.pid, self._mark)
 
 
 async def _start(
-    command: Sequence[str], theirs: socket.socket, scratch: Path
+    command: Sequence[str],
+    theirs: socket.socket,
+    scratch: Path,
+    limits: ChildLimits,
+    mark: str,
 ) -> asyncio.subprocess.Process:
     fd = theirs.fileno()
+    environment = child_environment(os.environ, scratch) | limits.environment | {MARK: mark}
     return await asyncio.create_subprocess_exec(
-        *command,
+        *_guarded(command, limits),
         "--fd",
         str(fd),
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
         pass_fds=(fd,),
-        env=child_environment(os.environ, scratch),
+        env=environment,
         cwd=scratch,
         start_new_session=True,
     )
+
+
+def _guarded(command: Sequence[str], limits: ChildLimits) -> list[str]:
+    if not _GUARDED:
+        return list(command)
+    cores = ",".join(map(str, limits.cores))
+    own = [sys.executable, "-I", "-S", str(_GUARDIAN)]
+    return [*own, str(os.getpid()), cores, str(limits.niceness), "--", *command]
 
 
 async def _end_started(starting: asyncio.Future[asyncio.subprocess.Process]) -> None:

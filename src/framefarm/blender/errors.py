@@ -14,6 +14,7 @@
         * BlenderStartError: it did not come up
         * BlenderCrashedError: it ended by itself
         * BlenderStalledError: it stopped making progress and was killed
+        * BlenderMemoryError: it took more memory than it may and was killed
     * BlenderRefusedError: it runs and says why it cannot do what was asked
 """
 
@@ -26,6 +27,9 @@ from framefarm.core.errors import FrameFarmError
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+
+_GIB = 1 << 30
 
 
 class BlenderError(FrameFarmError):
@@ -105,14 +109,16 @@ class BlenderProcessError(BlenderError):
     Attributes:
         log_tail: The last it printed, at most a few kilobytes. Also kept out of the message,
             which stays one line.
+        peak_bytes: The most memory it and what it started held together; 0 when unknown.
     """
 
     code = "blender_process"
     retryable = True
 
-    def __init__(self, message: str, *, log_tail: str = "") -> None:
+    def __init__(self, message: str, *, log_tail: str = "", peak_bytes: int = 0) -> None:
         super().__init__(message)
         self.log_tail = log_tail
+        self.peak_bytes = peak_bytes
 
 
 class BlenderStartError(BlenderProcessError):
@@ -130,8 +136,11 @@ class BlenderCrashedError(BlenderProcessError):
 
     code = "blender_crashed"
 
-    def __init__(self, doing: str, *, exit_code: int | None, log_tail: str = "") -> None:
-        super().__init__(f"Blender ended while {doing}: {_ending(exit_code)}", log_tail=log_tail)
+    def __init__(
+        self, doing: str, *, exit_code: int | None, log_tail: str = "", peak_bytes: int = 0
+    ) -> None:
+        message = f"Blender ended while {doing}: {_ending(exit_code)}"
+        super().__init__(message, log_tail=log_tail, peak_bytes=peak_bytes)
         self.exit_code = exit_code
 
 
@@ -144,12 +153,32 @@ class BlenderStalledError(BlenderProcessError):
 
     code = "blender_stalled"
 
-    def __init__(self, doing: str, *, stall_s: float, log_tail: str = "") -> None:
-        super().__init__(
-            f"Blender made no progress for {stall_s:g} s while {doing} and was killed",
-            log_tail=log_tail,
-        )
+    def __init__(
+        self, doing: str, *, stall_s: float, log_tail: str = "", peak_bytes: int = 0
+    ) -> None:
+        message = f"Blender made no progress for {stall_s:g} s while {doing} and was killed"
+        super().__init__(message, log_tail=log_tail, peak_bytes=peak_bytes)
         self.stall_s = stall_s
+
+
+class BlenderMemoryError(BlenderProcessError):
+    """Blender and what it started took more memory than they may, and were killed.
+
+    Attributes:
+        limit_bytes: What they were allowed.
+    """
+
+    code = "blender_memory"
+
+    def __init__(
+        self, doing: str, *, peak_bytes: int, limit_bytes: int, log_tail: str = ""
+    ) -> None:
+        message = (
+            f"Blender held {peak_bytes / _GIB:.2f} GiB of memory while {doing}, over the limit of "
+            f"{limit_bytes / _GIB:.2f} GiB, and was killed"
+        )
+        super().__init__(message, log_tail=log_tail, peak_bytes=peak_bytes)
+        self.limit_bytes = limit_bytes
 
 
 class BlenderRefusedError(BlenderError):

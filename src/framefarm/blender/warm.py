@@ -8,13 +8,18 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Self
 
-from framefarm.blender.child_process import ChildProcess
+import psutil  # type: ignore[import-untyped,unused-ignore]  # stubs are a package of their own
+
+from framefarm.blender.child_process import NO_LIMITS, ChildLimits, ChildProcess
 from framefarm.blender.errors import (
     BlenderCrashedError,
+    BlenderMemoryError,
+    BlenderProcessError,
     BlenderRefusedError,
     BlenderStalledError,
     BlenderStartError,
 )
+from framefarm.blender.log_capture import TAIL_BYTES
 from framefarm.blender.orders import (
     ConfiguredScene,
     FileWarning,
@@ -77,6 +82,7 @@ class WarmBlender:
         self._threads = threads
         self._stall_s = stall_s
         self._last_used = time.monotonic()
+        self._pid = child.pid
 
     @classmethod
     async def start(
@@ -89,6 +95,7 @@ class WarmBlender:
         start_timeout_s: float = 120.0,
         stall_s: float = 300.0,
         scratch_dir: Path | None = None,
+        limits: ChildLimits = NO_LIMITS,
     ) -> Self:
         """Start a Blender and wait until it takes orders.
 
@@ -100,13 +107,17 @@ class WarmBlender:
             start_timeout_s: How long it may take to come up.
             stall_s: How long it may be silent while it works.
             scratch_dir: Where its home and temporary folder are made; the system's by default.
+            limits: What it and everything that it starts may take.
 
         Raises:
             BlenderStartError: It is not there, ended at once, or did not come up in time.
         """
         began = time.monotonic()
         child = await ChildProcess.spawn(
-            installation.command, log_limit_bytes=log_limit_bytes, scratch_dir=scratch_dir
+            installation.command,
+            log_limit_bytes=log_limit_bytes,
+            scratch_dir=scratch_dir,
+            limits=limits,
         )
         warm = cls(
             installation, child, allow_scripts=allow_scripts, threads=threads, stall_s=stall_s
@@ -117,6 +128,7 @@ class WarmBlender:
             await warm.kill()
             raise
         warm.version_text = str(hello["version_text"])
+        warm._pid = int(hello.get("pid", child.pid))
         warm.started_in_s = time.monotonic() - began
         return warm
 
@@ -138,13 +150,16 @@ class WarmBlender:
 
     @property
     def pid(self) -> int:
-        """Its process id, and that of its process group."""
-        return self._child.pid
+        """Blender's process id."""
+        return self._pid
 
     @property
     def rss_bytes(self) -> int:
-        """Memory it holds now; 0 when it ended."""
-        return self._child.rss_bytes()
+        """Memory Blender holds now, without what it started; 0 when it ended."""
+        try:
+            return int(psutil.Process(self._pid).memory_info().rss) if self.alive else 0
+        except psutil.Error:
+            return 0
 
     @property
     def idle_s(self) -> float:
@@ -152,8 +167,10 @@ class WarmBlender:
         return time.monotonic() - self._last_used
 
     def needs_recycling(self, *, max_idle_s: float, max_rss_bytes: int) -> bool:
-        """Whether to quit it: it ended, was idle too long, or has grown too large."""
-        return not self.alive or self.idle_s > max_idle_s or self.rss_bytes > max_rss_bytes
+        """Whether to quit it: it ended, was idle too long, grew too large, or left children."""
+        if not self.alive or self.idle_s > max_idle_s or self.rss_bytes > max_rss_bytes:
+            return True
+        return self._child.memory.count() > 1
 
     async def open(self, path: Path, *, stall_s: float | None = None) -> OpenedFile:
         """Open a .blend, unless it is open already and has not changed.
@@ -173,7 +190,9 @@ class WarmBlender:
         warnings = tuple(FileWarning(**warning) for warning in report["warnings"])
         return OpenedFile(report["scene"], tuple(report["scenes"]), warnings, report["again"], log)
 
-    async def configure(self, settings: RenderSettings) -> ConfiguredScene:
+    async def configure(
+        self, settings: RenderSettings, *, stall_s: float | None = None
+    ) -> ConfiguredScene:
         """Set what a job wants, after putting back what the job before had set.
 
         Raises:
@@ -184,7 +203,7 @@ class WarmBlender:
         asked = {name: getattr(settings, name) for name in RenderSettings.__slots__}
         asked["threads"] = settings.threads or self._threads
         order = {"order": "configure", "settings": asked}
-        report, _ = await self._ask("setting up the scene", order, "configured", None)
+        report, _ = await self._ask("setting up the scene", order, "configured", stall_s)
         return ConfiguredScene(
             report["scene"], report["engine"], report["camera"], report["file_format"]
         )
@@ -210,10 +229,11 @@ class WarmBlender:
             BlenderCrashedError, BlenderStalledError: It is gone.
         """
         order = {"order": "render", "frame": frame, "out_dir": _absolute(out_dir)}
+        self._child.memory.forget_peak()
         report, log = await self._ask(
             f"rendering frame {frame}", order, "rendered", stall_s, on_progress
         )
-        return _rendered(report, log)
+        return _rendered(report, log, self._child.memory.peak_bytes)
 
     async def close_file(self) -> None:
         """Let go of the open file and its memory."""
@@ -270,7 +290,7 @@ class WarmBlender:
             raise BlenderRefusedError(report["kind"], report["message"], log_text=log)
         if report["report"] != answer:
             await self.kill()
-            raise BlenderCrashedError(doing, exit_code=None, log_tail=log[-4096:])
+            raise BlenderCrashedError(doing, exit_code=None, log_tail=log[-TAIL_BYTES:])
         return report, log
 
     async def _exchange(
@@ -289,13 +309,26 @@ class WarmBlender:
             async with asyncio.timeout(stall_s):
                 report = await self._child.receive()
         except TimeoutError as error:
-            tail = self._child.log.tail()
-            raise BlenderStalledError(doing, stall_s=stall_s, log_tail=tail) from error
+            tail, peak = self._child.log.tail(), self._child.memory.peak_bytes
+            raise BlenderStalledError(
+                doing, stall_s=stall_s, log_tail=tail, peak_bytes=peak
+            ) from error
         if report is None:
-            code = await self._child.exit_code()
-            tail = self._child.log.tail()
-            raise BlenderCrashedError(doing, exit_code=code, log_tail=tail)
+            raise await self._ended(doing)
         return report
+
+    async def _ended(self, doing: str) -> BlenderProcessError:
+        code = await self._child.exit_code()
+        tail, memory = self._child.log.tail(), self._child.memory
+        if memory.excess is not None:
+            return BlenderMemoryError(
+                doing,
+                peak_bytes=memory.excess.peak_bytes,
+                limit_bytes=memory.excess.limit_bytes,
+                log_tail=tail,
+            )
+        peak = memory.peak_bytes
+        return BlenderCrashedError(doing, exit_code=code, log_tail=tail, peak_bytes=peak)
 
 
 def _absolute(path: Path) -> str:
@@ -309,8 +342,10 @@ def _progress(report: dict[str, Any]) -> FrameProgress:
     )
 
 
-def _rendered(report: dict[str, Any], log: str) -> RenderedFrame:
+def _rendered(report: dict[str, Any], log: str, tree_peak_bytes: int) -> RenderedFrame:
     plain = {name: report[name] for name in RenderedFrame.__slots__ if name in report}
+    # Blender knows its own peak exactly; what it started is only seen from outside.
+    plain["peak_memory_bytes"] = max(plain["peak_memory_bytes"], tree_peak_bytes)
     for name in ("files", "others"):
         plain[name] = tuple(WrittenFile(**file) for file in plain[name])
     return RenderedFrame(**plain, log_text=log)

@@ -53,7 +53,11 @@ def slot_resources(root: Path, **settings: Any) -> Iterator[SlotResources]:
 
 
 def unit_work(
-    kind: str, settings: msgspec.Struct, unit: int = 1, inputs: tuple[InputFile, ...] = ()
+    kind: str,
+    settings: msgspec.Struct,
+    unit: int = 1,
+    inputs: tuple[InputFile, ...] = (),
+    limit_s: float | None = None,
 ) -> UnitWork:
     return UnitWork(
         slot="cpu",
@@ -65,6 +69,7 @@ def unit_work(
         kind=kind,
         settings=msgspec.Raw(msgspec.json.encode(settings)),
         inputs=inputs,
+        stall_s=limit_s,
     )
 
 

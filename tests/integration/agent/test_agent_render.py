@@ -58,7 +58,12 @@ class FakeBlender:
         self.opened.append(path)
         return OpenedFile("Scene", ("Scene",), (), again=False, log_text="")
 
-    async def configure(self, settings: RenderSettings) -> ConfiguredScene:
+    async def configure(
+        self,
+        settings: RenderSettings,
+        *,
+        stall_s: float | None = None,  # noqa: ARG002
+    ) -> ConfiguredScene:
         self.configured.append(settings)
         return ConfiguredScene("Scene", "CYCLES", "Camera", "PNG")
 

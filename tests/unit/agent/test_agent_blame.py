@@ -8,6 +8,7 @@ from framefarm.agent.executors.blame import unit_failed
 from framefarm.blender.errors import (
     BlenderCrashedError,
     BlenderError,
+    BlenderMemoryError,
     BlenderRefusedError,
     BlenderStalledError,
     BlenderStartError,
@@ -26,6 +27,8 @@ from framefarm.blender.errors import (
         (BlenderStartError("no such file"), 0, "crashed"),
         (BlenderRefusedError("no_camera", "The scene has no camera."), 0, "refused"),
         (BlenderRefusedError("render", "System is out of GPU memory"), 0, "out_of_memory"),
+        (BlenderMemoryError("rendering", peak_bytes=9, limit_bytes=8), 0, "out_of_memory"),
+        (BlenderRefusedError("device", "Cycles finds no usable GPU"), 0, "placement"),
         (BlenderError("something"), 0, "error"),
     ],
 )
@@ -42,6 +45,12 @@ def test_end_of_the_log_goes_along_and_is_bounded():
 
     assert failed.log_tail.endswith("end")
     assert len(failed.log_tail) <= 16_000
+
+
+def test_peak_memory_goes_along():
+    error = BlenderCrashedError("rendering", exit_code=-9, peak_bytes=7 << 30)
+
+    assert unit_failed(error).peak_memory_bytes == 7 << 30
 
 
 def test_refusals_log_goes_along():

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from framefarm.agent.errors import UnitFailedError
 from framefarm.blender.errors import (
     BlenderCrashedError,
+    BlenderMemoryError,
     BlenderProcessError,
     BlenderRefusedError,
     BlenderStalledError,
@@ -36,20 +37,31 @@ def unit_failed(error: BlenderError, *, memory_kills: int = 0) -> UnitFailedErro
     """
     log = _log(error)
     reason = _reason(error, log, memory_kills)
-    return UnitFailedError(reason, str(error), log_tail=log[-_TAIL_CHARACTERS:])
+    peak = error.peak_bytes if isinstance(error, BlenderProcessError) else 0
+    tail = log[-_TAIL_CHARACTERS:]
+    return UnitFailedError(reason, str(error), log_tail=tail, peak_memory_bytes=peak)
 
 
 def _reason(error: BlenderError, log: str, memory_kills: int) -> FailureReason:
-    if isinstance(error, BlenderStalledError):
-        return "stalled"
-    if _OUT_OF_MEMORY.search(str(error)) and isinstance(error, BlenderRefusedError):
-        return "out_of_memory"
-    if isinstance(error, BlenderCrashedError):
-        killed = error.exit_code == -_SIGKILL and memory_kills > 0
-        return "out_of_memory" if killed or _OUT_OF_MEMORY.search(log) else "crashed"
-    if isinstance(error, BlenderProcessError):
-        return "crashed"
-    return "refused" if isinstance(error, BlenderRefusedError) else "error"
+    match error:
+        case BlenderStalledError():
+            return "stalled"
+        case BlenderMemoryError():
+            return "out_of_memory"
+        case BlenderCrashedError():
+            killed = error.exit_code == -_SIGKILL and memory_kills > 0
+            return "out_of_memory" if killed or _OUT_OF_MEMORY.search(log) else "crashed"
+        case BlenderProcessError():
+            return "crashed"
+        case BlenderRefusedError():
+            return _refusal(error)
+    return "error"
+
+
+def _refusal(error: BlenderRefusedError) -> FailureReason:
+    if error.kind == "device":
+        return "placement"
+    return "out_of_memory" if _OUT_OF_MEMORY.search(error.message) else "refused"
 
 
 def _log(error: BlenderError) -> str:

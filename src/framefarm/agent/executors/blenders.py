@@ -35,7 +35,9 @@ class Blender(Protocol):
     async def open(self, path: Path, *, stall_s: float | None = None) -> OpenedFile:
         """Open a .blend."""
 
-    async def configure(self, settings: RenderSettings) -> ConfiguredScene:
+    async def configure(
+        self, settings: RenderSettings, *, stall_s: float | None = None
+    ) -> ConfiguredScene:
         """Set what a job wants."""
 
     async def render(
@@ -84,6 +86,7 @@ def starter(resources: SlotResources) -> StartBlender:
             allow_scripts=need.allow_scripts,
             threads=resources.threads,
             scratch_dir=resources.scratch_dir,
+            limits=resources.limits,
         )
 
     return start

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 import msgspec
 
 from framefarm.agent.errors import UnitFailedError
+from framefarm.blender.child_process import NO_LIMITS, ChildLimits
 from framefarm.blender.installations import BlenderInstallation
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ class SlotResources:
         sources: Files in their own place.
         pool: Threads of low priority, for what can wait.
         scratch_dir: For children's temporary files; emptied when the agent starts.
+        limits: What the slot's children may take.
         journal: Bound to the slot.
     """
 
@@ -51,6 +53,7 @@ class SlotResources:
     pool: Pool
     scratch_dir: Path
     journal: Journal
+    limits: ChildLimits = NO_LIMITS
 
 
 class Executor(Protocol):

@@ -63,9 +63,7 @@ class RenderExecutor:
         kills = memory_kill_count()
         async with self._lock, self._blend(task, progress) as blend:
             try:
-                rendered = await self._render(
-                    work.unit, task, need, blend, out_dir, progress=progress
-                )
+                rendered = await self._render(work, task, need, blend, out_dir, progress=progress)
             except BlenderError as error:
                 self._holder.holds = None
                 raise unit_failed(error, memory_kills=memory_kill_count() - kills) from error
@@ -126,7 +124,7 @@ class RenderExecutor:
 
     async def _render(
         self,
-        frame: int,
+        work: UnitWork,
         task: RenderTask,
         need: BlenderNeed,
         blend: Path,
@@ -137,15 +135,22 @@ class RenderExecutor:
         if not self._holder.running:
             progress(0, 1, "starting Blender")
         blender = await self._holder.get(need)
-        await self._load(blender, task, blend, progress)
+        stall_s = work.stall_s
+        await self._load(blender, task, blend, progress, stall_s=stall_s)
 
         def tell(step: FrameProgress) -> None:
             progress(step.samples_done, step.samples_total, step.phase)
 
-        return await blender.render(frame, out_dir, on_progress=tell)
+        return await blender.render(work.unit, out_dir, on_progress=tell, stall_s=stall_s)
 
     async def _load(
-        self, blender: Blender, task: RenderTask, blend: Path, progress: Progress
+        self,
+        blender: Blender,
+        task: RenderTask,
+        blend: Path,
+        progress: Progress,
+        *,
+        stall_s: float | None,
     ) -> None:
         """Open the file and set the scene, unless the frame before left them just so."""
         wanted = (fingerprint(blend), task)
@@ -153,10 +158,10 @@ class RenderExecutor:
             return
         progress(0, 1, "loading")
         self._holder.holds = None
-        opened = await blender.open(blend)
+        opened = await blender.open(blend, stall_s=stall_s)
         for warning in opened.warnings:
             self._resources.journal.info("blend warning", kind=warning.kind, text=warning.message)
-        await blender.configure(_render_settings(task))
+        await blender.configure(_render_settings(task), stall_s=stall_s)
         # Saved over while Blender read it: the next unit must look again.
         if fingerprint(blend) == wanted[0]:
             self._holder.holds = wanted
