@@ -15,11 +15,14 @@ from framefarm.db import tables as t
 from framefarm.farm.catalog import Catalog, StageFacts
 from framefarm.farm.claim_requests import ClaimedLease, ClaimRequest
 from framefarm.farm.claims import claim_many
+from framefarm.farm.paces import Paces
 from framefarm.farm.roster import Link, Roster, Slot, Work
+from framefarm.farm.tails import TailRequest, lease_tails
 from framefarm.protocol.messages import InputFile, Lease, Order, Task
 
 _log = structlog.get_logger(__name__)
 _INPUT_ROLES = ("image", "segment")
+_TAIL_EVERY_S = 0.5
 
 
 class Grant(msgspec.Struct, frozen=True):
@@ -43,7 +46,9 @@ class Dispatcher:
         self._writer = writer
         self._catalog = catalog
         self._roster = roster
+        self._paces = Paces(roster)
         self._claims: Handler[ClaimRequest, Grant | None] = Handler(self._grant_many, rank=80)
+        self._tails: Handler[TailRequest, Grant | None] = Handler(self._grant_tails, rank=85)
         self._appeared = 0
         self._woken = asyncio.Event()
 
@@ -51,7 +56,10 @@ class Dispatcher:
         """Ask for a lease for one slot; await the answer with `orders_for`."""
         slot.waiting = False
         slot.asked_at = self._appeared
-        request = ClaimRequest(
+        return self._writer.submit(self._claims, self._request(link, slot))
+
+    def _request(self, link: Link, slot: Slot) -> ClaimRequest:
+        return ClaimRequest(
             worker_id=link.worker_id,
             slot=slot.offer.slot,
             ability=slot.ability,
@@ -65,7 +73,6 @@ class Dispatcher:
             probation=link.probation,
             resting=link.resting,
         )
-        return self._writer.submit(self._claims, request)
 
     async def granted(
         self, link: Link, slot: Slot, claimed: asyncio.Future[Grant | None]
@@ -100,11 +107,12 @@ class Dispatcher:
                 *(self._serve(link, slot) for link, slot in self._roster.waiting())
             )
 
-    async def _serve(self, link: Link, slot: Slot) -> None:
+    async def _serve(self, link: Link, slot: Slot, *, tail: bool = False) -> None:
         if not link.enabled:
             return
+        claim = self._claim_tail if tail else self.claim
         try:
-            orders = await self.granted(link, slot, self.claim(link, slot))
+            orders = await self.granted(link, slot, claim(link, slot))
         except FrameFarmError as error:
             slot.waiting = True
             _log.warning("claim_failed", worker=link.name, error=str(error))
@@ -116,6 +124,19 @@ class Dispatcher:
         if orders:
             await link.send(orders)
 
+    async def serve_tails(self) -> None:
+        """Lend the last units of a stage to slots that wait as well, for ever (L11)."""
+        while True:
+            await asyncio.sleep(_TAIL_EVERY_S)
+            waiting = [(link, slot) for link, slot in self._roster.waiting() if link.enabled]
+            await asyncio.gather(*(self._serve(link, slot, tail=True) for link, slot in waiting))
+
+    def _claim_tail(self, link: Link, slot: Slot) -> asyncio.Future[Grant | None]:
+        slot.waiting = False
+        slot.asked_at = self._appeared
+        request = TailRequest(self._request(link, slot), self._paces)
+        return self._writer.submit(self._tails, request)
+
     def _orders(self, link: Link, slot: Slot, grant: Grant) -> list[Order]:
         lease, stage = grant.lease, grant.stage
         orders: list[Order] = []
@@ -125,6 +146,7 @@ class Dispatcher:
             orders.append(Task(stage.id, stage.job_id, stage.kind, settings))
         units = str(lease.units)
         slot.work = Work(lease.lease_id, stage.job_id, stage.id, stage.kind, units)
+        slot.note_progress(lease.units.first, 0, 0)
         orders.append(
             Lease(
                 lease=lease.lease_id,
@@ -141,10 +163,17 @@ class Dispatcher:
     def _grant_many(
         self, connection: Connection, requests: Sequence[ClaimRequest]
     ) -> list[Grant | None]:
-        return [
-            self._grant(connection, lease) if lease else None
-            for lease in claim_many(connection, requests)
-        ]
+        return self._grants(connection, claim_many(connection, requests))
+
+    def _grant_tails(
+        self, connection: Connection, requests: Sequence[TailRequest]
+    ) -> list[Grant | None]:
+        return self._grants(connection, lease_tails(connection, requests))
+
+    def _grants(
+        self, connection: Connection, claimed: Sequence[ClaimedLease | None]
+    ) -> list[Grant | None]:
+        return [self._grant(connection, lease) if lease else None for lease in claimed]
 
     def _grant(self, connection: Connection, lease: ClaimedLease) -> Grant:
         stage = self._catalog.stage(connection, lease.stage_id)

@@ -12,6 +12,7 @@ from framefarm.db import database_now
 from framefarm.db import tables as t
 from framefarm.farm.catalog import Catalog, StageFacts
 from framefarm.farm.finishes import Settlement
+from framefarm.farm.late_finishes import leases_holding
 from framefarm.farm.news import News, UnitNews
 from framefarm.farm.settling import end_what_is_done, make_pending, refresh_claimable
 
@@ -47,24 +48,35 @@ def fail_many(
 
 def _fail_one(connection: Connection, catalog: Catalog, failure: Failure) -> Settlement:
     stage = catalog.stage(connection, failure.stage_id)
-    if stage is None or not _take_off_lease(connection, failure):
+    next_attempt = _take_off_lease(connection, failure) if stage is not None else None
+    if stage is None or next_attempt is None:
         return Settlement("stale")
     now = database_now(connection)
-    earlier = _errors_so_far(connection, failure)
-    final = failure.reason in NEVER_BETTER or earlier + 1 >= ERRORS_BEFORE_FAILED
-    _note(connection, failure, final=final, now=now)
-    news = News(jobs={stage.job_id}, work=not final)
-    if final:
+    state = _state_after(connection, failure)
+    _note(connection, failure, final=state == "failed", now=now)
+    news = News(jobs={stage.job_id}, work=state == "retry")
+    if state == "failed":
         connection.execute(_LEASED_TO_FAILED.where(t.stages.c.id == stage.id))
-    else:
+    elif state == "retry":
         connection.execute(_ONE_LESS_LEASED.where(t.stages.c.id == stage.id))
         run = (failure.unit, failure.unit, 1)
         # Last, so that one bad unit does not keep the good ones waiting.
-        make_pending(connection, stage.id, [run], attempt=failure.attempt + 1)
-    news.units.append(_news_of(stage, failure, "failed" if final else "retry"))
+        make_pending(connection, stage.id, [run], attempt=next_attempt)
+    news.units.append(_news_of(stage, failure, state))
     refresh_claimable(connection, [stage.id])
     end_what_is_done(connection, [stage.id], now=now, news=news)
     return Settlement("noted", news)
+
+
+def _state_after(connection: Connection, failure: Failure) -> str:
+    """What becomes of the unit: `failed`, `retry`, or `leased` while another worker is at it."""
+    if leases_holding(connection, failure.stage_id, failure.unit):
+        # Lent twice (L11): what becomes of it is seen when the other lease ends.
+        return "leased"
+    if failure.reason in NEVER_BETTER:
+        return "failed"
+    errors = _errors_so_far(connection, failure) + 1
+    return "failed" if errors >= ERRORS_BEFORE_FAILED else "retry"
 
 
 _LEASED_TO_FAILED = update(t.stages).values(
@@ -73,8 +85,12 @@ _LEASED_TO_FAILED = update(t.stages).values(
 _ONE_LESS_LEASED = update(t.stages).values(leased=t.stages.c.leased - 1)
 
 
-def _take_off_lease(connection: Connection, failure: Failure) -> bool:
-    """Remove the unit from its lease, if the report is from the current attempt."""
+def _take_off_lease(connection: Connection, failure: Failure) -> int | None:
+    """Remove the unit from its lease, if the report is from the current attempt.
+
+    Returns:
+        The number of the unit's next attempt, None when the report is stale.
+    """
     current = (
         (t.leases.c.id == failure.lease_id)
         & (t.leases.c.worker_id == failure.worker_id)
@@ -82,17 +98,19 @@ def _take_off_lease(connection: Connection, failure: Failure) -> bool:
         & (t.leases.c.attempt == failure.attempt)
         & (t.leases.c.state == "active")
     )
-    stored = connection.execute(select(t.leases.c.units).where(current)).scalar_one_or_none()
-    units = Spans.restore(stored) if stored is not None else Spans()
-    if failure.unit not in units:
-        return False
+    lease = connection.execute(
+        select(t.leases.c.units, t.leases.c.next_attempt).where(current)
+    ).one_or_none()
+    units = Spans.restore(lease.units) if lease is not None else Spans()
+    if lease is None or failure.unit not in units:
+        return None
     left = units.difference(Spans.of(failure.unit, failure.unit))
-    guarded = current & (t.leases.c.units == stored)
+    guarded = current & (t.leases.c.units == lease.units)
     if left:
         connection.execute(update(t.leases).where(guarded).values(units=str(left)))
     else:
         connection.execute(delete(t.leases).where(guarded))
-    return True
+    return int(lease.next_attempt)
 
 
 def _errors_so_far(connection: Connection, failure: Failure) -> int:

@@ -13,7 +13,7 @@ from framefarm.core.spans import Spans
 from framefarm.db import Many, database_now
 from framefarm.db import tables as t
 from framefarm.farm.catalog import MAIN_ROLES, Catalog, StageFacts
-from framefarm.farm.late_finishes import Finish, reclaim
+from framefarm.farm.late_finishes import Finish, reclaim, take_from_leases
 from framefarm.farm.news import News, UnitNews
 from framefarm.farm.settling import end_what_is_done, unlock_dependents
 
@@ -35,7 +35,11 @@ class Settlement(msgspec.Struct, frozen=True, gc=False):
 
 
 class OpenLease(msgspec.Struct, gc=False):
-    """A lease while finishes are taken off it. `left` is its units' text."""
+    """A lease while finishes are taken off it. `left` is its units' text.
+
+    Attributes:
+        shared: Whether another lease may hold a unit of it (L11).
+    """
 
     id: str
     stage_id: int
@@ -44,6 +48,7 @@ class OpenLease(msgspec.Struct, gc=False):
     state: str
     stored: str
     left: str
+    shared: bool = False
 
     def take(self, unit: int) -> bool:
         """Take a unit off; False when it is not in the lease."""
@@ -59,17 +64,27 @@ class OpenLease(msgspec.Struct, gc=False):
 
 @dataclass
 class Intake:
-    """One group of finishes on its way into the database."""
+    """One group of finishes on its way into the database.
+
+    Attributes:
+        taken: Successes to be stored.
+        shared: Those of them whose unit another lease may hold as well (L11).
+    """
 
     connection: Connection
     catalog: Catalog
     now: float
     news: News = field(default_factory=News)
     taken: list[tuple[StageFacts, Finish, str]] = field(default_factory=list)
+    shared: list[Finish] = field(default_factory=list)
 
     def take(self, stage: StageFacts, finish: Finish, answer: str) -> None:
         """Count a success."""
         self.taken.append((stage, finish, answer))
+
+    def has(self, stage_id: int, unit: int) -> bool:
+        """Whether another lease's success for a unit came with this group (L11)."""
+        return any(one.stage_id == stage_id and one.unit == unit for one in self.shared)
 
 
 def finish_many(
@@ -89,6 +104,8 @@ def finish_many(
     leases = _open_leases(connection, {finish.lease_id for finish in finishes})
     answers = [_take_current(intake, leases, finish) for finish in finishes]
     _store_leases(connection, leases.values())
+    for finish in intake.shared:
+        take_from_leases(connection, finish.stage_id, finish.unit, intake.news)
     _store_results(intake)
     settled = [
         answer or _take_late(intake, finish)
@@ -126,6 +143,7 @@ _LEASES = select(
     t.leases.c.attempt,
     t.leases.c.state,
     t.leases.c.units,
+    t.leases.c.tail | (t.leases.c.next_attempt > t.leases.c.attempt + 1),
 ).where(t.leases.c.id.in_(bindparam("ids", expanding=True)))
 
 
@@ -134,8 +152,10 @@ def _open_leases(connection: Connection, ids: set[str]) -> dict[str, OpenLease]:
     found: dict[str, OpenLease] = {}
     for start in range(0, len(ordered), _IN_AT_A_TIME):
         rows = connection.execute(_LEASES, {"ids": ordered[start : start + _IN_AT_A_TIME]})
-        for id_, stage_id, worker_id, attempt, state, units in rows:
-            found[id_] = OpenLease(id_, stage_id, worker_id, attempt, state, units, units)
+        for id_, stage_id, worker_id, attempt, state, units, shared in rows:
+            found[id_] = OpenLease(
+                id_, stage_id, worker_id, attempt, state, units, units, bool(shared)
+            )
     return found
 
 
@@ -152,9 +172,15 @@ def _take_current(intake: Intake, leases: dict[str, OpenLease], finish: Finish) 
     if lease is None or not current:
         return None
     stage = intake.catalog.stage(intake.connection, lease.stage_id)
-    if stage is None or _lacks_file(stage, finish) or not lease.take(finish.unit):
+    if stage is None or _lacks_file(stage, finish):
+        return None
+    if lease.shared and intake.has(finish.stage_id, finish.unit):
+        return None
+    if not lease.take(finish.unit):
         return None
     intake.take(stage, finish, "accepted")
+    if lease.shared:
+        intake.shared.append(finish)
     return "accepted"
 
 

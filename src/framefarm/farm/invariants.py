@@ -33,6 +33,7 @@ class _Stage:
     units: Spans
     pending: dict[int, list[Spans]] = field(default_factory=lambda: defaultdict(list))
     leased: dict[int, list[Spans]] = field(default_factory=lambda: defaultdict(list))
+    tails: dict[int, list[Spans]] = field(default_factory=lambda: defaultdict(list))
     ended: dict[int, list[Spans]] = field(default_factory=lambda: defaultdict(list))
     faulty: dict[int, list[int]] = field(default_factory=lambda: defaultdict(list))
     failed: list[int] = field(default_factory=list)
@@ -81,9 +82,14 @@ def _load(connection: Connection) -> dict[int, _Stage]:
         span = Spans([Span(row.first, row.last, row.step)])
         stages[row.stage_id].pending[row.attempt].append(span)
     for row in connection.execute(select(t.leases)):
-        stage = stages[row.stage_id]
-        by_attempt = stage.leased if row.state == "active" else stage.ended
-        by_attempt[row.attempt].append(Spans.restore(row.units))
+        stage, units = stages[row.stage_id], Spans.restore(row.units)
+        if row.state != "active":
+            stage.ended[row.attempt].append(units)
+            continue
+        # A tail lease of a unit may have ended since, with a higher attempt than this one (L11).
+        lent_twice = row.next_attempt > row.attempt + 1
+        attempt = row.next_attempt if lent_twice else row.attempt
+        (stage.tails if row.tail else stage.leased)[attempt].append(units)
     for row in connection.execute(select(t.inputs)):
         stages[row.stage_id].have[row.unit] = row.have
     _load_faults(connection, stages)
@@ -208,10 +214,17 @@ def _places(stage: _Stage) -> Iterator[tuple[str, Span]]:
     for name, sets in (
         ("pending", _flat(stage.pending)),
         ("leased", _flat(stage.leased)),
+        ("leased", _alone(stage)),
         ("done", [stage.done]),
     ):
         yield from ((name, span) for units in sets for span in units.spans)
     yield from (("failed", Span(unit, unit)) for unit in stage.failed)
+
+
+def _alone(stage: _Stage) -> list[Spans]:
+    """Units that only a tail lease holds: the first lease of them has ended since (L11)."""
+    tails, first = _flat(stage.tails), _union(_flat(stage.leased))
+    return [left for units in tails if (left := units - first)]
 
 
 def _shared(places: list[tuple[str, Span]]) -> Iterator[tuple[int, str, str]]:
@@ -234,7 +247,7 @@ def _counter_faults(job: Row[Any], stage: _Stage) -> Iterator[str]:
     counted = {
         "total": len(stage.units),
         "pending": sum(map(len, _flat(stage.pending))),
-        "leased": sum(map(len, _flat(stage.leased))),
+        "leased": sum(map(len, [*_flat(stage.leased), *_alone(stage)])),
         "done": len(stage.done),
         "failed": len(stage.failed),
     }

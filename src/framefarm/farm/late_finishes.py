@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import msgspec
-from sqlalchemy import Connection, and_, delete, insert, select, update
+from sqlalchemy import Connection, and_, bindparam, delete, insert, select, update
 
 from framefarm.core.spans import Span, Spans
 from framefarm.core.states import JobState
@@ -41,7 +41,7 @@ def reclaim(connection: Connection, stage: StageFacts, finish: Finish, news: New
         return False
     return (
         _take_from_pending(connection, stage.id, finish.unit)
-        or _take_from_lease(connection, stage.id, finish.unit, news)
+        or take_from_leases(connection, stage.id, finish.unit, news)
         or _take_from_failed(connection, stage.id, finish.unit)
     )
 
@@ -94,25 +94,45 @@ def _take_from_pending(connection: Connection, stage_id: int, unit: int) -> bool
     return True
 
 
-def _take_from_lease(connection: Connection, stage_id: int, unit: int, news: News) -> bool:
-    rows = connection.execute(
-        select(t.leases.c.id, t.leases.c.units, t.leases.c.worker_id).where(
-            t.leases.c.stage_id == stage_id, t.leases.c.state == "active"
-        )
-    ).all()
-    for row in rows:
-        units = Spans.restore(row.units)
-        if unit not in units:
-            continue
+def take_from_leases(
+    connection: Connection, stage_id: int, unit: int, news: News, *, but: str = ""
+) -> bool:
+    """Take a unit from every lease in force that holds it: at most two do (L11).
+
+    Args:
+        news: Their workers are to be told.
+        but: Id of a lease that keeps it.
+
+    Returns:
+        Whether there was one.
+    """
+    held = leases_holding(connection, stage_id, unit, but=but)
+    for lease_id, worker_id, stored in held:
+        units = Spans.restore(stored)
         left = units.difference(Spans.of(unit, unit))
-        guarded = and_(t.leases.c.id == row.id, t.leases.c.units == row.units)
+        guarded = and_(t.leases.c.id == lease_id, t.leases.c.units == stored)
         if left:
             connection.execute(update(t.leases).where(guarded).values(units=str(left)))
         else:
             connection.execute(delete(t.leases).where(guarded))
-            news.lost.append(LostLease(row.id, row.worker_id, "another worker finished it"))
-        return True
-    return False
+        told = str(unit) if left else ""
+        news.lost.append(LostLease(lease_id, worker_id, "another worker finished it", told))
+    return bool(held)
+
+
+def leases_holding(
+    connection: Connection, stage_id: int, unit: int, *, but: str = ""
+) -> list[tuple[str, str, str]]:
+    """Id, worker and units of the leases in force that hold a unit."""
+    rows = connection.execute(_IN_FORCE, {"stage": stage_id, "but": but}).all()
+    return [(row.id, row.worker_id, row.units) for row in rows if unit in Spans.restore(row.units)]
+
+
+_IN_FORCE = select(t.leases.c.id, t.leases.c.units, t.leases.c.worker_id).where(
+    t.leases.c.stage_id == bindparam("stage"),
+    t.leases.c.state == "active",
+    t.leases.c.id != bindparam("but"),
+)
 
 
 def _take_from_failed(connection: Connection, stage_id: int, unit: int) -> bool:

@@ -22,11 +22,16 @@ class UnitNews:
 
 @dataclass(frozen=True)
 class LostLease:
-    """A worker is to stop what is left of a lease."""
+    """A worker is to stop what is left of a lease, or only some units of it.
+
+    Attributes:
+        units: Span text; empty means all.
+    """
 
     lease_id: str
     worker_id: str
     reason: str
+    units: str = ""
 
 
 @dataclass

@@ -11,6 +11,7 @@ from framefarm.core.spans import Spans
 from framefarm.db import database_now
 from framefarm.db import tables as t
 from framefarm.farm.catalog import Catalog
+from framefarm.farm.late_finishes import leases_holding
 from framefarm.farm.news import LostLease, News, UnitNews
 from framefarm.farm.settling import end_what_is_done, make_pending, refresh_claimable
 
@@ -90,14 +91,23 @@ def end_leases(
             continue
         if not stay:
             news.lost.append(LostLease(row.id, row.worker_id, reason))
-        units -= stay
-        failed = _count_losses(connection, row, units, reason, now) if lost and units else []
+        units = _held_by_none(connection, row, units - stay)
+        failed = _count_losses(connection, row, units, reason, now) if lost else []
         _requeue(connection, catalog, row, units.difference(Spans.from_units(failed)), news)
         _fail(connection, catalog, row, failed, news)
     touched = {row.stage_id for row in rows}
     refresh_claimable(connection, touched)
     end_what_is_done(connection, touched, now=now, news=news)
     return news
+
+
+def _held_by_none(connection: Connection, row: Row[Any], units: Spans) -> Spans:
+    """Units of an ended lease, without those that another worker is at as well (L11)."""
+    if not row.tail and row.next_attempt == row.attempt + 1:
+        return units
+    return Spans.from_units(
+        unit for unit in units if not leases_holding(connection, row.stage_id, unit, but=row.id)
+    )
 
 
 def _requeue(
@@ -110,7 +120,7 @@ def _requeue(
         connection,
         row.stage_id,
         [(span.first, span.last, span.step) for span in units.spans],
-        attempt=row.attempt + 1,
+        attempt=row.next_attempt,
         position=0,
     )
     _count(connection, row.stage_id, leased=-len(units))
@@ -152,6 +162,8 @@ def _count_losses(
     connection: Connection, row: Row[Any], units: Spans, reason: str, now: float
 ) -> list[int]:
     """Note a loss for each unit; returns those that have had too many."""
+    if not units:
+        return []
     lost_before = _losses(connection, row.stage_id, units)
     failed = [u for u in units if lost_before.get(u, 0) + 1 >= LOSSES_BEFORE_FAILED]
     connection.execute(

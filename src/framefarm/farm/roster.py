@@ -62,8 +62,8 @@ class Slot:
     at: InWork | None = None
 
     def note_progress(self, unit: int, done: int, total: int) -> None:
-        """Learn how far the unit in work is."""
-        if self.at is None or self.at.unit != unit:
+        """Learn how far the unit in work is; with no steps at all, that it is begun."""
+        if self.at is None or self.at.unit != unit or not total:
             self.at = InWork(unit, time.monotonic())
         self.at.done, self.at.total = done, total
 

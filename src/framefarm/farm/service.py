@@ -116,6 +116,7 @@ class Farm:
         await self.writer.write(self._open)
         self._duties = [
             asyncio.create_task(self.dispatcher.serve_waiting(), name="serve_waiting"),
+            asyncio.create_task(self.dispatcher.serve_tails(), name="serve_tails"),
             asyncio.create_task(self._expire_leases(), name="expire_leases"),
             asyncio.create_task(self._note_lost(), name="note_lost"),
             asyncio.create_task(self._tell_followers(), name="tell_followers"),
@@ -202,7 +203,7 @@ class Farm:
         for lost in news.lost:
             link = self.roster.get(lost.worker_id)
             if link is not None:
-                await link.send([Revoke(lost.lease_id, lost.reason)])
+                await link.send([Revoke(lost.lease_id, lost.reason, lost.units)])
 
     def _note_unit(self, unit: UnitNews) -> None:
         link = self.roster.get(unit.worker_id)

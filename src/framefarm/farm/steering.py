@@ -152,9 +152,13 @@ def _next_attempt(connection: Connection, stage_id: int) -> int:
     """One more than any attempt there was, so that attempts only rise."""
     highest = [
         connection.execute(
-            select(func.max(table.c.attempt)).where(table.c.stage_id == stage_id)
+            select(func.max(number)).where(table.c.stage_id == stage_id)
         ).scalar_one()
-        for table in (t.faults, t.leases, t.spans)
+        for table, number in (
+            (t.faults, t.faults.c.attempt),
+            (t.leases, t.leases.c.next_attempt - 1),
+            (t.spans, t.spans.c.attempt - 1),
+        )
     ]
     return max((number or 0) for number in highest) + 1
 

@@ -122,7 +122,7 @@ def test_l4_a_late_success_leaves_the_other_units_of_the_other_lease(bench: Benc
 
     assert bench.finish(first, 1) == "accepted_late"
 
-    assert bench.news.lost == []
+    assert [(lost.lease_id, lost.units) for lost in bench.news.lost] == [(second.lease_id, "1")]
     assert bench.finish(second, 2) == "accepted"
 
 

@@ -53,7 +53,10 @@ def stage(**values: Any) -> Damage:
         (lambda c: c.execute(delete(t.results)), "done is 3, counted 0"),
         (lambda c: c.execute(update(t.faults).values(forgiven=True)), "failed is 1, counted 0"),
         (lambda c: c.execute(update(t.spans).values(attempt=1)), "which they have had"),
-        (lambda c: c.execute(update(t.leases).values(attempt=1)), "which they have had"),
+        (
+            lambda c: c.execute(update(t.leases).values(attempt=1, next_attempt=2)),
+            "which they have had",
+        ),
         (lambda c: c.execute(delete(t.inputs)), "inputs there are {}, counted {1: 1}"),
         (lambda c: c.execute(update(t.inputs).values(have=2)), "inputs there are {1: 2}"),
         (one_span(stage_id=3, first=0, last=0), "are worked on before their inputs are there"),
