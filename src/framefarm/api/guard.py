@@ -1,46 +1,188 @@
-"""Keeping web pages of strangers away from a manager that trusts its own machine.
+"""Who may ask what: every request is looked at here before anything else sees it.
 
-A manager on 127.0.0.1 asks for no password. So a browser on the same machine must not be talked
-into reaching it by a foreign page: neither under a foreign name that resolves to 127.0.0.1 (DNS
-rebinding, refused by the Host header) nor by a form or script of that page (cross-site request
-forgery, refused by the Origin header).
+There are no accounts yet, so there are three roles:
+
+* **local**: a person or program on the manager's own machine. May do everything.
+* **worker**: shows the key that it got in its first welcome. May fetch files by their hash and hand
+  in results.
+* **stranger**: anyone else. May ask whether the manager is there, and knock as a worker with a join
+  token.
+
+Local is who connects from a loopback address, under a local name, for no page but a local one, and
+not through a proxy. The name keeps out pages whose own name resolves to 127.0.0.1 (DNS rebinding),
+the origin those that send forms or scripts here (cross-site request forgery); browsers do both on
+behalf of strangers, on the manager's machine.
+
+What is not listed here is for local callers only, so a new route cannot be open by accident.
 """
 
 from __future__ import annotations
 
+import ipaddress
+import re
+from dataclasses import dataclass
+from enum import StrEnum
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
+from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from framefarm.api.problems import problem
+from framefarm.api.keys import KeyRing
+from framefarm.api.problems import problem, problem_of
+from framefarm.core.errors import FrameFarmError
 
-_LOCAL = frozenset({"127.0.0.1", "localhost", "::1"})
+_LOCAL_NAMES = frozenset({"127.0.0.1", "localhost", "::1"})
+_FORWARDING = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via")
+_CALLER = "framefarm.caller"
+
+WEBSOCKET = "WEBSOCKET"
+"""In place of a method, for the opening of a WebSocket."""
+
+_FOR_EVERYONE = {("GET", "/api/health"), (WEBSOCKET, "/api/workers/connect")}
+_FOR_WORKERS = (
+    ("GET", re.compile(r"/api/blobs/[^/]+")),
+    ("HEAD", re.compile(r"/api/blobs/[^/]+")),
+    ("PUT", re.compile(r"/api/leases/[^/]+/units/[^/]+")),
+)
 
 
-class LocalGuard:
-    """Lets in only requests made under a local name and, if by a page, by a local one."""
+class Role(StrEnum):
+    """What a caller is to this manager."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    LOCAL = "local"
+    WORKER = "worker"
+    STRANGER = "stranger"
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who makes a request.
+
+    Attributes:
+        role: What it is to this manager.
+        address: Where it connects from, without the port.
+        worker_id: Whose key it shows; a local caller may show one as well.
+    """
+
+    role: Role
+    address: str = ""
+    worker_id: str | None = None
+
+
+class RoleGuard:
+    """Lets a request through when its caller's role allows it.
+
+    Args:
+        app: What is behind.
+        keys: Knows workers by their keys.
+    """
+
+    def __init__(self, app: ASGIApp, keys: KeyRing) -> None:
         self._app = app
+        self._keys = keys
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or turn it away."""
-        if scope["type"] not in {"http", "websocket"} or self._is_local(Headers(scope=scope)):
+        if scope["type"] not in {"http", "websocket"}:
             await self._app(scope, receive, send)
-        elif scope["type"] == "websocket":
-            await send({"type": "websocket.close", "code": 1008, "reason": "foreign origin"})
+            return
+        refused = await self._refusal(scope)
+        if refused is None:
+            await self._app(scope, receive, send)
         else:
-            detail = "This manager only answers requests from its own machine."
-            await problem(403, "foreign_origin", detail)(scope, receive, send)
+            # Starlette's responses also refuse WebSockets, with the same status and body.
+            await refused(scope, receive, send)
 
-    @staticmethod
-    def _is_local(headers: Headers) -> bool:
-        origin = headers.get("origin")
+    async def _refusal(self, scope: Scope) -> Response | None:
+        headers = Headers(scope=scope)
+        if _is_foreign(scope, headers):
+            return problem(403, "foreign_origin", _FOREIGN)
         try:
-            if urlsplit(f"//{headers.get('host', '')}").hostname not in _LOCAL:
-                return False
-            return origin is None or urlsplit(origin).hostname in _LOCAL
-        except ValueError:
-            # "[" is no address.
-            return False
+            caller = scope[_CALLER] = await self._caller(scope, headers)
+        except FrameFarmError as error:
+            return problem_of(error)
+        return _not_allowed(caller.role, scope.get("method", WEBSOCKET), scope["path"])
+
+    async def _caller(self, scope: Scope, headers: Headers) -> Caller:
+        address = _address(scope)
+        local = _is_local(scope, headers)
+        role = Role.LOCAL if local else Role.STRANGER
+        scheme, _, key = headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "bearer":
+            return Caller(role, address)
+        worker_id = await self._keys.worker_of(key)
+        return Caller(role if local else Role.WORKER, address, worker_id)
+
+
+def caller_of(scope: Scope) -> Caller:
+    """Who makes a request that the guard let through."""
+    caller: Caller = scope[_CALLER]
+    return caller
+
+
+def _not_allowed(role: Role, method: str, path: str) -> Response | None:
+    for_workers = any(
+        method == allowed and pattern.fullmatch(path) for allowed, pattern in _FOR_WORKERS
+    )
+    if role is Role.LOCAL or (method, path) in _FOR_EVERYONE:
+        return None
+    if for_workers:
+        return None if role is Role.WORKER else problem(401, "worker_key", _NO_KEY)
+    return problem(403, "local_only", _LOCAL_ONLY)
+
+
+_FOREIGN = (
+    "This manager does not answer web pages of others, nor under a name that is not its own. "
+    "On its machine it is called 127.0.0.1 or localhost."
+)
+_NO_KEY = (
+    "Only a worker that this manager knows may do that. "
+    "A new one joins with: framefarm worker URL --join TOKEN"
+)
+_LOCAL_ONLY = (
+    "Only the manager's own machine may do that. Use framefarm there, or reach it through a "
+    "tunnel: ssh -L 7070:127.0.0.1:7070 that-machine"
+)
+
+
+def _is_foreign(scope: Scope, headers: Headers) -> bool:
+    """Whether a browser asks on behalf of a page that is none of ours."""
+    origin = headers.get("origin")
+    if origin is not None and _host_of(origin) not in _LOCAL_NAMES:
+        return True
+    proxied = any(name in headers for name in _FORWARDING)
+    return _is_loopback(_address(scope)) and not proxied and not _has_local_name(headers)
+
+
+def _is_local(scope: Scope, headers: Headers) -> bool:
+    if any(name in headers for name in _FORWARDING):
+        return False
+    return _is_loopback(_address(scope)) and _has_local_name(headers)
+
+
+def _has_local_name(headers: Headers) -> bool:
+    return _host_of(f"//{headers.get('host', '')}") in _LOCAL_NAMES
+
+
+def _host_of(url: str) -> str | None:
+    try:
+        return urlsplit(url).hostname
+    except ValueError:
+        # "[" is no address.
+        return None
+
+
+def _address(scope: Scope) -> str:
+    client = scope.get("client")
+    return client[0] if client else ""
+
+
+def _is_loopback(address: str) -> bool:
+    try:
+        found = ipaddress.ip_address(address)
+    except ValueError:
+        return False
+    # An IPv6 socket that takes both kinds shows IPv4 peers as ::ffff:127.0.0.1.
+    mapped = found.ipv4_mapped if isinstance(found, ipaddress.IPv6Address) else None
+    return (mapped or found).is_loopback

@@ -21,6 +21,7 @@ _STATUS = {
     "ambiguous_worker": 409,
     "illegal_move": 409,
     "worker_key": 401,
+    "revoked": 403,
     "disk_full": 507,
     "too_large": 413,
     "busy": 503,

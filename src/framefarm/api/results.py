@@ -10,7 +10,8 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from framefarm.api.body_limit import announced_bytes
-from framefarm.api.keys import KeyRing
+from framefarm.api.guard import caller_of
+from framefarm.api.keys import KeyRing, UnknownKeyError
 from framefarm.api.problems import problem
 from framefarm.core.errors import FrameFarmError
 from framefarm.farm.catalog import StageFacts
@@ -71,7 +72,9 @@ def result_route(farm: Farm, keys: KeyRing) -> Route:
 
     async def put_result(request: Request) -> JSONResponse:
         lease, unit = request.path_params["lease"], _unit(request.path_params["unit"])
-        worker_id = await keys.worker_of(request)
+        worker_id = caller_of(request.scope).worker_id
+        if worker_id is None:
+            raise UnknownKeyError("A result needs the key of the worker that it comes from.")
         _check_length(request)
         body = Body(request)
         manifest = decode_manifest(await body.line())
@@ -81,6 +84,8 @@ def result_route(farm: Farm, keys: KeyRing) -> Route:
         if stage is None:
             return _answer("gone")
         await _receive(farm, stage, manifest, body)
+        # A large result takes its time; the worker may have been revoked meanwhile.
+        keys.check(worker_id)
         settlement = await farm.finish(
             Finish(
                 lease_id=lease,

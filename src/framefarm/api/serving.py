@@ -19,6 +19,7 @@ import structlog
 import uvicorn
 
 from framefarm.api.app import create_app
+from framefarm.api.reach import Reach
 from framefarm.core.errors import FrameFarmError
 from framefarm.farm.service import Farm
 from framefarm.farm.settings import ManagerSettings
@@ -80,10 +81,14 @@ class ManagerServer:
         self._on_ready: Callable[[], None] = lambda: None
 
     @property
+    def reach(self) -> Reach:
+        """Where it answers; the port is known once it listens."""
+        return Reach(self._host, self._port)
+
+    @property
     def url(self) -> str:
-        """Where it answers."""
-        host = f"[{self._host}]" if ":" in self._host else self._host
-        return f"http://{host}:{self._port}"
+        """Where it answers programs on this machine."""
+        return self.reach.local_url
 
     def start(self) -> None:
         """Serve in a thread; returns when it answers.
@@ -142,7 +147,7 @@ class ManagerServer:
             await farm.start()
             self._loop = asyncio.get_running_loop()
 
-            self._server = _Server(_config(farm))
+            self._server = _Server(_config(farm, self.reach))
             if handle_signals:
                 self._catch_signals()
             self._listening.set()
@@ -198,15 +203,19 @@ def _run(serving: Coroutine[None, None, None]) -> None:
 
 
 class _Expected(logging.Filter):
-    """Keeps uvicorn quiet about requests that a stopping manager breaks off: that is what it does.
+    """Keeps uvicorn quiet about what is not wrong.
 
-    Their senders keep what they sent and send it again (L6).
+    Requests that a stopping manager breaks off: their senders keep what they sent and send it again
+    (L6). WebSockets that the guard refuses with a reason: uvicorn sends it, and then complains that
+    there was no handshake (0.54).
     """
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Whether to log a record."""
         error = record.exc_info[1] if record.exc_info else None
-        return not isinstance(error, asyncio.CancelledError) and "Cancel %s" not in str(record.msg)
+        said = str(record.msg)
+        broken_off = isinstance(error, asyncio.CancelledError) or "Cancel %s" in said
+        return not broken_off and "without completing handshake" not in said
 
 
 def _collect_garbage_rarely() -> None:
@@ -234,12 +243,12 @@ class _Server(uvicorn.Server):
         """Never called, as none are captured."""
 
 
-def _config(farm: Farm) -> uvicorn.Config:
+def _config(farm: Farm, reach: Reach) -> uvicorn.Config:
     log = logging.getLogger("uvicorn.error")
     if not any(isinstance(one, _Expected) for one in log.filters):
         log.addFilter(_Expected())
     return uvicorn.Config(
-        create_app(farm),
+        create_app(farm, reach),
         log_config=None,
         access_log=False,
         lifespan="off",
@@ -248,6 +257,8 @@ def _config(farm: Farm) -> uvicorn.Config:
         ws_per_message_deflate=False,
         ws_ping_interval=20.0,
         ws_ping_timeout=20.0,
+        # Who is local is decided by who really connects, not by what a header says.
+        proxy_headers=False,
         timeout_keep_alive=30,
         timeout_graceful_shutdown=1,
         h11_max_incomplete_event_size=64 << 10,

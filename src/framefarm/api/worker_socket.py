@@ -10,11 +10,13 @@ from typing import Any
 import structlog
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
+from framefarm.api.doorkeeper import Doorkeeper
+from framefarm.api.guard import caller_of
 from framefarm.core.errors import FrameFarmError
 from framefarm.core.spans import Spans
 from framefarm.farm.failures import Failure
 from framefarm.farm.late_finishes import Finish
-from framefarm.farm.registry import Renewal, note_facts
+from framefarm.farm.registry import Renewal, note_facts, note_replaced
 from framefarm.farm.requeue import release
 from framefarm.farm.roster import Link, Slot, slots_of
 from framefarm.farm.service import Farm
@@ -28,6 +30,10 @@ _log = structlog.get_logger(__name__)
 HELLO_S = 10.0
 """How long a new connection may take to say hello (L14)."""
 
+FARM_HEADER = b"framefarm-farm"
+"""Of the answer that opens the WebSocket: which farm this is."""
+
+_GOODBYE_S = 2.0
 _BYE = 1000
 _MALFORMED = 1008
 
@@ -35,16 +41,19 @@ _MALFORMED = 1008
 class WorkerSocket:
     """One worker's connection."""
 
-    def __init__(self, farm: Farm, socket: WebSocket) -> None:
+    def __init__(self, farm: Farm, socket: WebSocket, doorkeeper: Doorkeeper) -> None:
         self._farm = farm
         self._socket = socket
+        self._doorkeeper = doorkeeper
         self._sending = asyncio.Lock()
         self._link: Link | None = None
         self._said_goodbye = False
+        self._farewell: asyncio.Task[None] | None = None
 
     async def serve(self) -> None:
         """Talk to the worker until either side goes."""
-        await self._socket.accept()
+        # Before its hello, so that a worker shows its key to no other farm than the one it is of.
+        await self._socket.accept(headers=[(FARM_HEADER, self._farm.farm_id.encode())])
         try:
             link = await self._greet()
             while link is not None:
@@ -54,7 +63,8 @@ class WorkerSocket:
         except MalformedMessageError as error:
             await self._close(_MALFORMED, str(error))
         except FrameFarmError as error:
-            await self._close(_BYE, str(error), retry_in_s=1.0 if error.retryable else None)
+            retry_in_s = getattr(error, "retry_in_s", 1.0) if error.retryable else None
+            await self._close(_BYE, str(error), retry_in_s=retry_in_s, bye=error.code)
         finally:
             if self._link is not None:
                 await self._gone(self._link)
@@ -63,7 +73,7 @@ class WorkerSocket:
         """Act on the next message; None when a newer connection of the worker has taken over."""
         text = await self._text()
         if self._farm.roster.get(link.worker_id) is not link:
-            await self._close(_BYE, "This worker has connected anew.")
+            await self._close(_BYE, "This worker has connected anew.", bye="replaced")
             return None
         await self._take(link, decode_reports(text))
         return link
@@ -87,8 +97,14 @@ class WorkerSocket:
                 # It went while this was on its way; the reading side ends the connection.
                 return
 
-    async def _close(self, code: int, reason: str, *, retry_in_s: float | None = None) -> None:
-        await self.send([m.Bye(reason, retry_in_s)])
+    async def dismiss(self, bye: m.Bye) -> None:
+        """Say goodbye and close."""
+        await self._close(_BYE, bye.reason, retry_in_s=bye.retry_in_s, bye=bye.code)
+
+    async def _close(
+        self, code: int, reason: str, *, retry_in_s: float | None = None, bye: str = ""
+    ) -> None:
+        await self.send([m.Bye(reason, retry_in_s, bye)])
         if self._socket.application_state == WebSocketState.CONNECTED:
             # RFC 6455 section 5.5: a close frame's reason has at most 123 bytes.
             await self._socket.close(code, reason.encode()[:120].decode(errors="ignore"))
@@ -109,6 +125,7 @@ class WorkerSocket:
                 _BYE,
                 f"This manager speaks protocol {PROTOCOL_VERSION}, the worker {hello.protocol}. "
                 "Install the same FrameFarm version on both.",
+                bye="version",
             )
             return None
         link = await self._welcome(hello)
@@ -117,7 +134,7 @@ class WorkerSocket:
 
     async def _welcome(self, hello: m.Hello) -> Link:
         farm = self._farm
-        admission = await farm.admit(hello)
+        admission = await self._doorkeeper.admit(hello, caller_of(self._socket.scope))
         link = Link(
             worker_id=admission.worker_id,
             name=admission.name,
@@ -126,6 +143,7 @@ class WorkerSocket:
             facts=hello.facts,
             slots=slots_of(hello.slots, admission.pool, admission.tags),
             send=self.send,
+            dismiss=self.dismiss,
             enabled=admission.may_claim,
             pool=admission.pool,
             tags=frozenset(admission.tags),
@@ -136,7 +154,7 @@ class WorkerSocket:
         self._link = link
         older = farm.roster.add(link)
         if older is not None and older.boot_id != link.boot_id:
-            await older.send([m.Bye("Another process has connected as this worker.")])
+            await self._replace(older, link)
         welcome = m.Welcome(
             worker_id=admission.worker_id,
             epoch=farm.epoch,
@@ -154,6 +172,25 @@ class WorkerSocket:
         _log.info("worker_connected", worker=link.name, id=link.worker_id)
         await farm.settle_blenders()
         return link
+
+    async def _replace(self, older: Link, newer: Link) -> None:
+        """Tell a process that another one with the same key is served now, and show it."""
+        _log.warning(
+            "worker_replaced", worker=newer.name, id=newer.worker_id, host=newer.facts.host
+        )
+        where = f"on {newer.facts.host} " if newer.facts.host else ""
+        bye = m.Bye(
+            f"Another process {where}has connected with this worker's key and is served now. "
+            "Two workers must not share a data folder's identity: delete identity.json of one "
+            "of them, and it joins as a worker of its own.",
+            code="replaced",
+        )
+        await self._farm.writer.write(lambda c: note_replaced(c, newer.worker_id, newer.facts.host))
+        # Whoever is served now must not wait for someone who may read nothing any more.
+        self._farewell = asyncio.create_task(
+            asyncio.wait_for(older.dismiss(bye), _GOODBYE_S), name="goodbye"
+        )
+        self._farewell.add_done_callback(lambda task: task.cancelled() or task.exception())
 
     async def _gone(self, link: Link) -> None:
         if self._farm.roster.remove(link):

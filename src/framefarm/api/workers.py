@@ -9,6 +9,7 @@ from fastapi import APIRouter, Path
 from sqlalchemy import Connection, select
 from starlette.websockets import WebSocket
 
+from framefarm.api.doorkeeper import Doorkeeper
 from framefarm.api.worker_socket import WorkerSocket
 from framefarm.db import tables as t
 from framefarm.farm.roster import Link
@@ -58,6 +59,7 @@ class WorkerList:
 
 def routes(farm: Farm) -> APIRouter:
     """The routes of workers."""
+    doorkeeper = Doorkeeper(farm)
     router = APIRouter(prefix="/api/workers", tags=["workers"])
 
     @router.get("")
@@ -74,7 +76,7 @@ def routes(farm: Farm) -> APIRouter:
 
     @router.websocket("/connect")
     async def connect(socket: WebSocket) -> None:
-        await WorkerSocket(farm, socket).serve()
+        await WorkerSocket(farm, socket, doorkeeper).serve()
 
     return router
 
@@ -93,7 +95,9 @@ def _view(row: Any, link: Link | None) -> WorkerView:
     return WorkerView(
         id=row.id,
         name=row.name,
-        state=shown_state(row.state, connected=link is not None, working=bool(work)),
+        state="revoked"
+        if row.revoked_at is not None
+        else shown_state(row.state, connected=link is not None, working=bool(work)),
         host=row.facts.get("host", ""),
         system=row.facts.get("system", ""),
         cores=row.facts.get("cores", 0),

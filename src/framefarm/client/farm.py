@@ -21,8 +21,10 @@ from framefarm.client.views import (
     FilePage,
     FileView,
     Health,
+    InvitationView,
     JobPage,
     JobView,
+    RevokedView,
     UnitPage,
     UnitView,
     Why,
@@ -188,6 +190,23 @@ class Farm:
         """Try a job's failed and cancelled units again."""
         return self._post(f"/api/jobs/{job}/retry")
 
+    def invite(self, *, pool: str = "own", uses: int = 1, hours: float = 1.0) -> InvitationView:
+        """Make a join token for new workers; it is told here and never again.
+
+        Raises:
+            FarmAnswerError: It was refused; `detail` says why.
+        """
+        asked = msgspec.json.encode({"pool": pool, "uses": uses, "hours": hours})
+        return self._change("/api/workers/invites", InvitationView, asked)
+
+    def revoke(self, worker: str) -> RevokedView:
+        """Refuse a worker's key from now on, and free what it works on.
+
+        Raises:
+            FarmAnswerError: There is none of that name, or several.
+        """
+        return self._change(f"/api/workers/{quote(worker, safe='')}/revoke", RevokedView)
+
     # --- blobs ---
 
     def upload_blob(
@@ -252,9 +271,12 @@ class Farm:
         return self._decode(self._checked(self._transport.request("GET", path)), kind)
 
     def _post(self, path: str, body: bytes = b"") -> JobView:
+        return self._change(path, JobView, body)
+
+    def _change(self, path: str, kind: type[_T], body: bytes = b"") -> _T:
         headers = {"Content-Type": "application/json"} if body else {}
         answer = self._transport.request("POST", path, body=body, headers=headers)
-        return self._decode(self._checked(answer), JobView)
+        return self._decode(self._checked(answer), kind)
 
     def _text(self, path: str) -> str:
         answer = self._checked(self._transport.request("GET", path))

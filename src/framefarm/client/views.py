@@ -19,6 +19,7 @@ class Health(msgspec.Struct, frozen=True):
     """That a manager is there, and which."""
 
     version: str
+    farm: str = ""
     epoch: str = ""
     protocol: int = 0
 
@@ -185,6 +186,29 @@ class WorkerView(msgspec.Struct, frozen=True):
     agent_version: str = ""
     last_seen_at: datetime | None = None
     work: tuple[SlotWork, ...] = ()
+
+
+class InvitationView(msgspec.Struct, frozen=True):
+    """A join token that was made just now.
+
+    Attributes:
+        token: For `framefarm worker URL --join TOKEN`.
+        urls: Where other machines reach the manager, the likeliest first.
+    """
+
+    token: str
+    pool: str
+    uses: int
+    expires_at: datetime
+    urls: tuple[str, ...] = ()
+
+
+class RevokedView(msgspec.Struct, frozen=True):
+    """A worker that was revoked; `new` when it was not so before."""
+
+    id: str
+    name: str
+    new: bool
 
 
 class WorkerList(msgspec.Struct, frozen=True):

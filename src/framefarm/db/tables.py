@@ -48,7 +48,7 @@ meta = Table(
     Column("name", String(40), primary_key=True),
     Column("value", Text, nullable=False),
 )
-"""Facts of the whole farm: `epoch`."""
+"""Facts of the whole farm: `epoch`, `farm_id`."""
 
 join_tokens = Table(
     "join_tokens",
@@ -276,6 +276,7 @@ workers = Table(
     Column("revoked_at", Float),
     Column("named_here", Boolean, nullable=False, server_default=false()),
     Column("restart_boot_id", String(64)),
+    Column("join_token_id", Key),
     Column("first_seen_at", Float, nullable=False),
     Column("last_seen_at", Float, nullable=False),
     CheckConstraint("pool IN ('own', 'friends', 'public')", name="pool"),
@@ -284,11 +285,12 @@ workers = Table(
         name="state",
     ),
     Index("ix_workers_name", "name", "id"),
+    Index("ix_workers_key_hash", "key_hash"),
 )
 """`reason`: why it is in its state, where that needs saying. `revoked_at`: its key counts no more;
 the row stays, since results name it. `named_here`: a person gave it its name, which counts above
 what it says itself. `restart_boot_id`: the process that is to be started anew; once another one
-greets, that has happened."""
+greets, that has happened. `join_token_id`: the token it joined by, if it needed one."""
 
 quarantines = Table(
     "quarantines",

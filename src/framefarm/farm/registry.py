@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, bindparam, case, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, case, insert, select, update
 
 from framefarm.core.errors import FrameFarmError
 from framefarm.core.requirements import Pool
@@ -19,8 +19,10 @@ from framefarm.core.states import WorkerEvent, WorkerState
 from framefarm.db import database_now
 from framefarm.db import tables as t
 from framefarm.farm.catalog import Catalog
+from framefarm.farm.joining import LOCAL, Door, let_in
 from framefarm.farm.news import News
 from framefarm.farm.requeue import end_leases, free_worker
+from framefarm.farm.worker_names import free_name, name_of
 from framefarm.farm.worker_states import move_worker
 from framefarm.protocol.messages import Hello, MachineFacts
 
@@ -29,6 +31,19 @@ class WorkerKeyError(FrameFarmError):
     """A worker showed an id whose key is another."""
 
     code = "worker_key"
+
+
+class RevokedError(FrameFarmError):
+    """A worker's key counts no more: someone revoked it."""
+
+    code = "revoked"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This worker was revoked, its key counts no more. To take its machine in again, make a "
+            "join token (`framefarm workers invite` on the manager's machine) and start the worker "
+            "with --join TOKEN."
+        )
 
 
 @dataclass(frozen=True)
@@ -73,7 +88,7 @@ def hash_key(key: str) -> str:
     return hashlib.sha256(key.encode()).hexdigest()
 
 
-def admit(connection: Connection, catalog: Catalog, hello: Hello) -> Admission:
+def admit(connection: Connection, catalog: Catalog, hello: Hello, door: Door = LOCAL) -> Admission:
     """Check a worker and update it, or add it.
 
     A new boot id means that the old process is gone, with all it worked on (L8). With the same
@@ -81,27 +96,22 @@ def admit(connection: Connection, catalog: Catalog, hello: Hello) -> Admission:
 
     Raises:
         WorkerKeyError: The id is known and the key is not its.
+        RevokedError: The key counts no more.
+        JoinTokenError: It is not known, and may not join with what it showed.
+        TooManyGuessesError: It is not known, and its token is not looked at now.
     """
-    known = (
-        connection.execute(select(t.workers).where(t.workers.c.id == hello.worker_id)).one_or_none()
-        if hello.worker_id
-        else None
-    )
+    known = _recognise(connection, hello)
     if known is None:
-        return _add(connection, hello)
-    if not hmac.compare_digest(known.key_hash, hash_key(hello.key or "")):
-        raise WorkerKeyError(
-            f"The key of worker {known.name} is not the one this manager gave it. "
-            "Remove the worker's identity file to let it join as a new one."
-        )
+        return _join(connection, hello, door)
     same = hello.boot_id == known.boot_id
-    said = _described(hello, database_now(connection))
-    name = known.name if known.named_here else said["name"]
+    said = {
+        **_described(hello, database_now(connection)),
+        "name": name_of(connection, known, hello.name),
+        "reason": "" if known.reason.startswith(_REPLACED) else known.reason,
+        "restart_boot_id": known.restart_boot_id if same else None,
+    }
     state = move_worker(
-        connection,
-        known,
-        WorkerEvent.CONNECT if same else WorkerEvent.RESTART,
-        **{**said, "name": name, "restart_boot_id": known.restart_boot_id if same else None},
+        connection, known, WorkerEvent.CONNECT if same else WorkerEvent.RESTART, **said
     )
     if same:
         news = _free_unknown(connection, catalog, known.id, hello)
@@ -112,7 +122,7 @@ def admit(connection: Connection, catalog: Catalog, hello: Hello) -> Admission:
     return Admission(
         known.id,
         state,
-        name,
+        said["name"],
         pool=Pool(known.pool),
         tags=tuple(known.tags),
         restart=same and known.restart_boot_id == hello.boot_id,
@@ -122,25 +132,56 @@ def admit(connection: Connection, catalog: Catalog, hello: Hello) -> Admission:
     )
 
 
-def _add(connection: Connection, hello: Hello) -> Admission:
-    worker_id, key = secrets.token_hex(16), secrets.token_urlsafe(32)
-    now = database_now(connection)
-    connection.execute(
-        insert(t.workers).values(
-            id=worker_id,
-            key_hash=hash_key(key),
-            state=WorkerState.IDLE,
-            first_seen_at=now,
-            **_described(hello, now),
-        )
+def _recognise(connection: Connection, hello: Hello) -> Row[Any] | None:
+    """The row of a worker that shows its key; None for one to be added.
+
+    With a join token in hand, a machine whose key does not count any more begins anew.
+    """
+    if not hello.worker_id:
+        return None
+    known = connection.execute(
+        select(t.workers).where(t.workers.c.id == hello.worker_id)
+    ).one_or_none()
+    if known is None:
+        return None
+    right = hmac.compare_digest(known.key_hash, hash_key(hello.key or ""))
+    if right and known.revoked_at is None:
+        return known
+    if hello.join_token is not None:
+        return None
+    if right:
+        raise RevokedError
+    raise WorkerKeyError(
+        f"The key of worker {known.name} is not the one this manager gave it. "
+        "Start it with --join TOKEN to let it join as a new one."
     )
-    name = hello.name[:200]
-    return Admission(worker_id, WorkerState.IDLE, name, key=key, dropped=hello.holding)
+
+
+def _join(connection: Connection, hello: Hello, door: Door) -> Admission:
+    entry = let_in(connection, hello.join_token, hello.boot_id[:64], door)
+    worker_id, key = entry.worker_id or secrets.token_hex(16), secrets.token_urlsafe(32)
+    now = database_now(connection)
+    values = {
+        **_described(hello, now),
+        "key_hash": hash_key(key),
+        "state": WorkerState.IDLE,
+        "pool": entry.pool,
+        "join_token_id": entry.token_id,
+    }
+    if entry.worker_id is None:
+        values["name"] = name = free_name(connection, hello.name)
+        connection.execute(insert(t.workers).values(id=worker_id, first_seen_at=now, **values))
+    else:
+        # The welcome with its key was lost on the way, so it never did anything as this worker.
+        name = entry.name
+        connection.execute(update(t.workers).where(t.workers.c.id == worker_id).values(**values))
+    return Admission(
+        worker_id, WorkerState.IDLE, name, pool=entry.pool, key=key, dropped=hello.holding
+    )
 
 
 def _described(hello: Hello, now: float) -> dict[str, Any]:
     return {
-        "name": hello.name[:200],
         "boot_id": hello.boot_id[:64],
         "agent_version": hello.agent_version[:40],
         "facts": msgspec.to_builtins(hello.facts),
@@ -240,3 +281,12 @@ def note_facts(connection: Connection, worker_id: str, facts: MachineFacts) -> N
         .where(t.workers.c.id == worker_id)
         .values(facts=msgspec.to_builtins(facts), last_seen_at=database_now(connection))
     )
+
+
+def note_replaced(connection: Connection, worker_id: str, host: str) -> None:
+    """Note that two processes showed the key of one worker, for its people to see."""
+    reason = f"{_REPLACED}; the newer one, on {host[:200] or 'an unknown host'}, is served"
+    connection.execute(update(t.workers).where(t.workers.c.id == worker_id).values(reason=reason))
+
+
+_REPLACED = "two processes use its key"

@@ -9,9 +9,14 @@ from dataclasses import dataclass, field
 
 from framefarm.core.requirements import Ability, Pool, Requirements
 from framefarm.core.sizing import Speed
-from framefarm.protocol.messages import MachineFacts, Order, SlotOffer
+from framefarm.protocol.messages import Bye, MachineFacts, Order, SlotOffer
 
 Send = Callable[[Sequence[Order]], Awaitable[None]]
+Dismiss = Callable[[Bye], Awaitable[None]]
+
+
+async def _not_connected(_: Bye) -> None:
+    """There is nothing to close."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +79,7 @@ class Link:
 
     Attributes:
         send: Sends orders over its connection.
+        dismiss: Says goodbye over it and closes it.
         pool: How far it is trusted.
         tags: What it carries.
         lease_s: How long its leases live without a heartbeat (L3).
@@ -92,6 +98,7 @@ class Link:
     facts: MachineFacts
     slots: dict[str, Slot]
     send: Send
+    dismiss: Dismiss = _not_connected
     enabled: bool = True
     pool: Pool = Pool.OWN
     tags: frozenset[str] = frozenset()

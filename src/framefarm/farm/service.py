@@ -33,6 +33,7 @@ from framefarm.farm.events import EventBus
 from framefarm.farm.expiry import Round, expiry_round
 from framefarm.farm.failures import Failure, fail_many
 from framefarm.farm.finishes import Settlement, finish_many
+from framefarm.farm.joining import LOCAL, Door, Invitation, invite
 from framefarm.farm.keeper import Keeper
 from framefarm.farm.late_finishes import Finish
 from framefarm.farm.new_jobs import (
@@ -45,6 +46,8 @@ from framefarm.farm.news import News, UnitNews
 from framefarm.farm.outputs import Outputs, folder_of
 from framefarm.farm.pulse import Pulse
 from framefarm.farm.registry import Admission, Renewal, admit, renew_many
+from framefarm.farm.requeue import free_worker
+from framefarm.farm.revoking import revoke
 from framefarm.farm.roster import Roster
 from framefarm.farm.settings import ManagerSettings
 from framefarm.farm.steering import cancel, job_state, retry
@@ -68,12 +71,17 @@ class Farm:
 
     Args:
         settings: How it is set up.
+
+    Attributes:
+        farm_id: Tells this farm from all others; known once it is started.
+        epoch: Changes with each start.
     """
 
     def __init__(self, settings: ManagerSettings) -> None:
         settings.data_dir.mkdir(parents=True, exist_ok=True)
         self.settings = settings
         self.epoch = secrets.token_hex(8)
+        self.farm_id = ""
         url = settings.database_url or sqlite_url(settings.data_dir / "farm.db")
         self.engine = open_engine(url)
         migrate(self.engine)
@@ -125,6 +133,7 @@ class Farm:
         ]
 
     def _open(self, connection: Connection) -> None:
+        self.farm_id = _farm_id(connection)
         known = update(t.meta).where(t.meta.c.name == "epoch").values(value=self.epoch)
         if connection.execute(known).rowcount == 0:
             connection.execute(insert(t.meta).values(name="epoch", value=self.epoch))
@@ -150,24 +159,46 @@ class Farm:
 
     # --- workers --------------------------------------------------------------------------
 
-    async def admit(self, hello: Hello) -> Admission:
+    async def admit(self, hello: Hello, door: Door = LOCAL) -> Admission:
         """Take in a worker.
 
         Raises:
             WorkerKeyError: It is not who it says.
+            RevokedError: Its key counts no more.
+            JoinTokenError: It is new, and may not join with what it showed.
+            TooManyGuessesError: It is new, and its token is not looked at now.
         """
-        admission = await self.writer.write(partial(self._admit, hello=hello))
+        admission = await self.writer.write(partial(self._admit, hello=hello, door=door))
         await self.spread(admission.news)
         return admission
 
-    def _admit(self, connection: Connection, hello: Hello) -> Admission:
-        admission = admit(connection, self.catalog, hello)
+    def _admit(self, connection: Connection, hello: Hello, door: Door) -> Admission:
+        admission = admit(connection, self.catalog, hello, door)
         # A hello is a sign of life like a heartbeat: a lease that was nearly over when its worker
         # came back would not live to see the first one.
         held = (*admission.holding, *dict.fromkeys(lease for lease, _ in hello.owed))
         lease_s = self.settings.lease_s_of(admission.pool)
         renew_many(connection, [Renewal(admission.worker_id, held, lease_s)])
         return admission
+
+    async def invite(self, *, pool: Pool, uses: int, lifetime_s: float) -> Invitation:
+        """Make a join token."""
+        work = partial(invite, pool=pool, uses=uses, lifetime_s=lifetime_s)
+        return await self.writer.write(work)
+
+    async def revoke(self, worker_id: str) -> bool:
+        """Take a worker's key away and free its leases; False when that was done before."""
+        news = await self.writer.write(lambda c: revoke(c, self.catalog, worker_id))
+        if news is not None:
+            await self.spread(news)
+        return news is not None
+
+    async def free(self, worker_id: str, *, reason: str) -> None:
+        """Free a worker's leases, unblamed."""
+        work = partial(
+            free_worker, catalog=self.catalog, worker_id=worker_id, reason=reason, lost=False
+        )
+        await self.change(work)
 
     def finish(self, finish: Finish) -> asyncio.Future[Settlement]:
         """Queue a result; `settled` its answer once it is there."""
@@ -392,6 +423,20 @@ class Farm:
         )
         for job_id in sorted(job_ids):
             await _guarded("deliver", self.deliver_all(job_id))
+
+
+def _farm_id(connection: Connection) -> str:
+    """What tells this farm from all others, the same as long as its database lives.
+
+    Workers go by it when the manager's address changes, and never show its key to another.
+    """
+    known: str | None = connection.execute(
+        select(t.meta.c.value).where(t.meta.c.name == "farm_id")
+    ).scalar_one_or_none()
+    if known is None:
+        known = secrets.token_hex(16)
+        connection.execute(insert(t.meta).values(name="farm_id", value=known))
+    return known
 
 
 _FOLDERS_REMEMBERED = 10_000

@@ -1,4 +1,4 @@
-"""Finding the worker that people mean."""
+"""Workers' names: finding the one that people mean, and giving each a name of its own."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from difflib import get_close_matches
 from typing import Any
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import ColumnElement, Connection, Row, func, select
 
 from framefarm.core.errors import FrameFarmError
 from framefarm.db import tables as t
@@ -14,6 +14,9 @@ from framefarm.db import tables as t
 _SHORTEST_PREFIX = 4
 _TOLD = 5
 _ID_SHOWN = 8
+_LONGEST = 180
+_PROBED = 20
+"""Names with smaller numbers are tried one by one; a thousand machines of one name are counted."""
 
 
 class NoSuchWorkerError(FrameFarmError):
@@ -65,14 +68,71 @@ def find_worker(connection: Connection, wanted: str) -> Row[Any]:
         AmbiguousWorkerError: Several have the name, or such an id.
     """
     workers = t.workers
+    found = _matching(connection, wanted, workers.c.revoked_at.is_(None))
+    found = found or _matching(connection, wanted, workers.c.revoked_at.is_not(None))
+    if len(found) > 1:
+        raise AmbiguousWorkerError(wanted, found)
+    if found:
+        return found[0]
+    names = connection.execute(select(workers.c.name).distinct()).scalars().all()
+    raise NoSuchWorkerError(wanted, get_close_matches(wanted, names, n=2))
+
+
+def _matching(
+    connection: Connection, wanted: str, among: ColumnElement[bool]
+) -> Sequence[Row[Any]]:
+    workers = t.workers
     conditions = [workers.c.id == wanted, workers.c.name == wanted]
     if len(wanted) >= _SHORTEST_PREFIX:
         conditions.append(workers.c.id.startswith(wanted.lower(), autoescape=True))
     for condition in conditions:
-        found = connection.execute(select(workers).where(condition).order_by(workers.c.id)).all()
-        if len(found) > 1:
-            raise AmbiguousWorkerError(wanted, found)
+        found = connection.execute(
+            select(workers).where(condition, among).order_by(workers.c.id)
+        ).all()
         if found:
-            return found[0]
-    names = connection.execute(select(workers.c.name).distinct()).scalars().all()
-    raise NoSuchWorkerError(wanted, get_close_matches(wanted, names, n=2))
+            return found
+    return []
+
+
+def free_name(connection: Connection, wanted: str) -> str:
+    """The name that a new worker gets: the one it says, or with a number where another has it."""
+    wanted = _printable(wanted)
+    if not _is_taken(connection, wanted):
+        return wanted
+    for number in range(2, _PROBED):
+        if not _is_taken(connection, f"{wanted}-{number}"):
+            return f"{wanted}-{number}"
+    # "." is the character after "-", so that the index on names finds what begins with "box-".
+    alike = select(func.count()).where(t.workers.c.name.between(f"{wanted}-", f"{wanted}."))
+    number = _PROBED + connection.execute(alike).scalar_one()
+    while _is_taken(connection, f"{wanted}-{number}"):
+        number += 1
+    return f"{wanted}-{number}"
+
+
+def name_of(connection: Connection, known: Row[Any], said: str) -> str:
+    """The name of a worker that comes back: as a person gave it, else as it says itself.
+
+    Args:
+        connection: Open transaction.
+        known: Its row.
+        said: What it calls itself now.
+    """
+    name: str = known.name
+    if known.named_here:
+        return name
+    wanted = _printable(said)
+    stem, _, number = name.rpartition("-")
+    numbered = stem == wanted and number.isdecimal()
+    return name if numbered or name == wanted else free_name(connection, said)
+
+
+def _is_taken(connection: Connection, name: str) -> bool:
+    taken = select(t.workers.c.id).where(t.workers.c.name == name, t.workers.c.revoked_at.is_(None))
+    return connection.execute(taken.limit(1)).first() is not None
+
+
+def _printable(name: str) -> str:
+    """A name without what would play tricks on a terminal or in an address."""
+    kept = "".join(one for one in name[:_LONGEST] if one.isprintable() and one != "/")
+    return kept.strip() or "worker"

@@ -31,9 +31,9 @@ SOON_S = 10.0
 class Manager:
     """A running manager, asked over HTTP."""
 
-    def __init__(self, folder: Path, **settings: Any) -> None:
+    def __init__(self, folder: Path, *, host: str = "127.0.0.1", **settings: Any) -> None:
         self.settings = ManagerSettings(folder, **{"low_water_bytes": 0, **settings})
-        self.server = ManagerServer(self.settings, port=0)
+        self.server = ManagerServer(self.settings, host=host, port=0)
         self.server.start()
         self.http = httpx.Client(base_url=self.server.url, timeout=SOON_S)
 

@@ -164,25 +164,13 @@ def test_a_foreign_page_cannot_connect_as_a_worker(manager: Manager):
         Worker(manager, socket).greet()
 
 
-def test_another_process_with_the_same_key_takes_over(manager: Manager):
-    manager.trial("1-2")
-    with manager.worker() as first:
-        lease = first.lease()
-        with manager.worker(worker_id=first.id, key=first.key, boot_id="second") as second:
-            assert "Another process" in first.hear("bye")["reason"]
-            assert second.lease()["units"] == lease["units"]
-
-            first.say({"type": "ready", "slot": "cpu"})
-            first.closed()
-            assert state_of(manager, second) in {"idle", "busy"}
-
-
 def test_a_connection_that_the_same_process_replaced_gets_no_more_leases(manager: Manager):
     manager.trial("1-4")
     with manager.worker() as old, manager.worker(worker_id=old.id, key=old.key) as new:
         old.say({"type": "ready", "slot": "cpu"})
 
         assert old.closed() == (1000, "This worker has connected anew.")
+        assert old.bye()["code"] == "replaced"
         assert new.lease()["units"] == "1"
 
 

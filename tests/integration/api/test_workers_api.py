@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from sqlalchemy import update
 
+from framefarm.db import open_engine, sqlite_url
+from framefarm.db import tables as t
 from tests.integration.api.manager import Manager, is_problem
 
 
@@ -23,10 +26,18 @@ def test_a_name_that_is_no_workers_is_told_with_those_alike(manager: Manager):
 
 
 def test_a_name_that_two_have_is_told_with_the_ids_of_both(manager: Manager):
-    with manager.worker(name="twin") as one, manager.worker(name="twin", boot_id="b") as other:
+    with manager.worker(name="twin") as one, manager.worker(name="other", boot_id="b") as other:
+        _rename(manager, other.id, "twin")
         told = is_problem(manager.http.get("/api/workers/twin"), 409, "ambiguous_worker")
         assert one.id[:8] in told["detail"]
         assert other.id[:8] in told["detail"]
+
+
+def _rename(manager: Manager, worker_id: str, name: str) -> None:
+    engine = open_engine(sqlite_url(manager.settings.data_dir / "farm.db"))
+    with engine.begin() as connection:
+        connection.execute(update(t.workers).where(t.workers.c.id == worker_id).values(name=name))
+    engine.dispose()
 
 
 @pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH"])

@@ -121,6 +121,8 @@ def _change_workers() -> None:
         sa.Column("revoked_at", sa.Float(), nullable=True),
         sa.Column("named_here", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.Column("restart_boot_id", sa.String(length=64), nullable=True),
+        sa.Column("join_token_id", _KEY, nullable=True),
     ):
         op.add_column("workers", column)
     op.create_index("ix_workers_name", "workers", ["name", "id"])
+    op.create_index("ix_workers_key_hash", "workers", ["key_hash"])

@@ -1,0 +1,43 @@
+"""Letting workers in: by their key, by a join token, or because they are on this machine."""
+
+from __future__ import annotations
+
+import time
+
+import structlog
+
+from framefarm.api.guard import Caller, Role
+from framefarm.api.guesses import Guesses
+from framefarm.farm.joining import Door, JoinTokenError
+from framefarm.farm.registry import Admission
+from framefarm.farm.service import Farm
+from framefarm.protocol.messages import Hello
+
+_log = structlog.get_logger(__name__)
+
+
+class Doorkeeper:
+    """Takes workers in, and slows down those who guess."""
+
+    def __init__(self, farm: Farm) -> None:
+        self._farm = farm
+        self._guesses = Guesses()
+
+    async def admit(self, hello: Hello, caller: Caller) -> Admission:
+        """Take in a worker.
+
+        Raises:
+            WorkerKeyError: It is not who it says.
+            RevokedError: Its key counts no more.
+            JoinTokenError: It is new, and may not join with what it showed.
+            TooManyGuessesError: It is new, and its token is not looked at now.
+        """
+        local = caller.role is Role.LOCAL
+        wait_s = 0.0 if local else self._guesses.wait_s(caller.address, time.monotonic())
+        try:
+            return await self._farm.admit(hello, Door(local=local, wait_s=wait_s))
+        except JoinTokenError as error:
+            if error.guessed and not local:
+                self._guesses.note(caller.address, time.monotonic())
+            _log.warning("worker_refused", address=caller.address, reason=str(error))
+            raise

@@ -1,0 +1,57 @@
+"""Slowing down those who guess join tokens. Pure.
+
+A token has 80 random bits, so nobody guesses one. Yet each wrong guess costs the manager a look
+into its database, and fills its log.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections import OrderedDict, deque
+
+_ADDRESSES_REMEMBERED = 10_000
+
+
+class Guesses:
+    """Wrong tokens of late, by address.
+
+    Args:
+        most: So many within the window are looked at.
+        window_s: After so long a wrong guess is forgotten.
+    """
+
+    def __init__(self, most: int = 5, window_s: float = 60.0) -> None:
+        self._most = most
+        self._window_s = window_s
+        self._wrong: OrderedDict[str, deque[float]] = OrderedDict()
+
+    def note(self, address: str, now: float) -> None:
+        """A token from this address was wrong.
+
+        Args:
+            now: Seconds of a clock that only rises.
+        """
+        place = _network(address)
+        times = self._wrong.setdefault(place, deque(maxlen=self._most))
+        self._wrong.move_to_end(place)
+        times.append(now)
+        if len(self._wrong) > _ADDRESSES_REMEMBERED:
+            self._wrong.popitem(last=False)
+
+    def wait_s(self, address: str, now: float) -> float:
+        """How long no token from this address is looked at; 0 for now."""
+        times = self._wrong.get(_network(address))
+        if times is None or len(times) < self._most:
+            return 0.0
+        return max(0.0, times[0] + self._window_s - now)
+
+
+def _network(address: str) -> str:
+    """Who counts as one: an IPv4 address, or the 64-bit network that one IPv6 customer has."""
+    try:
+        found = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+    if found.version == 4:  # noqa: PLR2004  of the Internet Protocol
+        return str(found)
+    return str(ipaddress.ip_network((found, 64), strict=False))

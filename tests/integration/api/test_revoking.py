@@ -1,0 +1,114 @@
+"""Revoked and replaced workers: who is served, who is told what, and how soon."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from websockets.sync.client import connect
+
+from tests.integration.api.manager import Manager, Worker, hello, is_problem, picture, until
+from tests.integration.api.test_results import render_job
+
+
+def row(manager: Manager, worker: Worker) -> dict:
+    return dict(manager.http.get(f"/api/workers/{worker.id}").raise_for_status().json())
+
+
+def test_a_revoked_worker_is_out_at_once_and_for_good(manager: Manager):
+    manager.trial("1-2")
+    with manager.worker(name="ants") as ants, manager.worker(boot_id="other") as other:
+        lease = ants.lease()
+        began = time.monotonic()
+        told = manager.http.post("/api/workers/ants/revoke").raise_for_status().json()
+        assert other.lease()["units"] == lease["units"]
+        assert ants.closed()[0] == 1000
+        took = time.monotonic() - began
+
+        bye = ants.bye()
+    again = manager.http.post("/api/workers/ants/revoke").raise_for_status().json()
+
+    assert told == {"id": ants.id, "name": "ants", "new": True}
+    assert not again["new"]
+    assert took < 2.0
+    assert bye["code"] == "revoked"
+    assert bye.get("retry_in_s") is None
+    assert "stay on its disk" in bye["reason"]
+    with connect(manager.websocket_url) as socket:
+        back = Worker(manager, socket)
+        back.say(hello(worker_id=ants.id, key=ants.key))
+        back.closed()
+        assert back.bye()["code"] == "revoked"
+
+
+def test_a_revoked_key_that_was_used_before_hands_in_no_result(manager: Manager):
+    job = render_job(manager)
+    file = ("out_0001.png", "image", picture())
+    with manager.worker(name="ants") as ants:
+        lease = ants.lease()
+        assert ants.put(lease, ("out_0001.png", "image", b"no picture")).status_code == 422
+        manager.http.post("/api/workers/ants/revoke").raise_for_status()
+
+        is_problem(ants.put(lease, file), 403, "revoked")
+
+    assert manager.job(job)["stages"][0]["done"] == 0
+    manager.http.post(f"/api/jobs/{job}/cancel").raise_for_status()
+
+
+def test_revoking_nobody_is_told(manager: Manager):
+    is_problem(manager.http.post("/api/workers/nobody/revoke"), 404, "no_such_worker")
+
+
+def test_of_two_processes_with_one_key_the_newer_is_served_and_the_older_told(manager: Manager):
+    manager.trial("1-2")
+    facts = {"host": "clone", "system": "Linux", "cores": 4, "memory_bytes": 8}
+    with manager.worker(name="box") as older:
+        held = older.lease()
+        with manager.worker(
+            worker_id=older.id, key=older.key, boot_id="newer", facts=facts
+        ) as newer:
+            assert older.closed()[0] == 1000
+            bye = older.bye()
+            assert newer.lease()["units"] == held["units"]
+            until(lambda: row(manager, newer)["state"] == "busy", "the lease")
+
+    assert bye["code"] == "replaced"
+    assert "on clone" in bye["reason"]
+    assert bye.get("retry_in_s") is None
+    assert _reason(manager) == "two processes use its key; the newer one, on clone, is served"
+
+
+def test_the_note_goes_when_the_worker_comes_back_alone(manager: Manager):
+    with manager.worker() as older:
+        again = {"worker_id": older.id, "key": older.key}
+        with manager.worker(**again, boot_id="newer"):
+            older.closed()
+    assert _reason(manager) != ""
+
+    with manager.worker(**again, boot_id="third"):
+        assert _reason(manager) == ""
+
+
+def test_a_process_that_only_reconnects_replaces_nobody(manager: Manager):
+    with manager.worker() as older, manager.worker(worker_id=older.id, key=older.key):
+        assert _reason(manager) == ""
+
+
+def _reason(manager: Manager) -> str:
+    from sqlalchemy import text  # noqa: PLC0415
+
+    from framefarm.db import open_engine, sqlite_url  # noqa: PLC0415
+
+    engine = open_engine(sqlite_url(manager.settings.data_dir / "farm.db"))
+    with engine.connect() as connection:
+        found = connection.execute(text("SELECT reason FROM workers")).scalar_one()
+    engine.dispose()
+    return str(found)
+
+
+@pytest.mark.parametrize("name", ["box", "box-2"])
+def test_machines_of_one_name_are_steered_apart(manager: Manager, name: str):
+    with manager.worker(name="box") as one, manager.worker(name="box", boot_id="b") as two:
+        told = manager.http.post(f"/api/workers/{name}/revoke").raise_for_status().json()
+
+    assert told["id"] == {"box": one.id, "box-2": two.id}[name]
