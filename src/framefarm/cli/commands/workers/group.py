@@ -17,9 +17,12 @@ def _place(name: str, text: str, section: str) -> CommandPlace:
 
 
 _LOOK = "Looking"
+_ADMIT = "Letting in and shutting out"
 
 PLACES = {
     "show": _place("show", "Show all that is known of a worker.", _LOOK),
+    "invite": _place("invite", "Make a join token for new workers.", _ADMIT),
+    "revoke": _place("revoke", "Shut a worker out: its key counts no more.", _ADMIT),
 }
 
 
@@ -45,7 +48,7 @@ def command(context: click.Context, url: str | None, *, as_json: bool) -> None:
     elif workers:
         click.echo(_listed(workers))
     else:
-        click.echo("No worker has joined; start one with: framefarm worker", err=True)
+        click.echo("No worker has joined; start one here with: framefarm worker", err=True)
 
 
 def _listed(workers: tuple[WorkerView, ...]) -> str:

@@ -1,0 +1,57 @@
+"""What to type on the other machine, as `serve` and `workers invite` tell it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+_OTHERS_TOLD = 3
+
+
+def invitation(
+    token: str,
+    *,
+    urls: Sequence[str],
+    pool: str,
+    uses: int,
+    expires_at: datetime,
+    now: datetime,
+) -> str:
+    """Tell how a worker joins.
+
+    Args:
+        token: For `--join`.
+        urls: Where the manager is reached, the likeliest first.
+        pool: Of the new workers.
+        uses: How many may join.
+        expires_at: Until when, aware.
+        now: Aware; its zone is the reader's.
+    """
+    until = _clock(expires_at.astimezone(now.tzinfo), now)
+    workers = "one worker" if uses == 1 else f"{uses} workers"
+    good = f"Good for {workers}{_of_pool(pool)}, until {until}."
+    if not urls:
+        return (
+            f"Join token: {token}\n{good}\n\n"
+            "This manager answers its own machine only; for others, start it with:\n"
+            "  framefarm serve --lan"
+        )
+    lines = ["On the other machine, type:", "", f"  {join_line(urls[0], token)}", "", good]
+    if others := urls[1 : 1 + _OTHERS_TOLD]:
+        lines.append(f"If it cannot reach that address, put there: {' or '.join(others)}")
+    return "\n".join(lines)
+
+
+def join_line(url: str, token: str) -> str:
+    """The line to type."""
+    return f"framefarm worker {url} --join {token}"
+
+
+def _of_pool(pool: str) -> str:
+    return "" if pool == "own" else f" of pool {pool}"
+
+
+def _clock(at: datetime, now: datetime) -> str:
+    if at.date() == now.date():
+        return f"{at:%H:%M}"
+    return f"{at:%H:%M} on {at.day} {at:%B %Y}"
