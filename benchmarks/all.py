@@ -9,6 +9,7 @@ _RUNS = (
     ("leases",),
     ("leases", "--files", "20000"),
     ("gaps",),
+    ("tail",),
     ("large_job",),
     ("movie",),
     ("render",),

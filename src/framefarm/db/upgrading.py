@@ -19,8 +19,8 @@ def known_revisions() -> list[str]:
     return [script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()]
 
 
-def upgrade(connection: Connection) -> None:
-    """Bring the schema, whichever version it has, to the newest."""
+def upgrade(connection: Connection, revision: str = "head") -> None:
+    """Bring the schema, whichever older version it has, to another; by default the newest."""
     config = _config()
     config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    command.upgrade(config, revision)

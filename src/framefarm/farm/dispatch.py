@@ -22,7 +22,6 @@ from framefarm.protocol.messages import InputFile, Lease, Order, Task
 
 _log = structlog.get_logger(__name__)
 _INPUT_ROLES = ("image", "segment")
-_TAIL_EVERY_S = 0.5
 
 
 class Grant(msgspec.Struct, frozen=True):
@@ -124,10 +123,10 @@ class Dispatcher:
         if orders:
             await link.send(orders)
 
-    async def serve_tails(self) -> None:
+    async def serve_tails(self, every_s: float) -> None:
         """Lend the last units of a stage to slots that wait as well, for ever (L11)."""
-        while True:
-            await asyncio.sleep(_TAIL_EVERY_S)
+        while every_s > 0:
+            await asyncio.sleep(every_s)
             waiting = [(link, slot) for link, slot in self._roster.waiting() if link.enabled]
             await asyncio.gather(*(self._serve(link, slot, tail=True) for link, slot in waiting))
 

@@ -124,7 +124,9 @@ class Farm:
         await self.writer.write(self._open)
         self._duties = [
             asyncio.create_task(self.dispatcher.serve_waiting(), name="serve_waiting"),
-            asyncio.create_task(self.dispatcher.serve_tails(), name="serve_tails"),
+            asyncio.create_task(
+                self.dispatcher.serve_tails(self.settings.tail_every_s), name="serve_tails"
+            ),
             asyncio.create_task(self._expire_leases(), name="expire_leases"),
             asyncio.create_task(self._note_lost(), name="note_lost"),
             asyncio.create_task(self._tell_followers(), name="tell_followers"),

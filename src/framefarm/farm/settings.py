@@ -22,6 +22,8 @@ class ManagerSettings:
         lease_s: A lease's life without a heartbeat (L3), for workers of the pool `own`.
         public_lease_s: The same for those of others, whose lines are worse.
         stall_s: A unit without progress for this long is killed (L10).
+        tail_every_s: How often idle slots are offered a unit that another worker is at (L11); 0 is
+            never.
         low_water_bytes: Free disk space below which uploads are refused (L14).
         largest_upload_bytes: One blob at most.
         keeper: Check and store small results in a process of their own; pays off with many workers,
@@ -35,6 +37,7 @@ class ManagerSettings:
     lease_s: float = 30.0
     public_lease_s: float = 120.0
     stall_s: float = 300.0
+    tail_every_s: float = 0.5
     low_water_bytes: int = 1 << 30
     largest_upload_bytes: int = 64 << 30
     keeper: bool = False

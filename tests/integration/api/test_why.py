@@ -139,6 +139,9 @@ def test_what_a_worker_has_failed_is_for_others_to_try(manager: Manager):
     job = manager.trial("1")
     with manager.worker(name="bad") as bad, manager.worker(name="good"):
         bad.fail(bad.lease())
+        bad.hears({"type": "heartbeat", "leases": []})
+        bad.say({"type": "ready", "slot": "cpu"})
+        until(lambda: reasons(why(manager, job))["bad"], "a reason")
         told = why(manager, job)
 
     assert "failed all that is left" in reasons(told)["bad"][0]

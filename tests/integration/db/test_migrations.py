@@ -9,10 +9,12 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Engine, inspect, text
 
+from framefarm.core.requirements import Requirements, requirements_of
 from framefarm.db import SchemaTooNewError, migrate, open_engine, sqlite_url
 from framefarm.db.migrate import HEAD
 from framefarm.db.tables import metadata
 from framefarm.db.upgrading import known_revisions, upgrade
+from framefarm.farm.invariants import check_invariants
 
 
 @pytest.fixture
@@ -72,6 +74,60 @@ def test_a_migrated_database_is_the_fresh_one(empty: Engine, tmp_path: Path):
             assert compare_metadata(context, metadata) == []
             assert context.get_current_revision() == HEAD == known_revisions()[0]
     fresh.dispose()
+
+
+def test_a_farm_of_the_first_version_keeps_everything_when_it_is_migrated(empty: Engine):
+    with empty.begin() as connection:
+        upgrade(connection, "0001")
+        for statement in FIRST_FARM:
+            connection.execute(text(statement))
+
+    migrate(empty)
+
+    with empty.connect() as connection:
+        assert check_invariants(connection) == []
+        queue, lease = (
+            connection.execute(text(f"SELECT {what}")).one()
+            for what in ("queue, blender FROM stages", "attempt, next_attempt, tail FROM leases")
+        )
+        assert requirements_of(queue.queue) == Requirements("render", "5.0")
+        assert tuple(lease) == (2, 3, False)
+        counts = [
+            connection.execute(text(f"SELECT count(*) FROM {table}")).scalar_one()  # noqa: S608
+            for table in (
+                "jobs",
+                "stages",
+                "spans",
+                "leases",
+                "results",
+                "files",
+                "faults",
+                "workers",
+            )
+        ]
+        assert counts == [1] * 8
+
+
+FIRST_FARM = (
+    (
+        "INSERT INTO jobs (id, name, kind, priority, state, warnings, settings, created_at)"
+        " VALUES (1, 'film', 'render', 50, 'running', '[]', '{}', 1.0)"
+    ),
+    (
+        "INSERT INTO stages (id, job_id, position, kind, state, priority, claimable, largest_lease,"
+        " blender, wanted_blender, units, settings, total, pending, leased, done, seconds)"
+        " VALUES (1, 1, 0, 'render', 'ready', 50, 1, 9, '5.0', '5.0', '1-4', '{}', 4, 2, 1, 1, 2.0)"
+    ),
+    "INSERT INTO spans VALUES (1, 1, 1, 3, 4, 1, 1)",
+    "INSERT INTO leases VALUES ('a', 1, 'w', 'cpu', 2, '2', 'active', 1.0, 9.0)",
+    "INSERT INTO results VALUES (1, 1, 'b', 1, 'w', 'accepted', 1.0, 2.0, 0, 'CPU', '5.0.1', '')",
+    "INSERT INTO files VALUES (1, 1, 0, '0001.png', 'image', 'c', 3)",
+    (
+        "INSERT INTO faults (stage_id, unit, attempt, worker_id, reason, message, log_tail, final,"
+        " at) VALUES (1, 2, 1, 'w', 'lost', 'it was lost', '', 0, 1.0)"
+    ),
+    "INSERT INTO workers VALUES ('w', 'ants', 'd', 'boot', 'idle', '0', '{}', '[]', 1.0, 1.0)",
+)
 
 
 def test_migrating_again_changes_nothing(empty: Engine):
