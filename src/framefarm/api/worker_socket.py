@@ -134,6 +134,7 @@ class WorkerSocket:
 
     async def _welcome(self, hello: m.Hello) -> Link:
         farm = self._farm
+        decided = farm.orders.count
         admission = await self._doorkeeper.admit(hello, caller_of(self._socket.scope))
         link = Link(
             worker_id=admission.worker_id,
@@ -169,6 +170,8 @@ class WorkerSocket:
         revoked = [m.Revoke(lease, "it is another worker's now") for lease in admission.dropped]
         restart = [m.Restart()] if admission.restart else []
         await self.send([welcome, *revoked, *restart])
+        if farm.orders.count != decided:
+            await farm.orders.remind(link)
         _log.info("worker_connected", worker=link.name, id=link.worker_id)
         await farm.settle_blenders()
         return link

@@ -1,60 +1,47 @@
-"""`/api/workers`: who works here."""
+"""`/api/workers`: who works here, and telling them what to do."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated
 
-from fastapi import APIRouter, Path
-from sqlalchemy import Connection, select
+from fastapi import APIRouter, Depends, Path, Query
+from sqlalchemy import Connection
 from starlette.websockets import WebSocket
 
 from framefarm.api.doorkeeper import Doorkeeper
+from framefarm.api.worker_bodies import NewName, SteerWorkers, WorkerStates
 from framefarm.api.worker_socket import WorkerSocket
-from framefarm.db import tables as t
-from framefarm.farm.roster import Link
+from framefarm.core.requirements import Pool
 from framefarm.farm.service import Farm
-from framefarm.farm.views import iso
 from framefarm.farm.worker_names import find_worker
-from framefarm.farm.worker_states import shown_state
+from framefarm.farm.worker_pages import WorkerFilter, WorkerPage, worker_page
+from framefarm.farm.worker_selection import select_workers
+from framefarm.farm.worker_steering import Steered
+from framefarm.farm.worker_views import WorkerView, view_workers
 
+Text = Annotated[str, Query(max_length=200)]
 WorkerName = Annotated[
     str, Path(max_length=200, description="Its id, its name, or how its id begins.")
 ]
 
 
 @dataclass(frozen=True)
-class WorkView:
-    """What a slot works on."""
+class SteeredList:
+    """What became of each worker."""
 
-    slot: str
-    job: int
-    kind: str
-    units: str
+    workers: list[Steered]
 
 
-@dataclass(frozen=True)
-class WorkerView:
-    """A worker."""
-
-    id: str
-    name: str
-    state: str
-    host: str
-    system: str
-    cores: int
-    memory_bytes: int
-    slots: list[dict[str, Any]]
-    agent_version: str
-    last_seen_at: str
-    work: list[WorkView]
-
-
-@dataclass(frozen=True)
-class WorkerList:
-    """All workers, by name."""
-
-    workers: list[WorkerView]
+def wanted(
+    state: Annotated[list[WorkerStates] | None, Query(max_length=20)] = None,
+    tag: Annotated[list[Text] | None, Query(max_length=50)] = None,
+    pool: Pool | None = None,
+    host: Text = "",
+    name: Text = "",
+) -> WorkerFilter:
+    """The filter that a query asks for."""
+    return WorkerFilter(frozenset(state or ()), frozenset(tag or ()), pool or "", host, name)
 
 
 def routes(farm: Farm) -> APIRouter:
@@ -63,16 +50,32 @@ def routes(farm: Farm) -> APIRouter:
     router = APIRouter(prefix="/api/workers", tags=["workers"])
 
     @router.get("")
-    async def workers() -> WorkerList:
-        """All workers that ever joined."""
-        links = {link.worker_id: link for link in farm.roster}
-        return await farm.read(lambda connection: _all(connection, links))
+    async def workers(
+        wanted: Annotated[WorkerFilter, Depends(wanted)],
+        cursor: Annotated[str, Query(max_length=1_000)] = "",
+        limit: Annotated[int, Query(ge=1, le=1_000)] = 500,
+    ) -> WorkerPage:
+        """Workers by name, those that match everything asked for."""
+        return await farm.read(
+            lambda c: worker_page(c, farm.roster.get, wanted, cursor=cursor, limit=limit)
+        )
+
+    @router.post("/steer")
+    async def steer(body: SteerWorkers) -> SteeredList:
+        """Enable, disable, drain, restart, tag or untag workers: some, those of a filter or all."""
+        ids = await farm.read(lambda c: select_workers(c, farm.roster.get, body.selection()))
+        return SteeredList(await farm.orders.steer(ids, body.change()))
 
     @router.get("/{worker}")
     async def worker(worker: WorkerName) -> WorkerView:
-        """One worker, by its id or name."""
-        row = await farm.read(lambda c: find_worker(c, worker))
-        return _view(row, farm.roster.get(row.id))
+        """One worker."""
+        return await farm.read(lambda c: _one(c, farm, worker))
+
+    @router.post("/{worker}/rename")
+    async def rename(worker: WorkerName, body: NewName) -> WorkerView:
+        """Give a worker a name, which counts above the one it says itself."""
+        worker_id = await farm.orders.rename(worker, body.name)
+        return await farm.read(lambda c: _one(c, farm, worker_id))
 
     @router.websocket("/connect")
     async def connect(socket: WebSocket) -> None:
@@ -81,29 +84,6 @@ def routes(farm: Farm) -> APIRouter:
     return router
 
 
-def _all(connection: Connection, links: dict[str, Link]) -> WorkerList:
-    rows = connection.execute(select(t.workers).order_by(t.workers.c.name, t.workers.c.id))
-    return WorkerList([_view(row, links.get(row.id)) for row in rows])
-
-
-def _view(row: Any, link: Link | None) -> WorkerView:
-    work = [
-        WorkView(name, slot.work.job_id, slot.work.kind, slot.work.units)
-        for name, slot in (link.slots.items() if link else ())
-        if slot.work is not None
-    ]
-    return WorkerView(
-        id=row.id,
-        name=row.name,
-        state="revoked"
-        if row.revoked_at is not None
-        else shown_state(row.state, connected=link is not None, working=bool(work)),
-        host=row.facts.get("host", ""),
-        system=row.facts.get("system", ""),
-        cores=row.facts.get("cores", 0),
-        memory_bytes=row.facts.get("memory_bytes", 0),
-        slots=row.slots,
-        agent_version=row.agent_version,
-        last_seen_at=iso(row.last_seen_at) or "",
-        work=work,
-    )
+def _one(connection: Connection, farm: Farm, worker: str) -> WorkerView:
+    [view] = view_workers(connection, [find_worker(connection, worker)], farm.roster.get)
+    return view

@@ -27,8 +27,9 @@ from framefarm.client.views import (
     SlowestUnit,
     Stage,
     UnitView,
-    WorkerView,
 )
+from framefarm.client.worker_calls import WorkerFilter
+from framefarm.client.worker_views import Steered, WorkerView
 
 __all__ = [
     "BadFarmUrlError",
@@ -49,12 +50,14 @@ __all__ = [
     "RenderRequest",
     "SlowestUnit",
     "Stage",
+    "Steered",
     "Submission",
     "TrialRequest",
     "UnitEvent",
     "UnitView",
     "UnreadableAnswerError",
     "UnsafeFileNameError",
+    "WorkerFilter",
     "WorkerView",
     "hash_file",
 ]

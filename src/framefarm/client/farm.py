@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self, TypeVar
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
 import msgspec
 
@@ -21,16 +21,13 @@ from framefarm.client.views import (
     FilePage,
     FileView,
     Health,
-    InvitationView,
     JobPage,
     JobView,
-    RevokedView,
     UnitPage,
     UnitView,
     Why,
-    WorkerList,
-    WorkerView,
 )
+from framefarm.client.worker_calls import WorkerCalls
 
 _T = TypeVar("_T")
 _CHUNK = 1 << 20
@@ -41,7 +38,7 @@ Counter = Callable[[int], None]
 """Told how many more bytes are through."""
 
 
-class Farm:
+class Farm(WorkerCalls):
     """A manager, as its clients see it. May be used from several threads at once.
 
     Args:
@@ -149,18 +146,6 @@ class Farm:
         """Each failed attempt of a job with its reason and the end of its log."""
         return self._text(f"/api/jobs/{job}/log")
 
-    def workers(self) -> tuple[WorkerView, ...]:
-        """All workers the manager knows."""
-        return self._get("/api/workers", WorkerList).workers
-
-    def worker(self, worker: str) -> WorkerView:
-        """One worker, by its name or id.
-
-        Raises:
-            FarmAnswerError: There is none of that name, or several.
-        """
-        return self._get(f"/api/workers/{quote(worker, safe='')}", WorkerView)
-
     def events(self, job: int) -> Iterator[job_events.Event]:
         """Follow a job until its end, over broken connections; first comes the job as it is.
 
@@ -189,23 +174,6 @@ class Farm:
     def retry(self, job: int) -> JobView:
         """Try a job's failed and cancelled units again."""
         return self._post(f"/api/jobs/{job}/retry")
-
-    def invite(self, *, pool: str = "own", uses: int = 1, hours: float = 1.0) -> InvitationView:
-        """Make a join token for new workers; it is told here and never again.
-
-        Raises:
-            FarmAnswerError: It was refused; `detail` says why.
-        """
-        asked = msgspec.json.encode({"pool": pool, "uses": uses, "hours": hours})
-        return self._change("/api/workers/invites", InvitationView, asked)
-
-    def revoke(self, worker: str) -> RevokedView:
-        """Refuse a worker's key from now on, and free what it works on.
-
-        Raises:
-            FarmAnswerError: There is none of that name, or several.
-        """
-        return self._change(f"/api/workers/{quote(worker, safe='')}/revoke", RevokedView)
 
     # --- blobs ---
 

@@ -163,60 +163,6 @@ class UnitPage(msgspec.Struct, frozen=True):
     next: str | int | None = None
 
 
-class SlotWork(msgspec.Struct, frozen=True):
-    """What a worker's slot has in hand."""
-
-    slot: str
-    job: int
-    kind: str
-    units: str
-
-
-class WorkerView(msgspec.Struct, frozen=True):
-    """One worker as the manager knows it."""
-
-    id: str | int
-    name: str
-    state: str
-    host: str = ""
-    system: str = ""
-    cores: int = 0
-    memory_bytes: int = 0
-    slots: tuple[Any, ...] = ()
-    agent_version: str = ""
-    last_seen_at: datetime | None = None
-    work: tuple[SlotWork, ...] = ()
-
-
-class InvitationView(msgspec.Struct, frozen=True):
-    """A join token that was made just now.
-
-    Attributes:
-        token: For `framefarm worker URL --join TOKEN`.
-        urls: Where other machines reach the manager, the likeliest first.
-    """
-
-    token: str
-    pool: str
-    uses: int
-    expires_at: datetime
-    urls: tuple[str, ...] = ()
-
-
-class RevokedView(msgspec.Struct, frozen=True):
-    """A worker that was revoked; `new` when it was not so before."""
-
-    id: str
-    name: str
-    new: bool
-
-
-class WorkerList(msgspec.Struct, frozen=True):
-    """All workers."""
-
-    workers: tuple[WorkerView, ...]
-
-
 class WorkerReason(msgspec.Struct, frozen=True):
     """Where one worker stands with a job: `reasons` is why no other slot of it works on it."""
 

@@ -53,6 +53,7 @@ from framefarm.farm.settings import ManagerSettings
 from framefarm.farm.steering import cancel, job_state, retry
 from framefarm.farm.upkeep import forget_ended_leases
 from framefarm.farm.views import JobView, JobViews
+from framefarm.farm.worker_orders import WorkerOrders
 from framefarm.farm.worker_states import note_lost
 from framefarm.protocol.manifest import ResultFile
 from framefarm.protocol.messages import Hello, Revoke
@@ -96,6 +97,9 @@ class Farm:
         self.views = JobViews(settings, self.pulse, self.roster)
         self.writer = GroupCommitWriter(self.engine, on_rollback=self.catalog.clear)
         self.dispatcher = Dispatcher(self.writer, self.catalog, self.roster)
+        self.orders = WorkerOrders(
+            self.writer, self.catalog, self.roster, self.dispatcher, self.spread
+        )
         self._finishes: Handler[Finish, Settlement] = Handler(
             lambda connection, items: finish_many(connection, self.catalog, items), rank=20
         )

@@ -213,7 +213,13 @@ def test_a_ready_slot_gets_the_task_and_a_lease(manager: Manager):
         assert lease["expires_in_s"] == manager.settings.lease_s
         [view] = workers(manager)
         assert view["state"] == "busy"
-        assert view["work"] == [{"slot": "cpu", "job": job["id"], "kind": "trial", "units": "1"}]
+        [work] = view["work"]
+        assert (work["slot"], work["job"], work["kind"], work["units"]) == (
+            "cpu",
+            job["id"],
+            "trial",
+            "1",
+        )
 
 
 def test_a_task_is_told_once_on_a_connection(manager: Manager):

@@ -9,7 +9,7 @@ from framefarm.cli.display import words
 from framefarm.cli.farm_options import json_option, open_farm, url_option
 from framefarm.cli.groups import CONTEXT, CommandPlace, LazyGroup
 from framefarm.cli.tables import table
-from framefarm.client.views import WorkerView
+from framefarm.client.worker_views import WorkerView
 
 
 def _place(name: str, text: str, section: str) -> CommandPlace:
@@ -42,7 +42,7 @@ def command(context: click.Context, url: str | None, *, as_json: bool) -> None:
     if context.invoked_subcommand is not None:
         return
     with open_farm(url) as farm:
-        workers = farm.workers()
+        workers = tuple(farm.workers())
     if as_json:
         click.echo(msgspec.json.encode(workers).decode())
     elif workers:

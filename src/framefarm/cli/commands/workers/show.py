@@ -8,7 +8,7 @@ import msgspec
 from framefarm.cli.display import words
 from framefarm.cli.farm_options import json_option, open_farm, url_option, worker_argument
 from framefarm.cli.groups import command as declare
-from framefarm.client.views import WorkerView
+from framefarm.client.worker_views import WorkerView
 
 
 @declare("show", short_help="Show all that is known of a worker.")

@@ -1,0 +1,123 @@
+"""What the manager tells about its workers. Times are aware UTC."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+
+class SlotWork(msgspec.Struct, frozen=True):
+    """What a worker's slot has in hand.
+
+    Attributes:
+        name: Of the job.
+        units: What is left of its lease.
+        unit: The one in work, as far as is known, with `done` of `total` steps.
+    """
+
+    slot: str
+    job: int
+    kind: str
+    units: str
+    name: str = ""
+    unit: int | None = None
+    done: int = 0
+    total: int = 0
+
+
+class Quarantine(msgspec.Struct, frozen=True):
+    """What a worker is not trusted with. After `until_at` it gets one unit to show itself."""
+
+    kind: str
+    blender: str
+    reason: str
+    since_at: datetime | None = None
+    until_at: datetime | None = None
+    strikes: int = 1
+
+
+class WorkerView(msgspec.Struct, frozen=True):
+    """One worker as the manager knows it.
+
+    Attributes:
+        reason: Why it is in its state, where that needs saying.
+        silent_s: Seconds since it was last heard of; 0 while it is connected.
+        restarting: Whether its process is to be started anew.
+        devices: What Cycles really renders on there; empty when that was not tried.
+        clock_ahead_s: How far its clock was ahead of the manager's when it connected.
+    """
+
+    id: str
+    name: str
+    state: str
+    reason: str = ""
+    connected: bool = False
+    restarting: bool = False
+    pool: str = ""
+    tags: tuple[str, ...] = ()
+    host: str = ""
+    system: str = ""
+    cores: int = 0
+    memory_bytes: int = 0
+    gpus: tuple[str, ...] = ()
+    devices: tuple[str, ...] = ()
+    slots: tuple[Any, ...] = ()
+    agent_version: str = ""
+    clock_ahead_s: float = 0.0
+    first_seen_at: datetime | None = None
+    last_seen_at: datetime | None = None
+    silent_s: float = 0.0
+    work: tuple[SlotWork, ...] = ()
+    quarantines: tuple[Quarantine, ...] = ()
+
+
+class WorkerPage(msgspec.Struct, frozen=True):
+    """Some workers, by name. `next` is the cursor of the following page."""
+
+    workers: tuple[WorkerView, ...]
+    next: str | None = None
+
+
+class Steered(msgspec.Struct, frozen=True):
+    """What became of one worker that was told something.
+
+    Attributes:
+        outcome: `done`, `unchanged` (it was so already, or more) or `refused`.
+        message: The same for people, without the worker's name.
+    """
+
+    id: str
+    name: str
+    outcome: str
+    message: str
+
+
+class SteeredList(msgspec.Struct, frozen=True):
+    """What became of each worker."""
+
+    workers: tuple[Steered, ...]
+
+
+class InvitationView(msgspec.Struct, frozen=True):
+    """A join token that was made just now.
+
+    Attributes:
+        token: For `framefarm worker URL --join TOKEN`.
+        urls: Where other machines reach the manager, the likeliest first.
+    """
+
+    token: str
+    pool: str
+    uses: int
+    expires_at: datetime
+    urls: tuple[str, ...] = ()
+
+
+class RevokedView(msgspec.Struct, frozen=True):
+    """A worker that was revoked; `new` when it was not so before."""
+
+    id: str
+    name: str
+    new: bool

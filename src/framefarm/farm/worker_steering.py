@@ -1,0 +1,285 @@
+"""What people tell workers to do: enable, disable, drain, restart, rename, tag.
+
+Each is one guarded update, so it outlives the manager, and holds for workers that are away. What
+was decided is told to those that are connected by `worker_orders`, to the others by their next
+welcome.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import Connection, Row, delete, func, select, update
+
+from framefarm.core.errors import FrameFarmError
+from framefarm.core.states import WorkerEvent, WorkerState
+from framefarm.db import tables as t
+from framefarm.farm.catalog import Catalog
+from framefarm.farm.news import News
+from framefarm.farm.requeue import free_worker
+from framefarm.farm.worker_names import find_worker
+from framefarm.farm.worker_states import move_worker
+
+LONGEST_NAME = 180
+MOST_TAGS = 50
+_AWAY = {WorkerState.OFFLINE, WorkerState.LOST}
+_BARRED = {WorkerState.DISABLED, WorkerState.QUARANTINED}
+
+
+class WorkerNameError(FrameFarmError):
+    """A worker cannot have that name."""
+
+    code = "worker_name"
+
+
+class WorkerAction(StrEnum):
+    """What workers can be told.
+
+    `enable`: work again; also ends a quarantine. `disable`: get no more work. `drain`: the same,
+    for a while. `restart`: start the process anew. `tag` and `untag`: carry tags or not.
+    """
+
+    ENABLE = "enable"
+    DISABLE = "disable"
+    DRAIN = "drain"
+    RESTART = "restart"
+    TAG = "tag"
+    UNTAG = "untag"
+
+
+@dataclass(frozen=True)
+class WorkerChange:
+    """What to do with some workers.
+
+    Attributes:
+        now: Give back at once what they have in work; else they end it first. Of `disable` and
+            `restart`.
+        reason: For people, of `disable` and `drain`.
+        tags: Of `tag` and `untag`.
+    """
+
+    action: WorkerAction
+    now: bool = False
+    reason: str = ""
+    tags: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Steered:
+    """What became of one worker.
+
+    Attributes:
+        outcome: `done`, `unchanged` (it was so already, or more) or `refused`.
+        message: The same for people.
+    """
+
+    id: str
+    name: str
+    outcome: str
+    message: str
+    tags: tuple[str, ...] = ()
+
+
+def steer(
+    connection: Connection,
+    catalog: Catalog,
+    worker_id: str,
+    change: WorkerChange,
+    *,
+    connected: bool,
+) -> tuple[Steered, News]:
+    """Do what was asked with one worker.
+
+    Args:
+        worker_id: Of a worker there is.
+        connected: Whether it is connected.
+
+    Returns:
+        What became of it, and of its leases.
+
+    Raises:
+        WorkerMovedError: Something else happened to it at the same moment.
+    """
+    worker = connection.execute(select(t.workers).where(t.workers.c.id == worker_id)).one()
+    if worker.revoked_at is not None:
+        return _told(worker, "refused", "was revoked and cannot come back"), News()
+    news = News()
+    if change.now:
+        reason = f"its worker was told to {change.action}"
+        news = free_worker(connection, catalog, worker_id, reason=reason, lost=False)
+    steered = _STEPS[change.action](_Step(connection, worker, change, connected, len(news.lost)))
+    return steered, news
+
+
+@dataclass(frozen=True)
+class _Step:
+    """One change of one worker.
+
+    Attributes:
+        freed: How many leases it had to give back for it.
+    """
+
+    connection: Connection
+    worker: Row[Any]
+    change: WorkerChange
+    connected: bool
+    freed: int
+
+    @property
+    def state(self) -> WorkerState:
+        return WorkerState(self.worker.state)
+
+    def move(self, event: WorkerEvent) -> WorkerState:
+        reason = self.change.reason or self.worker.reason
+        return move_worker(self.connection, self.worker, event, reason=reason)
+
+    def told(self, outcome: str, message: str) -> Steered:
+        return _told(self.worker, outcome, message)
+
+    def leases(self) -> int:
+        """How many it still has to end."""
+        active = (t.leases.c.worker_id == self.worker.id) & (t.leases.c.state == "active")
+        counted = select(func.count()).select_from(t.leases).where(active)
+        return int(self.connection.execute(counted).scalar_one())
+
+    def after_leases(self, before: str) -> str:
+        """Words for what happens to the leases that it has or had."""
+        if self.freed:
+            return f"; {_leases(self.freed)} given back"
+        left = self.leases()
+        return f"; {before} {_leases(left)}" if left else ""
+
+
+def _told(worker: Row[Any], outcome: str, message: str, tags: tuple[str, ...] = ()) -> Steered:
+    return Steered(worker.id, worker.name, outcome, message, tags or tuple(worker.tags))
+
+
+def _leases(count: int) -> str:
+    return "its lease" if count == 1 else f"its {count} leases"
+
+
+def _enable(step: _Step) -> Steered:
+    lifted = step.connection.execute(
+        delete(t.quarantines).where(t.quarantines.c.worker_id == step.worker.id)
+    ).rowcount
+    barred = step.state is WorkerState.QUARANTINED
+    event = WorkerEvent.PARDON if barred else WorkerEvent.ENABLE
+    after = move_worker(step.connection, step.worker, event, reason="")
+    if step.connected and after is WorkerState.OFFLINE:
+        connected = step.connection.execute(
+            select(t.workers.c.id, t.workers.c.state).where(t.workers.c.id == step.worker.id)
+        ).one()
+        move_worker(step.connection, connected, WorkerEvent.CONNECT)
+    if lifted or barred:
+        return step.told("done", "is enabled; its quarantine is over")
+    if after is step.state:
+        return step.told("unchanged", "was enabled already")
+    return step.told("done", "is enabled")
+
+
+def _disable(step: _Step) -> Steered:
+    step.move(WorkerEvent.DISABLE)
+    leases = step.after_leases("it ends")
+    if step.state is WorkerState.DISABLED and not step.freed:
+        return step.told("unchanged", f"was disabled already{leases}")
+    return step.told("done", f"is disabled{leases}")
+
+
+def _drain(step: _Step) -> Steered:
+    if step.state in _BARRED:
+        return step.told("unchanged", f"is {step.state}, so it gets no work anyway")
+    step.move(WorkerEvent.DRAIN)
+    leases = step.after_leases("it ends") or "; it has nothing in work"
+    if step.state is WorkerState.DRAINING:
+        return step.told("unchanged", f"was draining already{leases}")
+    return step.told("done", f"drains{leases}")
+
+
+def _restart(step: _Step) -> Steered:
+    if not step.connected and step.state in _AWAY:
+        return step.told("unchanged", "is not running")
+    worker = step.worker
+    step.connection.execute(
+        update(t.workers)
+        .where(t.workers.c.id == worker.id, t.workers.c.boot_id == worker.boot_id)
+        .values(restart_boot_id=worker.boot_id)
+    )
+    if not step.connected:
+        return step.told("done", "restarts when it is connected again")
+    return step.told("done", f"restarts{step.after_leases('first it ends')}")
+
+
+def _tag(step: _Step) -> Steered:
+    return _retag(step, set(step.worker.tags) | step.change.tags)
+
+
+def _untag(step: _Step) -> Steered:
+    return _retag(step, set(step.worker.tags) - step.change.tags)
+
+
+def _retag(step: _Step, tags: set[str]) -> Steered:
+    after = tuple(sorted(tags))
+    if len(after) > MOST_TAGS:
+        return step.told("refused", f"would have more than {MOST_TAGS} tags")
+    words = f"has the tags {', '.join(after)}" if after else "has no tags"
+    if set(after) == set(step.worker.tags):
+        return step.told("unchanged", words)
+    step.connection.execute(
+        update(t.workers).where(t.workers.c.id == step.worker.id).values(tags=list(after))
+    )
+    return Steered(step.worker.id, step.worker.name, "done", f"{words} now", after)
+
+
+_STEPS: dict[WorkerAction, Callable[[_Step], Steered]] = {
+    WorkerAction.ENABLE: _enable,
+    WorkerAction.DISABLE: _disable,
+    WorkerAction.DRAIN: _drain,
+    WorkerAction.RESTART: _restart,
+    WorkerAction.TAG: _tag,
+    WorkerAction.UNTAG: _untag,
+}
+
+
+def rename(connection: Connection, wanted: str, name: str) -> str:
+    """Give a worker a name, which from then on counts above the one it says itself.
+
+    Args:
+        wanted: Which worker; see `find_worker`.
+        name: Its name.
+
+    Returns:
+        The worker's id.
+
+    Raises:
+        NoSuchWorkerError: There is none.
+        AmbiguousWorkerError: There are several.
+        WorkerNameError: The name is none, or another worker's.
+    """
+    worker = find_worker(connection, wanted)
+    name = _checked(name)
+    others = connection.execute(
+        select(t.workers.c.id).where(
+            t.workers.c.name == name,
+            t.workers.c.id != worker.id,
+            t.workers.c.revoked_at.is_(None),
+        )
+    ).all()
+    if others:
+        raise WorkerNameError(f"Another worker is called {name!r}; rename that one first.")
+    connection.execute(
+        update(t.workers).where(t.workers.c.id == worker.id).values(name=name, named_here=True)
+    )
+    return str(worker.id)
+
+
+def _checked(name: str) -> str:
+    name = name.strip()
+    if not name or len(name) > LONGEST_NAME or not name.isprintable() or "/" in name:
+        raise WorkerNameError(
+            f"{name[:LONGEST_NAME]!r} is no name for a worker: it must have 1 to {LONGEST_NAME} "
+            "printable characters and no slash."
+        )
+    return name
