@@ -43,6 +43,39 @@ def test_json_lines_of_a_trial_end_with_its_figures(farm_cli):
     assert (lines[-1]["exit_code"], lines[-1]["done"], lines[-1]["frames"]) == (0, 5, 5)
 
 
+def test_a_job_says_which_workers_may_do_it_and_why_tells_what_they_lack(farm_cli):
+    wishes = ("--tag", "Big,eu", "--min-memory", "1M", "--pool", "friends", "--owner", "ada")
+    job = submit_trial(farm_cli, "--units", "1-3", *wishes)
+    [view] = json.loads(farm_cli("jobs", "--json", "--limit", "1").out)
+    why = farm_cli("why", str(job))
+    farm_cli("cancel", str(job))
+
+    assert view["owner"] == "ada"
+    assert view["requires"] == {
+        "pool": "friends",
+        "tags": ["big", "eu"],
+        "min_memory_bytes": 1 << 20,
+    }
+    assert why.code == 0
+    assert why.out.startswith(f"No worker works on job {job}.")
+    assert "it lacks the tag big, eu" in " ".join(why.out.split())
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("--min-memory", "lots"), '"lots" is no size'),
+        (("--pool", "mine"), "'mine' is not one of"),
+        (("--tag", "no spaces please"), "tags"),
+    ],
+)
+def test_wishes_that_make_no_sense_are_refused(farm_cli, words, told):
+    refused = farm_cli("trial", "--no-watch", *words)
+
+    assert refused.code == 2
+    assert told in refused.err
+
+
 def test_a_job_is_listed_watched_and_fetched(farm_cli, tmp_path):
     job = submit_trial(farm_cli, "--units", "1-12", "--seconds", "0", "--image-bytes", "3000")
     watched = farm_cli("watch", str(job))
