@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import sys
+from typing import Any
+
 import click
 import msgspec
 
-from framefarm.cli.display import words
+from framefarm.cli.display.worker_list import worker_lines
+from framefarm.cli.failures import UsageFailure
 from framefarm.cli.farm_options import json_option, open_farm, url_option
 from framefarm.cli.groups import CONTEXT, CommandPlace, LazyGroup
-from framefarm.cli.tables import table
-from framefarm.client.worker_views import WorkerView
+from framefarm.cli.worker_choice import filter_of, filter_options
 
 
 def _place(name: str, text: str, section: str) -> CommandPlace:
@@ -17,10 +21,18 @@ def _place(name: str, text: str, section: str) -> CommandPlace:
 
 
 _LOOK = "Looking"
+_STEER = "Steering"
 _ADMIT = "Letting in and shutting out"
 
 PLACES = {
     "show": _place("show", "Show all that is known of a worker.", _LOOK),
+    "disable": _place("disable", "Give workers no more work.", _STEER),
+    "enable": _place("enable", "Let workers work again.", _STEER),
+    "drain": _place("drain", "Let workers end what they have, and no more.", _STEER),
+    "restart": _place("restart", "Start workers' processes anew.", _STEER),
+    "tag": _place("tag", "Give workers tags that jobs can ask for.", _STEER),
+    "untag": _place("untag", "Take tags away from workers.", _STEER),
+    "rename": _place("rename", "Give a worker another name.", _STEER),
     "invite": _place("invite", "Make a join token for new workers.", _ADMIT),
     "revoke": _place("revoke", "Shut a worker out: its key counts no more.", _ADMIT),
 }
@@ -34,39 +46,29 @@ PLACES = {
     context_settings=CONTEXT,
     invoke_without_command=True,
 )
+@filter_options
 @json_option
 @url_option
 @click.pass_context
-def command(context: click.Context, url: str | None, *, as_json: bool) -> None:
+def command(context: click.Context, /, url: str | None, *, as_json: bool, **chosen: Any) -> None:
     """List the workers that ever joined, and what they are doing."""
+    where = filter_of(chosen)
     if context.invoked_subcommand is not None:
+        # Else they would be lost, and with --url another manager's workers be steered.
+        if url or as_json or where.given:
+            raise UsageFailure(f"write the options after {context.invoked_subcommand}")
         return
     with open_farm(url) as farm:
-        workers = tuple(farm.workers())
+        workers = tuple(farm.workers(where))
     if as_json:
         click.echo(msgspec.json.encode(workers).decode())
     elif workers:
-        click.echo(_listed(workers))
+        click.echo(worker_lines(workers, colours=_colours()))
+    elif where.given:
+        click.echo("No worker is like that; framefarm workers lists all.", err=True)
     else:
-        click.echo("No worker has joined; start one here with: framefarm worker", err=True)
+        click.echo("No worker has joined; start one with: framefarm worker", err=True)
 
 
-def _listed(workers: tuple[WorkerView, ...]) -> str:
-    rows = [
-        (
-            worker.name,
-            worker.state,
-            str(worker.cores or ""),
-            words.memory(worker.memory_bytes) if worker.memory_bytes else "",
-            ", ".join(_work(worker)),
-        )
-        for worker in workers
-    ]
-    return table(("WORKER", "STATE", "CORES", "MEMORY", "WORKS ON"), rows, flexible=4, right=(2, 3))
-
-
-def _work(worker: WorkerView) -> list[str]:
-    return [
-        f"job {work.job} {'frames' if work.kind == 'render' else work.kind} {work.units}"
-        for work in worker.work
-    ]
+def _colours() -> bool:
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
