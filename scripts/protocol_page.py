@@ -27,19 +27,27 @@ A worker opens a WebSocket to `/api/workers/connect` and keeps it. Every text me
 array of objects, so that what belongs together travels together: a worker's `finished` and the
 `ready` beside it are written in one transaction. Each object names its `type`; fields with a
 default may be left out; unknown fields are ignored; an unknown type or a value out of range closes
-the connection with code 1008.
+the connection with `bye` of code `malformed` and close code 1008. So does a binary message, with
+1003. A message above the limit closes it with 1009, text that is no UTF-8 with 1007.
 
 The double handshake:
 
 1. The worker's first report is `hello`. Nothing else may come before it, and it has 10 seconds.
 2. The manager checks it and answers `welcome`, or `bye`. The first welcome of a new worker holds
    its id and its key; it keeps both and shows them in every later `hello` and in every upload.
+   A manager that many workers reach at once, as after its restart, answers the request for the
+   WebSocket with 503 and `Retry-After`: the worker comes again after that long, which is its turn.
 3. The worker sends `ready` for each slot. The manager answers with `lease` as soon as there is
    work, now or hours later. Before the first lease of a stage on a connection comes its `task`.
 
+A connection lives as long as its worker takes what it is sent and answers pings, which come after
+20 seconds without a message and are waited for another 20. One that does not is cut off; the leases
+stay the worker's (L8).
+
 A worker whose connection breaks keeps working, connects again with growing, random pauses (rule
-L13), and lists in `hello` the leases it still holds. What it holds and the manager does not know any
-more is revoked; what the manager gave and it does not hold is given to others.
+L13) of at most 4 seconds, and lists in `hello` the leases it still holds. What it holds and the
+manager does not know any more is revoked; what the manager gave and it does not hold is given to
+others.
 """
 
 _RULES = """\

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, get_args
 
 import msgspec
 
-from framefarm.agent.backoff import MAX_DELAY_S, at_least, full_jitter
+from framefarm.agent.backoff import MAX_DELAY_S, at_least, full_jitter, retry_after_s
 from framefarm.agent.events import Answer
 
 if TYPE_CHECKING:
@@ -101,10 +101,8 @@ def reaction(
 
 
 def _wait_s(retry_after: str | None, attempt: int, die: Die) -> float:
-    # The header may also be a date; this manager sends seconds.
-    if retry_after is not None and retry_after.strip().isdecimal():
-        return at_least(float(retry_after), die)
-    return full_jitter(attempt, die)
+    asked_s = retry_after_s(retry_after)
+    return full_jitter(attempt, die) if asked_s is None else at_least(asked_s, die)
 
 
 def _read(body: bytes) -> _Body:

@@ -7,9 +7,9 @@ import contextlib
 from typing import TYPE_CHECKING
 
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, WebSocketException
+from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
 
-from framefarm.agent.backoff import at_least, full_jitter
+from framefarm.agent.backoff import MOST_UNCONNECTED_S, at_least, full_jitter, retry_after_s
 from framefarm.agent.events import Connected, Disconnected
 from framefarm.agent.http import connect_url, is_loopback
 from framefarm.protocol import MalformedMessageError, decode_orders, encode_reports
@@ -118,7 +118,9 @@ class Connection:
 
     def _pause_s(self, failures: int) -> float:
         asked, self._asked_wait_s = self._asked_wait_s, None
-        return full_jitter(failures, self._die) if asked is None else at_least(asked, self._die)
+        if asked is not None:
+            return at_least(asked, self._die)
+        return full_jitter(failures, self._die, most_s=MOST_UNCONNECTED_S)
 
     async def _session(self) -> None:
         try:
@@ -134,6 +136,11 @@ class Connection:
                 proxy=None if is_loopback(self._url) else True,
             ) as socket:
                 await self._talk(socket)
+        except InvalidStatus as refused:
+            # A manager that many workers reach at once says so before there is a WebSocket.
+            self._asked_wait_s = retry_after_s(refused.response.headers.get("Retry-After"))
+            status = f"HTTP {refused.response.status_code}"
+            self._journal.warning("no connection", url=self._url, reason=status)
         except (OSError, TimeoutError, WebSocketException, MalformedMessageError) as error:
             self._journal.warning("no connection", url=self._url, reason=str(error))
 

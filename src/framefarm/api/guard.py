@@ -102,6 +102,9 @@ class RoleGuard:
             caller = scope[_CALLER] = await self._caller(scope, headers)
         except FrameFarmError as error:
             return problem_of(error)
+        if caller.role is not Role.STRANGER and scope["type"] == "http":
+            # A WebSocket is known by its hello only.
+            scope["state"]["connection"].recognise()
         return _not_allowed(caller.role, scope.get("method", WEBSOCKET), scope["path"])
 
     async def _caller(self, scope: Scope, headers: Headers) -> Caller:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from http import HTTPStatus
+
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -50,6 +53,17 @@ def problem(status: int, code: str, detail: str) -> JSONResponse:
     return JSONResponse(
         body, status_code=status, headers=headers, media_type="application/problem+json"
     )
+
+
+def as_http(status: int, code: str, detail: str, *, retry_in_s: float | None = None) -> bytes:
+    """One problem as a whole HTTP/1.1 answer, where no application has a say, and the last one."""
+    answer = problem(status, code, detail)
+    if retry_in_s is not None:
+        answer.headers["Retry-After"] = str(math.ceil(retry_in_s))
+    answer.headers["Connection"] = "close"
+    fields = b"".join(b"%b: %b\r\n" % field for field in answer.raw_headers)
+    phrase = HTTPStatus(status).phrase.encode()
+    return b"HTTP/1.1 %d %b\r\n%b\r\n%b" % (status, phrase, fields, bytes(answer.body))
 
 
 def problem_of(error: FrameFarmError) -> JSONResponse:

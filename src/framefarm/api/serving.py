@@ -11,24 +11,43 @@ import signal
 import socket
 import threading
 from collections.abc import Callable, Coroutine, Iterator
+from functools import partial
 from pathlib import Path
 from types import FrameType
-from typing import TextIO
+from typing import TextIO, cast
 
 import structlog
 import uvicorn
 
 from framefarm.api.app import create_app
+from framefarm.api.gate import Gate
+from framefarm.api.http_connection import BoundedHttp
 from framefarm.api.reach import Reach
+from framefarm.api.websocket_connection import BoundedWebSocket
 from framefarm.core.errors import FrameFarmError
 from framefarm.farm.service import Farm
-from framefarm.farm.settings import ManagerSettings
+from framefarm.farm.settings import ConnectionLimits, ManagerSettings
 from framefarm.protocol.limits import MAX_MESSAGE_BYTES
 
 _log = structlog.get_logger(__name__)
 
 DEFAULT_PORT = 7070
-_BACKLOG = 2_048
+_BACKLOG = 4_096
+"""As many workers may knock at the same moment; the kernel has the last word (somaxconn)."""
+
+_OWN_FILES = 256
+"""Open files for the database, blobs and whatever else is no connection."""
+
+_FILES_WITHOUT_LIMIT = 65_536
+FEW_FILES = 4_096
+
+_NO_NEWS = (
+    "Cancel %s",
+    "Invalid HTTP request",
+    "Unsupported upgrade",
+    '"WebSocket %s"',
+    "without completing handshake",
+)
 
 
 class ServeError(FrameFarmError):
@@ -147,7 +166,8 @@ class ManagerServer:
             await farm.start()
             self._loop = asyncio.get_running_loop()
 
-            self._server = _Server(_config(farm, self.reach))
+            gate = _gate(self._settings.connections)
+            self._server = _Server(_config(farm, self.reach, gate))
             if handle_signals:
                 self._catch_signals()
             self._listening.set()
@@ -203,19 +223,19 @@ def _run(serving: Coroutine[None, None, None]) -> None:
 
 
 class _Expected(logging.Filter):
-    """Keeps uvicorn quiet about what is not wrong.
+    """Keeps uvicorn quiet about what is no news.
 
     Requests that a stopping manager breaks off: their senders keep what they sent and send it again
     (L6). WebSockets that the guard refuses with a reason: uvicorn sends it, and then complains that
-    there was no handshake (0.54).
+    there was no handshake (0.54). And whatever a stranger may send as often as it likes (L14).
     """
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Whether to log a record."""
         error = record.exc_info[1] if record.exc_info else None
-        said = str(record.msg)
-        broken_off = isinstance(error, asyncio.CancelledError) or "Cancel %s" in said
-        return not broken_off and "without completing handshake" not in said
+        if isinstance(error, asyncio.CancelledError | UnicodeDecodeError):
+            return False
+        return not any(text in str(record.msg) for text in _NO_NEWS)
 
 
 def _collect_garbage_rarely() -> None:
@@ -242,8 +262,38 @@ class _Server(uvicorn.Server):
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Never called, as none are captured."""
 
+    async def on_tick(self, counter: int) -> bool:
+        """Called ten times a second; once a second connections are looked at."""
+        if counter % 10 == 0:
+            now = asyncio.get_running_loop().time()
+            for connection in list(self.server_state.connections):
+                cast("BoundedHttp | BoundedWebSocket", connection).check(now)
+        return await super().on_tick(counter)
 
-def _config(farm: Farm, reach: Reach) -> uvicorn.Config:
+
+def _gate(limits: ConnectionLimits) -> Gate:
+    """Room for as many connections as this process may have files open, less its own."""
+    return Gate(limits, most=max(1, raise_file_limit() - _OWN_FILES))
+
+
+def raise_file_limit() -> int:
+    """Let this process have as many files open as it may; returns how many those are."""
+    try:
+        import resource  # noqa: PLC0415  Windows has none
+    except ImportError:
+        return _FILES_WITHOUT_LIMIT
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = _FILES_WITHOUT_LIMIT if hard == resource.RLIM_INFINITY else hard
+    if soft != resource.RLIM_INFINITY and soft < most:
+        # macOS refuses more than it has, though it calls the limit infinite.
+        with contextlib.suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+            soft = most
+    return _FILES_WITHOUT_LIMIT if soft == resource.RLIM_INFINITY else soft
+
+
+def _config(farm: Farm, reach: Reach, gate: Gate) -> uvicorn.Config:
+    limits = farm.settings.connections
     log = logging.getLogger("uvicorn.error")
     if not any(isinstance(one, _Expected) for one in log.filters):
         log.addFilter(_Expected())
@@ -252,14 +302,14 @@ def _config(farm: Farm, reach: Reach) -> uvicorn.Config:
         log_config=None,
         access_log=False,
         lifespan="off",
-        ws="websockets-sansio",
+        http=partial(BoundedHttp, gate=gate, limits=limits),  # type: ignore[arg-type]
+        ws=partial(BoundedWebSocket, limits=limits),  # type: ignore[arg-type]
         ws_max_size=MAX_MESSAGE_BYTES,
         ws_per_message_deflate=False,
         ws_ping_interval=20.0,
         ws_ping_timeout=20.0,
         # Who is local is decided by who really connects, not by what a header says.
         proxy_headers=False,
-        timeout_keep_alive=30,
+        timeout_keep_alive=int(limits.idle_s),
         timeout_graceful_shutdown=1,
-        h11_max_incomplete_event_size=64 << 10,
     )

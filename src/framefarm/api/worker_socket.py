@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from asyncio import Future
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import structlog
-from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
+from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from framefarm.api.doorkeeper import Doorkeeper
 from framefarm.api.guard import caller_of
+from framefarm.api.websocket_connection import BoundedWebSocket
 from framefarm.core.errors import FrameFarmError
 from framefarm.core.spans import Spans
 from framefarm.farm.failures import Failure
@@ -27,15 +29,17 @@ from framefarm.protocol.limits import MAX_ERROR_CHARACTERS, MAX_LOG_BYTES, PROTO
 
 _log = structlog.get_logger(__name__)
 
-HELLO_S = 10.0
-"""How long a new connection may take to say hello (L14)."""
-
 FARM_HEADER = b"framefarm-farm"
 """Of the answer that opens the WebSocket: which farm this is."""
 
 _GOODBYE_S = 2.0
 _BYE = 1000
+_BINARY = 1003
 _MALFORMED = 1008
+
+
+class BinaryMessageError(MalformedMessageError):
+    """A message came that is no text."""
 
 
 class WorkerSocket:
@@ -45,7 +49,7 @@ class WorkerSocket:
         self._farm = farm
         self._socket = socket
         self._doorkeeper = doorkeeper
-        self._sending = asyncio.Lock()
+        self._connection = cast("BoundedWebSocket", socket.scope["state"]["connection"])
         self._link: Link | None = None
         self._said_goodbye = False
         self._farewell: asyncio.Task[None] | None = None
@@ -60,8 +64,10 @@ class WorkerSocket:
                 link = await self._hear(link)
         except WebSocketDisconnect as gone:
             self._said_goodbye = gone.code == _BYE
+        except BinaryMessageError as error:
+            await self._close(_BINARY, str(error), bye="malformed")
         except MalformedMessageError as error:
-            await self._close(_MALFORMED, str(error))
+            await self._close(_MALFORMED, str(error), bye="malformed")
         except FrameFarmError as error:
             retry_in_s = getattr(error, "retry_in_s", 1.0) if error.retryable else None
             await self._close(_BYE, str(error), retry_in_s=retry_in_s, bye=error.code)
@@ -78,24 +84,18 @@ class WorkerSocket:
         await self._take(link, decode_reports(text))
         return link
 
-    async def _text(self) -> str | bytes:
+    async def _text(self) -> str:
         message = await self._socket.receive()
         if message["type"] == "websocket.disconnect":
             raise WebSocketDisconnect(message.get("code", _BYE))
-        text: str | bytes | None = message.get("text") or message.get("bytes")
-        return text or b""
+        text: str | None = message.get("text")
+        if text is None:
+            raise BinaryMessageError("Reports are text; a binary message came.")
+        return text
 
     async def send(self, orders: Sequence[m.Order]) -> None:
-        """Send orders; nothing happens when the worker has gone."""
-        text = encode_orders(orders).decode()
-        async with self._sending:
-            if self._socket.application_state != WebSocketState.CONNECTED:
-                return
-            try:
-                await self._socket.send({"type": "websocket.send", "text": text})
-            except (WebSocketDisconnect, RuntimeError, OSError):
-                # It went while this was on its way; the reading side ends the connection.
-                return
+        """Send orders, without waiting; nothing happens when the worker has gone."""
+        self._connection.send_now(encode_orders(orders))
 
     async def dismiss(self, bye: m.Bye) -> None:
         """Say goodbye and close."""
@@ -105,19 +105,22 @@ class WorkerSocket:
         self, code: int, reason: str, *, retry_in_s: float | None = None, bye: str = ""
     ) -> None:
         await self.send([m.Bye(reason, retry_in_s, bye)])
-        if self._socket.application_state == WebSocketState.CONNECTED:
-            # RFC 6455 section 5.5: a close frame's reason has at most 123 bytes.
-            await self._socket.close(code, reason.encode()[:120].decode(errors="ignore"))
+        # RFC 6455 section 5.5: a close frame's reason has at most 123 bytes.
+        short = reason.encode()[:120].decode(errors="ignore")
+        with contextlib.suppress(WebSocketDisconnect, RuntimeError, OSError):
+            # It may go while this is on its way.
+            await self._socket.close(code, short)
 
     async def _greet(self) -> Link | None:
         """The first half of the double handshake; None when the worker was turned away."""
+        hello_s = self._farm.settings.connections.hello_s
         try:
-            first = decode_reports(await asyncio.wait_for(self._text(), HELLO_S))
+            first = decode_reports(await asyncio.wait_for(self._text(), hello_s))
         except TimeoutError:
-            await self._close(_MALFORMED, "No hello came.")
+            await self._close(_MALFORMED, "No hello came.", bye="malformed")
             return None
         if not first or not isinstance(first[0], m.Hello):
-            await self._close(_MALFORMED, "The first report must be hello.")
+            await self._close(_MALFORMED, "The first report must be hello.", bye="malformed")
             return None
         hello = first[0]
         if hello.protocol != PROTOCOL_VERSION:
@@ -151,6 +154,7 @@ class WorkerSocket:
             lease_s=farm.settings.lease_s_of(admission.pool),
             cached=frozenset(hello.cached),
         )
+        self._connection.recognise()
         # From here on its going has to be noted, also when the rest of the greeting fails.
         self._link = link
         older = farm.roster.add(link)

@@ -2,11 +2,43 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from framefarm.core.requirements import Pool
 from framefarm.farm.expiry import LeaseLives
+
+
+@dataclass(frozen=True)
+class ConnectionLimits:
+    """What slow, hostile and too many connections may take of a manager (L14).
+
+    Attributes:
+        head_s: From a request's first byte to the end of its head.
+        idle_s: How long a connection is kept for the next request.
+        hello_s: From a WebSocket's opening to the worker's hello.
+        least_bytes_per_s: Slower transfers, in either direction, are ended; a byte every 5 seconds
+            is, the slowest mobile line is not.
+        over_s: For how long a transfer has to be that slow.
+        head_bytes: A request's head at most.
+        unsent_bytes: What may wait to be sent to one worker; one that reads less is cut off.
+        strangers: Connections at most that have not shown whose they are.
+        strangers_per_address: The same from one address.
+        greetings: Workers taken in at the same time; the others are told when to come again.
+        greetings_per_s: How many of those are told to come each second.
+    """
+
+    head_s: float = 10.0
+    idle_s: float = 30.0
+    hello_s: float = 10.0
+    least_bytes_per_s: float = 128.0
+    over_s: float = 30.0
+    head_bytes: int = 64 << 10
+    unsent_bytes: int = 1 << 20
+    strangers: int = 2_000
+    strangers_per_address: int = 256
+    greetings: int = 256
+    greetings_per_s: float = 250.0
 
 
 @dataclass(frozen=True)
@@ -28,6 +60,7 @@ class ManagerSettings:
         largest_upload_bytes: One blob at most.
         keeper: Check and store small results in a process of their own; pays off with many workers,
             costs a process.
+        connections: What connections may take.
     """
 
     data_dir: Path
@@ -41,6 +74,7 @@ class ManagerSettings:
     low_water_bytes: int = 1 << 30
     largest_upload_bytes: int = 64 << 30
     keeper: bool = False
+    connections: ConnectionLimits = field(default_factory=ConnectionLimits)
 
     def lease_s_of(self, pool: Pool) -> float:
         """How long leases of a worker in this pool live."""

@@ -64,6 +64,7 @@ class FakeManager:
         self.known: dict[str, str] = {}
         self.first_orders: list[msg.Order] = []
         self.refuse_with: msg.Bye | None = None
+        self.no_room_for_s: int | None = None
         self.reports: list[msg.Report] = []
         self.packets: list[list[msg.Report]] = []
         self.arrivals: list[Arrival] = []
@@ -171,6 +172,9 @@ class FakeManager:
 
     async def _worker(self, receive: _Receive, send: _Send) -> None:
         await receive()
+        if self.no_room_for_s is not None:
+            await self._send_away(send, self.no_room_for_s)
+            return
         await send({"type": "websocket.accept"})
         self._send = send
         self.connections += 1
@@ -182,6 +186,14 @@ class FakeManager:
                     await self._greet(report)
             self.reports += reports
             await self._note()
+
+    async def _send_away(self, send: _Send, seconds: int) -> None:
+        self.connections += 1
+        self.no_room_for_s = None
+        headers = [(b"retry-after", str(seconds).encode())]
+        await send({"type": "websocket.http.response.start", "status": 503, "headers": headers})
+        await send({"type": "websocket.http.response.body", "body": b""})
+        await self._note()
 
     async def _greet(self, hello: msg.Hello) -> None:
         if self.refuse_with is not None:

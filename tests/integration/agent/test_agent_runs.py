@@ -343,6 +343,21 @@ async def test_worker_comes_again_when_the_manager_said(
     await manager.heard(msg.Ready)
 
 
+async def test_l13_worker_that_found_no_room_comes_again_when_the_manager_said(
+    manager: FakeManager, start_agent: StartAgent
+):
+    manager.no_room_for_s = 1
+    loop = asyncio.get_running_loop()
+    start_agent()
+    await manager.until(lambda: manager.connections or None, "the first try")
+    began = loop.time()
+
+    await manager.heard(msg.Ready)
+
+    assert loop.time() - began >= 0.9
+    assert manager.connections == 2
+
+
 async def test_second_agent_in_a_data_directory_is_refused(
     manager: FakeManager, start_agent: StartAgent
 ):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,9 +11,9 @@ from sqlalchemy import select
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
-from framefarm.api import worker_socket
 from framefarm.db import open_engine, sqlite_url
 from framefarm.db import tables as t
+from framefarm.farm.settings import ConnectionLimits
 from tests.integration.api.manager import SOON_S, Manager, Worker, hello, of, until
 
 
@@ -83,6 +84,7 @@ def test_another_protocol_version_is_told_what_to_do(manager: Manager, stranger:
     stranger.closed()
 
     assert "Install the same FrameFarm version" in stranger.bye()["reason"]
+    assert stranger.bye()["code"] == "version"
     assert workers(manager) == []
 
 
@@ -102,10 +104,13 @@ def test_anything_before_hello_ends_the_connection(manager, stranger: Worker, re
     assert workers(manager) == []
 
 
-def test_l14_silence_ends_the_connection(manager: Manager, monkeypatch):
-    monkeypatch.setattr(worker_socket, "HELLO_S", 0.05)
+def test_l14_silence_ends_the_connection(tmp_path: Path):
+    manager = Manager(tmp_path, connections=ConnectionLimits(hello_s=0.05))
     with connect(manager.websocket_url) as socket:
-        assert Worker(manager, socket).closed() == (1008, "No hello came.")
+        silent = Worker(manager, socket)
+        assert silent.closed() == (1008, "No hello came.")
+        assert silent.bye()["code"] == "malformed"
+    manager.close()
 
 
 def test_a_second_hello_ends_the_connection(manager: Manager, stranger: Worker):
@@ -138,16 +143,18 @@ def test_malformed_text_ends_the_connection(manager: Manager, text: str):
         worker.socket.send(text)
 
         assert worker.closed()[0] == 1008
+        assert worker.bye()["code"] == "malformed"
     with manager.worker() as other:
         assert other.id
 
 
 @pytest.mark.parametrize("sent", [b"\xff\xfe", b'[{"type":"log","level":"\xff","text":""}]', b""])
-def test_malformed_bytes_end_the_connection(manager: Manager, sent: bytes):
+def test_binary_messages_end_the_connection(manager: Manager, sent: bytes):
     with manager.worker() as worker:
         worker.socket.send(sent)
 
-        assert worker.closed()[0] == 1008
+        assert worker.closed() == (1003, "Reports are text; a binary message came.")
+        assert worker.bye()["code"] == "malformed"
 
 
 def test_l14_an_oversized_message_ends_the_connection(manager: Manager):

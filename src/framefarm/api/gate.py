@@ -1,0 +1,174 @@
+"""Who may hold a connection: how many strangers, per address and in all (L14). Pure.
+
+A stranger is a connection that has not shown whose it is: no request with a worker's key, no
+hello that was welcomed. Strangers are limited per address, so that one machine cannot keep the
+others out, and in all. Nobody is turned away at the limit: the stranger that has kept the manager
+waiting longest gives way. Somebody who has something to say needs a millisecond for it, so it is
+the idle and the slow ones that go.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from framefarm.farm.settings import ConnectionLimits
+
+_SOONEST_TURN_S = 0.5
+_LATEST_TURN_S = 60.0
+
+
+@dataclass(eq=False, slots=True)
+class Visit:
+    """One connection's place.
+
+    Attributes:
+        address: Of the peer, without its port.
+        give_way: Closes the connection.
+        known: It has shown whose it is.
+        busy: A request of it is being answered; such a stranger is never asked to give way.
+        greeting: It is a worker's, between opening its WebSocket and the welcome.
+        gone: It has left.
+    """
+
+    address: str
+    give_way: Callable[[], None]
+    known: bool = False
+    busy: bool = False
+    greeting: bool = False
+    gone: bool = False
+
+
+class Gate:
+    """Counts connections and says who has to go.
+
+    Args:
+        limits: How many strangers.
+        most: Connections in all, known ones included; what the process's file limit has room for.
+    """
+
+    def __init__(self, limits: ConnectionLimits, *, most: int) -> None:
+        self._limits = limits
+        self._most = most
+        self._visits = 0
+        self._strangers = 0
+        self._waiting: dict[str, dict[Visit, None]] = {}
+        self._busy: dict[str, int] = {}
+        self._greeting: Counter[str] = Counter()
+        self._next_turn_at = 0.0
+
+    @property
+    def strangers(self) -> int:
+        """Connections that have not shown whose they are."""
+        return self._strangers
+
+    def enter(self, visit: Visit) -> Visit | None:
+        """Take in a new connection, a stranger's.
+
+        Returns:
+            Whom to ask to give way; the new one itself where nobody else can.
+        """
+        self._visits += 1
+        self._strangers += 1
+        here = self._waiting.setdefault(visit.address, {})
+        here[visit] = None
+        if len(here) + self._busy.get(visit.address, 0) > self._limits.strangers_per_address:
+            return next(iter(here))
+        if self._strangers > self._limits.strangers or self._visits > self._most:
+            return self._oldest_of_the_largest()
+        return None
+
+    def _oldest_of_the_largest(self) -> Visit:
+        largest = max(self._waiting.values(), key=len)
+        return next(iter(largest))
+
+    def leave(self, visit: Visit) -> None:
+        """A connection has ended."""
+        if visit.gone:
+            return
+        visit.gone = True
+        self._visits -= 1
+        self._end_greeting(visit)
+        if not visit.known:
+            self._forget(visit)
+
+    def recognise(self, visit: Visit) -> None:
+        """A connection has shown whose it is."""
+        self._end_greeting(visit)
+        if not visit.known and not visit.gone:
+            self._forget(visit)
+            visit.known = True
+
+    def greet(self, visit: Visit, now: float) -> float | None:
+        """A worker wants to open its WebSocket, which costs the manager far more than an answer.
+
+        After a restart all workers of a farm come at once. Those that find no room are given turns
+        one after the other, so that they come again as fast as they can be taken in and no faster.
+
+        Args:
+            visit: Its connection.
+            now: Seconds of a clock that only rises.
+
+        Returns:
+            None to let it in, else the seconds after which it is its turn.
+        """
+        limits = self._limits
+        if self._greeting.total() < limits.greetings and self._greeting[visit.address] < max(
+            1, limits.greetings // 2
+        ):
+            self._begin_greeting(visit)
+            return None
+        turn_at = max(self._next_turn_at, now + _SOONEST_TURN_S)
+        self._next_turn_at = min(turn_at + 1 / limits.greetings_per_s, now + _LATEST_TURN_S)
+        return turn_at - now
+
+    def begin(self, visit: Visit) -> None:
+        """A request's head is complete: it is being answered."""
+        if visit.busy or visit.gone:
+            return
+        visit.busy = True
+        if not visit.known:
+            self._remove_waiting(visit)
+            self._busy[visit.address] = self._busy.get(visit.address, 0) + 1
+
+    def end(self, visit: Visit) -> None:
+        """A request is answered: the next one is waited for."""
+        if not visit.busy or visit.gone:
+            return
+        visit.busy = False
+        if not visit.known:
+            self._remove_busy(visit)
+            self._waiting.setdefault(visit.address, {})[visit] = None
+
+    def _begin_greeting(self, visit: Visit) -> None:
+        if not visit.greeting and not visit.gone:
+            visit.greeting = True
+            self._greeting[visit.address] += 1
+
+    def _end_greeting(self, visit: Visit) -> None:
+        if visit.greeting:
+            visit.greeting = False
+            self._greeting[visit.address] -= 1
+            if not self._greeting[visit.address]:
+                del self._greeting[visit.address]
+
+    def _forget(self, visit: Visit) -> None:
+        self._strangers -= 1
+        if visit.busy:
+            self._remove_busy(visit)
+        else:
+            self._remove_waiting(visit)
+
+    def _remove_waiting(self, visit: Visit) -> None:
+        here = self._waiting[visit.address]
+        del here[visit]
+        if not here:
+            del self._waiting[visit.address]
+
+    def _remove_busy(self, visit: Visit) -> None:
+        left = self._busy[visit.address] - 1
+        if left:
+            self._busy[visit.address] = left
+        else:
+            del self._busy[visit.address]
