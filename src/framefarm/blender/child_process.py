@@ -164,7 +164,7 @@ class ChildProcess:
         """How it ended, with all of its output collected; None when it still lingers."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_REAP_TIMEOUT_S):
-                await self._process.wait()
+                await self._exit()
         # Not long: a child it left behind may hold the pipe open.
         await asyncio.wait({self._collecting}, timeout=_DRAIN_TIMEOUT_S)
         return self._process.returncode
@@ -175,7 +175,7 @@ class ChildProcess:
             await self.send(message)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(grace_s):
-                    await self._process.wait()
+                    await self._exit()
         await self.kill()
 
     async def kill(self) -> None:
@@ -190,9 +190,14 @@ class ChildProcess:
         self._collecting.cancel()
         await asyncio.to_thread(shutil.rmtree, self._scratch, ignore_errors=True)
 
+    async def _exit(self, *, look_every_s: float = 0.01) -> None:
+        """Wait for the end of the process, no matter who holds its pipe, unlike asyncio's own."""
+        while self.alive:  # noqa: ASYNC110  asyncio tells only when the pipe is closed too
+            await asyncio.sleep(look_every_s)
+
     async def _hang_up_when_it_ends(self) -> None:
         """Close the socket after the process ended: one that it forked may hold it open."""
-        await self._process.wait()
+        await self._exit(look_every_s=0.5)
         await asyncio.sleep(_LAST_WORDS_S)
         self._writer.transport.abort()
 
@@ -202,7 +207,7 @@ class ChildProcess:
         self._begin_the_end()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_GUARDIAN_TIMEOUT_S):
-                await self._process.wait()
+                await self._exit()
         # Nothing is left to do, unless the guardian was killed or stopped itself.
         if self.alive:
             await asyncio.to_thread(end_tree, self.pid, self._mark)
