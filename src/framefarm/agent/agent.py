@@ -9,17 +9,20 @@ import secrets
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from framefarm.agent.assembly import Wires, assemble, disk_low
+from framefarm.agent.assembly import Wires, assemble
 from framefarm.agent.decisions import decide
 from framefarm.agent.errors import RefusedByManagerError
-from framefarm.agent.events import DiskChanged, DrainAsked, Event, StopAsked
+from framefarm.agent.events import DrainAsked, Event, StopAsked
+from framefarm.agent.executors.blenders import most_likely
 from framefarm.agent.executors.table import EXECUTORS
 from framefarm.agent.http import check_url
 from framefarm.agent.journal import open_journal
 from framefarm.agent.lock import DataDirLock
 from framefarm.agent.parts import Ending, Performer
+from framefarm.agent.probing import DeviceProber, find_places
 from framefarm.agent.settings import AgentSettings
 from framefarm.agent.state import AgentState, held_leases
+from framefarm.agent.upkeep import Upkeep
 from framefarm.blender.installations import BlenderInstallation, find_blenders
 from framefarm.protocol.messages import Restart
 
@@ -36,7 +39,6 @@ STOP_S = 0.8
 
 FLUSH_S = 0.2
 CLOSE_S = 1.0
-UPKEEP_EVERY_S = 1.0
 
 FindBlenders = Callable[[AgentSettings], Sequence[BlenderInstallation]]
 
@@ -104,17 +106,21 @@ class Agent:
             RefusedByManagerError: The manager will not have this worker.
             DataDirInUseError: Another agent works in the data directory.
             IdentityError: The identity file cannot be used.
+            NoSuchGpuError: A slot's GPU is not there.
+            TooManyCoresError: More cores are asked for than there are.
             OSError: The data directory cannot be used.
         """
         await asyncio.to_thread(self.settings.data_dir.mkdir, parents=True, exist_ok=True)
         with DataDirLock(self.settings.data_dir):
             blenders = await asyncio.to_thread(self._find, self.settings)
+            prober = self._prober(blenders)
             parts, found = await assemble(
                 self.url,
                 self.settings,
                 Wires(self._tell, self._key, self._held, self._die, self._journal),
                 executors=self._executors,
                 blenders=blenders,
+                places=await find_places(self.settings, prober),
                 boot_id=secrets.token_hex(16),
             )
             self._performer = Performer(parts, found, end=self._end, journal=self._journal)
@@ -124,7 +130,15 @@ class Agent:
                 max_owed=self.settings.max_owed,
                 owed=found.owed,
             )
-            await self._work(parts)
+            upkeep = Upkeep(
+                parts,
+                self._performer,
+                state=lambda: self._state,
+                tell=lambda event: self._tell([event]),
+                prober=prober if self.settings.probe_devices else None,
+                journal=self._journal,
+            )
+            await self._work(parts, upkeep)
             if not self._state.keeping:
                 # After an end in order, what is left would look like the work of a dead process.
                 await asyncio.to_thread(parts.workdirs.clear)
@@ -134,11 +148,17 @@ class Agent:
             raise RefusedByManagerError(self._ending.refused)
         return self._ending.again
 
-    async def _work(self, parts: Parts) -> None:
+    def _prober(self, blenders: Sequence[BlenderInstallation]) -> DeviceProber | None:
+        if not blenders:
+            return None
+        return DeviceProber(most_likely(blenders), self.settings.data_dir, self._journal)
+
+    async def _work(self, parts: Parts, upkeep: Upkeep) -> None:
+        await upkeep.begin()
         running = [
             asyncio.create_task(parts.connection.run()),
             asyncio.create_task(parts.uploader.run(self.settings.upload_workers)),
-            asyncio.create_task(self._look_after(parts)),
+            asyncio.create_task(upkeep.run()),
         ]
         over = asyncio.create_task(self._over.wait())
         try:
@@ -171,20 +191,6 @@ class Agent:
         await parts.http.aclose()
         for pool in parts.pools:
             pool.shutdown(wait=False, cancel_futures=True)
-
-    async def _look_after(self, parts: Parts) -> None:
-        while True:
-            self._look_at_disk()
-            await asyncio.sleep(UPKEEP_EVERY_S)
-            for slot in parts.slots.values():
-                await slot.upkeep()
-
-    def _look_at_disk(self) -> None:
-        was_low = self._state.disk_low
-        low = disk_low(self.settings, was_low=was_low)
-        if low != was_low:
-            self._journal.warning("disk", low=low, reserve=self.settings.disk_reserve_bytes)
-            self._tell([DiskChanged(low)])
 
     def _ask(self, event: Event) -> None:
         self._asked.append(event)

@@ -16,10 +16,11 @@ from framefarm.agent.executors.contract import SlotResources
 from framefarm.agent.http import open_client
 from framefarm.agent.identity import IdentityFile
 from framefarm.agent.keeping import Keeper
-from framefarm.agent.machine import usable_cores
+from framefarm.agent.machine import Machine, memory_bytes, usable_cores
 from framefarm.agent.offers import slot_offers
 from framefarm.agent.outbox import Outbox
 from framefarm.agent.parts import Found, Parts
+from framefarm.agent.places import Place
 from framefarm.agent.slots import Slot
 from framefarm.agent.sources import SourceFiles
 from framefarm.agent.threadpool import low_priority_pool
@@ -104,9 +105,19 @@ async def assemble(
     *,
     executors: Mapping[str, MakeExecutor],
     blenders: Sequence[BlenderInstallation],
+    places: Mapping[str, Place],
     boot_id: str,
 ) -> tuple[Parts, Found]:
     """Build the parts of an agent.
+
+    Args:
+        url: The manager's.
+        settings: The agent's.
+        wires: How the parts reach the agent's state.
+        executors: What makes which kind of unit.
+        blenders: Those found here.
+        places: Where each rendering slot renders, by its name.
+        boot_id: Of this process.
 
     Returns:
         The parts, nothing of them running yet, and what was found in the data directory.
@@ -118,7 +129,7 @@ async def assemble(
     store = await asyncio.to_thread(Store, settings)
     http = open_client(url, connections=settings.upload_workers + _FETCHES)
     keeping_pool = low_priority_pool("framefarm-keep", 2)
-    working_pool = low_priority_pool("framefarm-work", settings.slots + 1)
+    working_pool = low_priority_pool("framefarm-work", len(settings.slot_plans) + 1)
     cache = BlobCache(
         settings.data_dir / "cache",
         limit_bytes=settings.cache_bytes,
@@ -126,7 +137,10 @@ async def assemble(
         journal=wires.journal,
     )
     found = await asyncio.to_thread(store.load, cache)
-    offers = slot_offers(settings, blenders, cores=usable_cores())
+    cores = settings.cores or usable_cores()
+    machine = Machine(url, settings.data_dir, cores=cores)
+    await asyncio.to_thread(machine.look)
+    offers = slot_offers(settings, blenders, cores=cores, memory_bytes=memory_bytes())
     connection = Connection(
         url, tell=wires.tell, held=wires.held, die=wires.die, journal=wires.journal
     )
@@ -134,6 +148,7 @@ async def assemble(
 
     def slot(offer: SlotOffer) -> Slot:
         journal = wires.journal.bind(slot=offer.slot)
+        place = places.get(offer.slot, Place())
         resources = SlotResources(
             slot=offer.slot,
             settings=settings,
@@ -144,6 +159,9 @@ async def assemble(
             pool=working_pool,
             scratch_dir=store.scratch,
             journal=journal,
+            limits=place.limits,
+            device=offer.device,
+            cycles_device=place.cycles_device,
         )
         return Slot(
             offer.slot,
@@ -159,6 +177,7 @@ async def assemble(
     parts = Parts(
         settings=settings,
         boot_id=boot_id,
+        machine=machine,
         offers=offers,
         slots={offer.slot: slot(offer) for offer in offers},
         connection=connection,

@@ -121,6 +121,10 @@ def _query(state: AgentState, _: msg.Query) -> Decision:
     return state, [do.SendFacts(why_resting(state))]
 
 
+def _facts_moved(state: AgentState, _: ev.FactsMoved) -> Decision:
+    return state, [do.SendFacts(why_resting(state))] if state.link is Link.UP else []
+
+
 RULES: dict[type, Callable[[AgentState, Any], Decision]] = {
     ev.Connected: _connected,
     ev.Disconnected: _disconnected,
@@ -135,6 +139,7 @@ RULES: dict[type, Callable[[AgentState, Any], Decision]] = {
     ev.OfferDeferred: result_rules.offer_deferred,
     ev.DiskChanged: lease_rules.disk_changed,
     ev.RestChanged: lease_rules.rest_changed,
+    ev.FactsMoved: _facts_moved,
     ev.DrainAsked: lease_rules.drain_asked,
     ev.StopAsked: lease_rules.stop_asked,
     msg.Welcome: _welcome,

@@ -4,6 +4,8 @@
     * IdentityError: the identity file cannot be read or written
     * DataDirInUseError: another agent works in this data directory
     * RefusedByManagerError: the manager said it will not have this worker
+    * TooManyCoresError: more cores are asked for than there are
+    * NoSuchGpuError: a slot's GPU is not there, or Blender cannot use it
     * UnitFailedError: a unit could not be made; becomes a `failed` report
     * OutboxError: a result cannot be kept on disk
     * FetchError: a file cannot be had from the manager
@@ -66,6 +68,29 @@ class RefusedByManagerError(AgentError):
     """The manager will not have this worker, and trying again would not change that."""
 
     code = "refused_by_manager"
+
+
+class TooManyCoresError(AgentError):
+    """More cores are asked for than the worker may use."""
+
+    code = "too_many_cores"
+
+    def __init__(self, wanted: int, there: int) -> None:
+        super().__init__(f"{wanted} cores are asked for, but the worker may use {there} here")
+
+
+class NoSuchGpuError(AgentError):
+    """A slot's GPU is not there, or Blender cannot use it.
+
+    Attributes:
+        slot: The slot's name.
+    """
+
+    code = "no_such_gpu"
+
+    def __init__(self, slot: str, there: str) -> None:
+        super().__init__(f"there is no {slot} here: {there}")
+        self.slot = slot
 
 
 class UnitFailedError(AgentError):

@@ -156,6 +156,11 @@ class RestChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class FactsMoved:
+    """The machine is not what the manager was last told."""
+
+
+@dataclass(frozen=True, slots=True)
 class DrainAsked:
     """Someone at the worker wants it to finish its leases and then end."""
 
@@ -180,6 +185,7 @@ Event = (
     | KeyRefused
     | DiskChanged
     | RestChanged
+    | FactsMoved
     | DrainAsked
     | StopAsked
 )

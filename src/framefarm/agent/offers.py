@@ -18,25 +18,34 @@ MEDIA_SLOT = "media"
 
 def threads_per_slot(settings: AgentSettings, cores: int) -> int:
     """CPU threads of each rendering slot: as asked, else the cores shared out."""
-    return settings.threads or max(1, cores // max(1, settings.slots))
+    return settings.threads or max(1, cores // len(settings.slot_plans))
 
 
 def slot_offers(
-    settings: AgentSettings, blenders: Sequence[BlenderInstallation], *, cores: int
+    settings: AgentSettings,
+    blenders: Sequence[BlenderInstallation],
+    *,
+    cores: int,
+    memory_bytes: int,
 ) -> tuple[SlotOffer, ...]:
     """The slots of an agent.
 
     Args:
         settings: The agent's.
         blenders: Those found here; without any the slots offer no rendering.
-        cores: Of the machine, as far as this process may use them.
+        cores: Of the machine, as far as the worker may use them.
+        memory_bytes: Of the machine.
     """
     kinds = CPU_KINDS if blenders else tuple(kind for kind in CPU_KINDS if kind != "render")
     offered = _blender_offers(blenders)
     threads = threads_per_slot(settings, cores)
-    slots = [SlotOffer(name, kinds, offered, threads) for name in settings.cpu_slots]
+    memory = settings.memory_per_slot(memory_bytes)
+    slots = [
+        SlotOffer(plan.name, kinds, offered, threads, plan.device, memory)
+        for plan in settings.slot_plans
+    ]
     if settings.media:
-        slots.append(SlotOffer(MEDIA_SLOT, MEDIA_KINDS, (), cores))
+        slots.append(SlotOffer(MEDIA_SLOT, MEDIA_KINDS, (), cores, memory_bytes=memory_bytes))
     return tuple(slots)
 
 

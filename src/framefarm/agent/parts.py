@@ -7,12 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from framefarm import __version__
 from framefarm.agent import instructions as do
 from framefarm.agent.identity import Identity
-from framefarm.agent.machine import machine_facts
+from framefarm.agent.machine import Machine, worth_telling
 from framefarm.protocol.limits import MAX_CACHED_TOLD, PROTOCOL_VERSION
 from framefarm.protocol.messages import FactsChanged, Hello, MachineFacts, SlotOffer
 
@@ -48,6 +46,7 @@ class Parts:
 
     settings: AgentSettings
     boot_id: str
+    machine: Machine
     offers: tuple[SlotOffer, ...]
     slots: Mapping[str, Slot]
     connection: Connection
@@ -109,9 +108,16 @@ class Performer:
         self._parts = parts
         self._identity = found.identity
         self._interrupted = found.interrupted
+        self._told: MachineFacts | None = None
         self._owed = tuple((item.lease, item.unit) for item in found.owed)
         self._end = end
         self._journal = journal
+
+    def facts_changed(self) -> bool:
+        """Whether the machine changed so far since it was last told of that it is to be told."""
+        told = self._told
+        now = self._parts.machine.facts(resting=told.resting if told else "")
+        return told is not None and worth_telling(told, now)
 
     @property
     def key(self) -> str | None:
@@ -152,8 +158,8 @@ class Performer:
                 self._end(Ending(again=again))
 
     def _facts(self, resting: str) -> MachineFacts:
-        facts = machine_facts(self._parts.settings.data_dir)
-        return msgspec.structs.replace(facts, resting=resting)
+        self._told = self._parts.machine.facts(resting=resting)
+        return self._told
 
     def _hello(self, greet: do.Greet) -> Hello:
         settings, identity = self._parts.settings, self._identity

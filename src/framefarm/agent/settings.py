@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import socket
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
+
+from framefarm.agent.idleness import IdleLimits
+from framefarm.core.hours import Hours
+from framefarm.core.slot_plans import SlotPlan, plan_slots
 
 GIB = 1 << 30
 
@@ -17,8 +21,17 @@ class AgentSettings:
     Attributes:
         data_dir: Where it keeps its identity, cache, outbox and work in progress. One agent each.
         name: What people call the worker; None for the host's name.
-        slots: How many units may render at the same time.
+        slots: The rendering slots: how many, or as `--slots` says it, such as `gpu:0,cpu*2`.
         threads: Threads of each rendering slot; None shares the cores between the slots.
+        cores: How many cores renders may use; None for all. Where the system has affinity (Linux)
+            children are pinned to so many, elsewhere only the threads are counted.
+        memory_bytes: Most memory a slot's Blender and all that it starts may hold together; beyond
+            it they are killed. None for no such limit.
+        niceness: How far children give way to other programs: 0 not at all, 19 the most.
+        only_when_idle: Begin no unit while somebody uses the machine.
+        idle: What counts as use.
+        hours: When work is begun; None for always.
+        probe_devices: Find out by rendering which devices Cycles can use, to tell the manager.
         blenders: Blender executables to offer besides those found in the usual places.
         managed_dir: Where `framefarm blender install` puts Blenders; None for nowhere.
         cache_bytes: Most the cache of fetched files may hold; files in use do not count as spare.
@@ -38,8 +51,15 @@ class AgentSettings:
 
     data_dir: Path
     name: str | None = None
-    slots: int = 1
+    slots: int | str = 1
     threads: int | None = None
+    cores: int | None = None
+    memory_bytes: int | None = None
+    niceness: int = 0
+    only_when_idle: bool = False
+    idle: IdleLimits = field(default_factory=IdleLimits)
+    hours: Hours | None = None
+    probe_devices: bool = True
     blenders: tuple[Path, ...] = ()
     managed_dir: Path | None = None
     cache_bytes: int = 20 * GIB
@@ -59,7 +79,15 @@ class AgentSettings:
         """What people call the worker."""
         return self.name or socket.gethostname() or "worker"
 
+    def memory_per_slot(self, total_bytes: int) -> int:
+        """Memory of each rendering slot: its limit, else the machine's shared out."""
+        return self.memory_bytes or total_bytes // len(self.slot_plans)
+
     @property
-    def cpu_slots(self) -> tuple[str, ...]:
-        """Names of the rendering slots."""
-        return tuple("cpu" if n == 1 else f"cpu-{n}" for n in range(1, self.slots + 1))
+    def slot_plans(self) -> tuple[SlotPlan, ...]:
+        """The rendering slots.
+
+        Raises:
+            SlotsError: `slots` makes no sense.
+        """
+        return plan_slots(str(self.slots))

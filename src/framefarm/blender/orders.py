@@ -20,7 +20,8 @@ class RenderSettings:
             a movie is rendered as PNG.
         threads: Of the CPU.
         persistent_data: Keep geometry, textures and BVH from frame to frame.
-        device: `CPU` or `GPU`, for Cycles.
+        device: For Cycles: `CPU`, `GPU` for all of the best kind, or `GPU:` and the id of a
+            `CyclesDevice` for that one alone.
     """
 
     scene: str | None = None
@@ -33,6 +34,21 @@ class RenderSettings:
     threads: int | None = None
     persistent_data: bool = True
     device: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CyclesDevice:
+    """A GPU as one of Cycles' backends drives it.
+
+    Attributes:
+        backend: `OPTIX`, `CUDA`, `HIP`, `METAL`, `ONEAPI`.
+        name: As its maker calls it.
+        id: The same from start to start.
+    """
+
+    backend: str
+    name: str
+    id: str
 
 
 @dataclass(frozen=True, slots=True)

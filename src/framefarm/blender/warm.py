@@ -22,6 +22,7 @@ from framefarm.blender.errors import (
 from framefarm.blender.log_capture import TAIL_BYTES
 from framefarm.blender.orders import (
     ConfiguredScene,
+    CyclesDevice,
     FileWarning,
     FrameProgress,
     OpenedFile,
@@ -235,6 +236,30 @@ class WarmBlender:
         )
         return _rendered(report, log, self._child.memory.peak_bytes)
 
+    async def devices(self) -> tuple[CyclesDevice, ...]:
+        """The GPUs that Cycles finds, once for each backend, the faster one first."""
+        report, _ = await self._ask("listing devices", {"order": "devices"}, "devices", None)
+        return tuple(CyclesDevice(**device) for device in report["devices"])
+
+    async def probe(self, device: str, out_dir: Path, *, stall_s: float | None = None) -> str:
+        """Render a tiny picture on a device, to see whether it works. The open file is closed.
+
+        Args:
+            device: As in `RenderSettings`.
+            out_dir: A folder for the picture.
+            stall_s: How long it may take; loading a GPU's program takes minutes the first time.
+
+        Returns:
+            The device that rendered it.
+
+        Raises:
+            BlenderRefusedError: `device`: it is not there, or did not render.
+            BlenderProcessError: It crashed or stalled.
+        """
+        order = {"order": "probe", "device": device, "out_dir": _absolute(out_dir)}
+        report, _ = await self._ask(f"probing {device}", order, "probed", stall_s)
+        return str(report["device"])
+
     async def close_file(self) -> None:
         """Let go of the open file and its memory."""
         await self._ask("closing the file", {"order": "close"}, "closed", None)
@@ -257,6 +282,8 @@ class WarmBlender:
                 "`framefarm doctor` tries it alone",
                 log_tail=self._child.log.tail(),
             ) from error
+        if self._child.memory.excess is not None:
+            raise await self._ended("starting")
         if hello is None or hello.get("report") != "hello":
             code = await self._child.exit_code()
             tail = self._child.log.tail()

@@ -16,9 +16,13 @@ from pathlib import Path
 from typing import Any
 
 from framefarm.cli.failures import SettingsError
+from framefarm.core.errors import FrameFarmError
+from framefarm.core.hours import Hours
+from framefarm.core.memory_size import parse_memory
+from framefarm.core.slot_plans import plan_slots
 
 _PREFIX = "FRAMEFARM_"
-_MAX_SLOTS = 256
+_MAX_NICE = 19
 _MAX_THREADS = 1024
 _TRUE = frozenset({"1", "true", "yes", "on"})
 _FALSE = frozenset({"0", "false", "no", "off"})
@@ -50,15 +54,28 @@ def _flag(value: Any) -> bool:
     return word in _TRUE
 
 
-def _count(most: int) -> Callable[[Any], int]:
+def _count(most: int, *, least: int = 1) -> Callable[[Any], int]:
     def read(value: Any) -> int:
         try:
             number = int(str(value))
         except ValueError:
-            number = 0
-        if not 1 <= number <= most:
-            raise ValueError(f"must be a number from 1 to {most}")
+            number = least - 1
+        if not least <= number <= most:
+            raise ValueError(f"must be a number from {least} to {most}")
         return number
+
+    return read
+
+
+def _checked(parse: Callable[[str], object], what: str) -> Callable[[Any], str]:
+    def read(value: Any) -> str:
+        # A file may have a plain number: `slots = 2`.
+        text = str(value) if isinstance(value, int | str) else ""
+        try:
+            parse(text)
+        except FrameFarmError as error:
+            raise ValueError(f"must be {what}") from error
+        return text
 
     return read
 
@@ -74,8 +91,13 @@ class Settings:
         data: The manager's folder; None is `home/manager`.
         worker_data: The worker's folder; None is `home/worker`.
         worker_name: What people call the worker; None is the host's name.
-        slots: How many frames a worker renders at the same time.
+        slots: A worker's rendering slots: how many, or such as `gpu:0,gpu:1,cpu*2`.
         threads: Threads of each slot; None shares the cores between the slots.
+        cores: How many cores a worker's renders may use; None for all.
+        memory: Most memory a slot may take, such as `8G` or `75%`; None for no such limit.
+        nice: How far a worker's renders give way to other programs, 0 to 19.
+        only_when_idle: A worker begins nothing while somebody uses its machine.
+        hours: When a worker begins frames, such as `19:00-07:00`; None for always.
         blenders: Blenders besides those found: executables, folders, Pythons with `bpy`.
         json_logs: Write log lines as JSON.
     """
@@ -86,8 +108,13 @@ class Settings:
     data: Path | None = None
     worker_data: Path | None = None
     worker_name: str | None = None
-    slots: int = 1
+    slots: str = "1"
     threads: int | None = None
+    cores: int | None = None
+    memory: str | None = None
+    nice: int = 0
+    only_when_idle: bool = False
+    hours: str | None = None
     blenders: tuple[Path, ...] = ()
     json_logs: bool = False
 
@@ -114,8 +141,13 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "data": _path,
     "worker_data": _path,
     "worker_name": _text,
-    "slots": _count(_MAX_SLOTS),
+    "slots": _checked(plan_slots, "slots such as 2, gpu:0 or gpu:0,cpu*2"),
     "threads": _count(_MAX_THREADS),
+    "cores": _count(_MAX_THREADS),
+    "memory": _checked(lambda text: parse_memory(text, 1 << 50), "memory such as 8G or 75%"),
+    "nice": _count(_MAX_NICE, least=0),
+    "only_when_idle": _flag,
+    "hours": _checked(Hours.parse, "hours such as 19:00-07:00"),
     "blenders": _paths,
     "json_logs": _flag,
 }

@@ -92,7 +92,7 @@ async def test_nothing_is_asked_for_until_there_is_clearly_room_again(
 ):
     free = [100]
     monkeypatch.setattr("framefarm.agent.assembly.free_bytes", lambda _: free[0])
-    monkeypatch.setattr("framefarm.agent.agent.UPKEEP_EVERY_S", 0.02)
+    monkeypatch.setattr("framefarm.agent.upkeep.EVERY_S", 0.02)
     start_agent(disk_reserve_bytes=1_000)
     hello = await manager.heard(msg.Hello)
     assert hello.facts.resting == "its disk is nearly full"

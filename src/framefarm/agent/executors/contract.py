@@ -41,6 +41,8 @@ class SlotResources:
         pool: Threads of low priority, for what can wait.
         scratch_dir: For children's temporary files; emptied when the agent starts.
         limits: What the slot's children may take.
+        device: What the slot renders on: `CPU`, or `GPU:` and a number.
+        cycles_device: The same as Blender is told it; see `RenderSettings.device`.
         journal: Bound to the slot.
     """
 
@@ -54,6 +56,8 @@ class SlotResources:
     scratch_dir: Path
     journal: Journal
     limits: ChildLimits = NO_LIMITS
+    device: str = "CPU"
+    cycles_device: str = "CPU"
 
 
 class Executor(Protocol):

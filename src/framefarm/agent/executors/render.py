@@ -9,14 +9,21 @@ from typing import TYPE_CHECKING
 
 from framefarm.agent.errors import FetchError, UnitFailedError
 from framefarm.agent.executors.blame import memory_kill_count, unit_failed
-from framefarm.agent.executors.blenders import BlenderHolder, BlenderNeed, StartBlender, starter
+from framefarm.agent.executors.blenders import (
+    BlenderHolder,
+    BlenderNeed,
+    StartBlender,
+    most_likely,
+    starter,
+)
 from framefarm.agent.executors.contract import Progress, SlotResources, read_settings
 from framefarm.agent.executors.frames import FrameFiles
+from framefarm.agent.executors.placement import misplaced
 from framefarm.agent.machine import memory_bytes
 from framefarm.agent.sources import fingerprint
 from framefarm.agent.work import Outcome
 from framefarm.blender.errors import BlenderError
-from framefarm.blender.installations import BlenderInstallation, choose_blender
+from framefarm.blender.installations import choose_blender
 from framefarm.blender.warm import FrameProgress, RenderSettings
 from framefarm.core.versions import BlenderVersion, NoBlenderForFileError, VersionTextError
 from framefarm.protocol.messages import UnitFacts
@@ -41,7 +48,7 @@ class RenderExecutor:
     def __init__(self, resources: SlotResources, start: StartBlender | None = None) -> None:
         self._resources = resources
         settings = resources.settings
-        limit = settings.max_blender_bytes or memory_bytes() * 3 // 4 // max(1, settings.slots)
+        limit = settings.max_blender_bytes or settings.memory_per_slot(memory_bytes()) * 3 // 4
         self._holder = BlenderHolder(
             start or starter(resources), idle_s=settings.idle_s, max_bytes=limit
         )
@@ -77,7 +84,7 @@ class RenderExecutor:
         """Start the Blender that the first job will most likely ask for."""
         if not self._resources.blenders or not self._resources.settings.warm_start:
             return
-        likely = _most_likely(self._resources.blenders)
+        likely = most_likely(self._resources.blenders)
         async with self._lock:
             with contextlib.suppress(BlenderError):
                 await self._holder.get(BlenderNeed(likely))
@@ -161,7 +168,8 @@ class RenderExecutor:
         opened = await blender.open(blend, stall_s=stall_s)
         for warning in opened.warnings:
             self._resources.journal.info("blend warning", kind=warning.kind, text=warning.message)
-        await blender.configure(_render_settings(task), stall_s=stall_s)
+        wanted_settings = _render_settings(task, self._resources.cycles_device)
+        await blender.configure(wanted_settings, stall_s=stall_s)
         # Saved over while Blender read it: the next unit must look again.
         if fingerprint(blend) == wanted[0]:
             self._holder.holds = wanted
@@ -170,6 +178,8 @@ class RenderExecutor:
     def _outcome(
         self, rendered: RenderedFrame, task: RenderTask, need: BlenderNeed, workdir: Path
     ) -> Outcome:
+        if problem := misplaced(self._resources.device, rendered.device):
+            raise UnitFailedError("placement", problem, log_tail=rendered.log_text[-16_000:])
         made = FrameFiles.of(rendered, workdir, self._resources.journal)
         if not made.images:
             raise UnitFailedError(
@@ -184,11 +194,12 @@ class RenderExecutor:
             blender=need.installation.full_version,
             phases=rendered.phases,
             extra={"samples": rendered.samples},
+            asked_device=self._resources.device,
         )
         return Outcome(made.images + made.layers, facts, made.make_extras)
 
 
-def _render_settings(task: RenderTask) -> RenderSettings:
+def _render_settings(task: RenderTask, device: str) -> RenderSettings:
     sized = task.width is not None and task.height is not None
     return RenderSettings(
         scene=task.scene,
@@ -199,10 +210,5 @@ def _render_settings(task: RenderTask) -> RenderSettings:
         file_format=task.file_format,
         threads=task.threads,
         persistent_data=task.persistent_data,
+        device=device,
     )
-
-
-def _most_likely(blenders: tuple[BlenderInstallation, ...]) -> BlenderInstallation:
-    """The one a first job will ask for: the newest, and of these the preferred."""
-    newest = max(found.version for found in blenders)
-    return next(found for found in blenders if found.version == newest)

@@ -12,6 +12,8 @@ Orders come and reports go as lines of JSON over the inherited socket N, never o
 | `open` | path, scripts, again | `opened`: version, saved_by, scene, scenes, warnings |
 | `configure` | settings (see `settings.py`) | `configured`: scene, engine, file_format, ... |
 | `render` | frame, out_dir | `started`, `progress` ..., `rendered` |
+| `devices` | | `devices`: backend, name and id of each GPU that Cycles finds |
+| `probe` | device, out_dir | `probed`: device, seconds |
 | `stats` | | `stats`: resident_bytes |
 | `close` | | `closed`; an empty file is open |
 | `quit` | | the connection closes |

@@ -12,32 +12,64 @@ from .refusals import RefusedError
 _BACKENDS = ("OPTIX", "CUDA", "HIP", "METAL", "ONEAPI")  # the faster one first
 
 
+def list_devices() -> list[dict[str, str]]:
+    """The GPUs that Cycles finds, once for each backend that can drive them, the faster one first.
+
+    Returns:
+        For each its `backend`, `name` and `id`. The id stays the same from start to start.
+    """
+    found = []
+    for backend in _BACKENDS:
+        devices = [device for device in _devices_of(backend) if device.type == backend]
+        found += [{"backend": backend, "name": it.name, "id": it.id} for it in devices]
+    return found
+
+
 def use_device(wanted: str) -> str:
-    """Switch on every GPU of the best backend, or none.
+    """Switch on the device asked for, and no other.
 
     Args:
-        wanted: `CPU` or `GPU`.
+        wanted: `CPU`; `GPU` for all GPUs of the best backend; `GPU:` and an id of `list_devices`
+            for that one alone.
 
     Returns:
         What to set as the scene's device.
 
     Raises:
-        RefusedError: `device`, when no GPU is usable here.
+        RefusedError: `device`, when no such GPU is usable here.
     """
-    preferences = _preferences()
+    _preferences()
     if wanted == "CPU":
         return "CPU"
+    _, _, wanted_id = wanted.partition(":")
     for backend in _BACKENDS:
-        try:
-            devices = preferences.get_devices_for_type(backend)
-        except (TypeError, ValueError):
-            continue  # not a backend of this build
-        if any(device.type == backend for device in devices):
-            preferences.compute_device_type = backend
-            for device in devices:
-                device.use = device.type == backend
+        devices = _devices_of(backend)
+        chosen = [it for it in devices if it.type == backend and wanted_id in ("", it.id)]
+        if chosen:
+            _switch_on(backend, devices, [device.id for device in chosen])
             return "GPU"
-    raise RefusedError("device", "Cycles finds no usable GPU on this machine")
+    raise RefusedError("device", _missing(wanted_id))
+
+
+def _switch_on(backend: str, devices: list[Any], chosen: list[str]) -> None:
+    _preferences().compute_device_type = backend
+    for device in devices:
+        # The processor is listed beside the GPUs of each backend, and would help out.
+        device.use = device.type == backend and device.id in chosen
+
+
+def _devices_of(backend: str) -> list[Any]:
+    try:
+        return list(_preferences().get_devices_for_type(backend))
+    except (TypeError, ValueError):
+        return []  # not a backend of this build
+
+
+def _missing(wanted_id: str) -> str:
+    found = ", ".join(sorted({device["name"] for device in list_devices()}))
+    there = f"it finds {found}" if found else "it finds none"
+    what = f"the GPU {wanted_id}" if wanted_id else "a GPU"
+    return f"Cycles cannot use {what} on this machine; {there}"
 
 
 def device_in_use(scene: Any) -> str:

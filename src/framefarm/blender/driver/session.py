@@ -12,9 +12,11 @@ from typing import Any, NoReturn
 import bpy
 
 from .channel import Channel
+from .devices import list_devices
 from .frames import render_frame
 from .opening import close_file, open_file
 from .own_process import mark_log, resident_bytes
+from .probing import probe_device
 from .refusals import RefusedError
 from .settings import SceneSettings
 
@@ -31,6 +33,8 @@ class Session:
             "open": self._open,
             "configure": self._configure,
             "render": self._render,
+            "devices": self._devices,
+            "probe": self._probe,
             "stats": self._stats,
             "close": self._close,
         }
@@ -94,6 +98,13 @@ class Session:
         scene = self._require_settings().scene
         self._channel.report("started", frame=frame)
         return "rendered", render_frame(scene, frame, out_dir, self._channel.report)
+
+    def _devices(self) -> tuple[str, dict[str, Any]]:
+        return "devices", {"devices": list_devices()}
+
+    def _probe(self, device: str, out_dir: str) -> tuple[str, dict[str, Any]]:
+        self._settings, self._opened = None, ()
+        return "probed", probe_device(device, out_dir)
 
     def _stats(self) -> tuple[str, dict[str, Any]]:
         return "stats", {"resident_bytes": resident_bytes()}

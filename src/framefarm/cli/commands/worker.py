@@ -13,6 +13,8 @@ import click
 
 from framefarm.cli.groups import command as declare
 from framefarm.cli.groups import option
+from framefarm.core.hours import Hours
+from framefarm.core.memory_size import parse_memory
 
 if TYPE_CHECKING:
     from framefarm.agent import Agent
@@ -23,15 +25,51 @@ if TYPE_CHECKING:
 @option("--name", "worker_name", metavar="TEXT", help="Default: the machine's name.")
 @option(
     "--slots",
-    type=click.IntRange(1, 256),
-    metavar="N",
-    help="Frames rendered at the same time. Default: 1.",
+    metavar="SLOTS",
+    help="What renders at the same time: 2, cpu*2, gpu:0,gpu:1, gpu:0,cpu. Default: 1, "
+    "a slot on the processor.",
+    section="Slots",
 )
 @option(
     "--threads",
     type=click.IntRange(1, 1024),
     metavar="N",
     help="Threads of each slot. Default: the cores shared out.",
+    section="Slots",
+)
+@option(
+    "--cores",
+    type=click.IntRange(1, 1024),
+    metavar="N",
+    help="Cores that renders may use. Default: all.",
+    section="Limits",
+)
+@option(
+    "--memory",
+    metavar="SIZE",
+    help="Most a slot may take, such as 8G or 75%; a frame beyond it is stopped and tried "
+    "where there is more.",
+    section="Limits",
+)
+@option(
+    "--nice",
+    type=click.IntRange(0, 19),
+    metavar="N",
+    help="How far renders give way to other programs, 0 to 19. Default: 0.",
+    section="Limits",
+)
+@option(
+    "--only-when-idle",
+    is_flag=True,
+    default=None,
+    help="Begin no frame while somebody uses this machine.",
+    section="Limits",
+)
+@option(
+    "--hours",
+    metavar="TIMES",
+    help="When frames are begun, such as 19:00-07:00 or 12:00-13:00,18:00-24:00. Default: always.",
+    section="Limits",
 )
 @option(
     "--data",
@@ -57,12 +95,23 @@ def command(**typed: Any) -> None:
             name=settings.worker_name,
             slots=settings.slots,
             threads=settings.threads,
+            cores=settings.cores,
+            memory_bytes=_memory_bytes(settings.memory),
+            niceness=settings.nice,
+            only_when_idle=settings.only_when_idle,
+            hours=Hours.parse(settings.hours) if settings.hours else None,
             blenders=settings.blenders,
             managed_dir=settings.managed_blenders,
         ),
     )
     if asyncio.run(_run(agent)):
         _begin_anew()
+
+
+def _memory_bytes(text: str | None) -> int | None:
+    from framefarm.agent.machine import memory_bytes  # noqa: PLC0415  --help needs none of this
+
+    return parse_memory(text, memory_bytes()) if text else None
 
 
 async def _run(agent: Agent) -> bool:

@@ -78,6 +78,7 @@ class EmbeddedFarm:
                 managed_dir=self._settings.managed_blenders,
                 disk_reserve_bytes=LEAST_FREE_BYTES // 3,
                 log_level="error",
+                probe_devices=False,
             )
             self._agent = Agent(self.url, settings, die=lambda: _RETRY_DIE)
             self._worker_thread = threading.Thread(

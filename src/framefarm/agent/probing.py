@@ -1,0 +1,155 @@
+"""Which devices Cycles really renders on here: found out by rendering, remembered on disk."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from framefarm.agent.disk import write_durably
+from framefarm.agent.errors import NoSuchGpuError
+from framefarm.agent.gpus import driver_version, gpus_of, system_gpus
+from framefarm.agent.places import Place, places
+from framefarm.blender.child_process import ChildLimits
+from framefarm.blender.errors import BlenderError, BlenderProcessError, BlenderRefusedError
+from framefarm.blender.orders import CyclesDevice
+from framefarm.blender.warm import WarmBlender
+
+if TYPE_CHECKING:
+    from framefarm.agent.journal import Journal
+    from framefarm.agent.settings import AgentSettings
+    from framefarm.blender.installations import BlenderInstallation
+
+FILE_NAME = "devices.json"
+STALL_S = 900.0
+"""A GPU's program is compiled at its first use, which takes minutes for some."""
+
+_NICENESS = 10
+_MAX_REMEMBERED = 8
+
+
+class Findings(msgspec.Struct, frozen=True):
+    """What a Blender found on this machine.
+
+    Attributes:
+        devices: What Cycles lists, once for each backend.
+        works: By id, and `CPU`: whether a test picture came out. What was not tried is absent.
+    """
+
+    devices: tuple[CyclesDevice, ...] = ()
+    works: dict[str, bool] = {}
+
+
+class DeviceProber:
+    """Asks a Blender for devices and tries them.
+
+    Args:
+        blender: Which one.
+        data_dir: The agent's, where the findings are kept, by Blender's version and GPU drivers.
+        journal: For what was found.
+    """
+
+    def __init__(self, blender: BlenderInstallation, data_dir: Path, journal: Journal) -> None:
+        self._blender = blender
+        self._path = data_dir / FILE_NAME
+        self._journal = journal
+        self._key = ""
+        self._known: Findings | None = None
+
+    @property
+    def blender_name(self) -> str:
+        """Which Blender is asked, for messages."""
+        return f"Blender {self._blender.full_version}"
+
+    async def find(self) -> Findings:
+        """What is known, and at least which devices there are.
+
+        Raises:
+            BlenderError: Blender does not start, or cannot say.
+        """
+        if self._known is None:
+            self._key = f"{self._blender.full_version}|{self._blender.path}|"
+            self._key += await asyncio.to_thread(driver_version)
+            self._known = _read(self._path).get(self._key)
+        if self._known is None:
+            async with await self._start() as blender:
+                self._remember(Findings(await blender.devices()))
+        assert self._known is not None
+        return self._known
+
+    async def probe(self) -> Findings:
+        """Try every device that was not tried yet, one after the other; each costs a Blender.
+
+        Raises:
+            BlenderError: Blender does not start, or cannot say which there are.
+        """
+        found = await self.find()
+        wanted = {"CPU": "CPU", **{it.id: f"GPU:{it.id}" for it in found.devices}}
+        for name, device in wanted.items():
+            if name not in found.works:
+                works = await self._try(device)
+                found = Findings(found.devices, {**found.works, name: works})
+                self._remember(found)
+        return found
+
+    async def _try(self, device: str) -> bool:
+        with tempfile.TemporaryDirectory(prefix="framefarm-probe-") as folder:
+            blender = await self._start()
+            try:
+                used = await blender.probe(device, Path(folder), stall_s=STALL_S)
+            except (BlenderRefusedError, BlenderProcessError) as error:
+                self._journal.warning("device does not work", device=device, reason=str(error))
+                return False
+            finally:
+                await blender.quit()
+        self._journal.info("device works", device=device, used=used)
+        return True
+
+    async def _start(self) -> WarmBlender:
+        limits = ChildLimits(niceness=_NICENESS)
+        return await WarmBlender.start(self._blender, limits=limits)
+
+    def _remember(self, found: Findings) -> None:
+        self._known = found
+        others = {key: it for key, it in _read(self._path).items() if key != self._key}
+        kept = dict(list(others.items())[-_MAX_REMEMBERED + 1 :])
+        with contextlib.suppress(OSError):
+            write_durably(self._path, msgspec.json.encode({**kept, self._key: found}))
+
+
+async def find_places(settings: AgentSettings, prober: DeviceProber | None) -> dict[str, Place]:
+    """Where each rendering slot renders. A Blender is only asked when a slot wants a GPU.
+
+    Raises:
+        NoSuchGpuError: A slot's GPU is not there, or no Blender can tell.
+        TooManyCoresError: More cores are asked for than there are.
+    """
+    wanting = next((plan for plan in settings.slot_plans if plan.gpu is not None), None)
+    if wanting is None:
+        return places(settings, (), {}, blender="")
+    if prober is None:
+        raise NoSuchGpuError(wanting.name, "there is no Blender to use it, see framefarm doctor")
+    try:
+        found = await prober.find()
+    except BlenderError as error:
+        raise NoSuchGpuError(wanting.name, str(error)) from error
+    gpus = gpus_of(found.devices, await asyncio.to_thread(system_gpus))
+    return places(settings, gpus, found.works, blender=prober.blender_name)
+
+
+def working_devices(found: Findings) -> tuple[str, ...]:
+    """The processor and backends on which a test picture came out, each once."""
+    backends = {device.id: device.backend for device in found.devices}
+    works = [backends.get(name, name) for name, did in found.works.items() if did]
+    return tuple(dict.fromkeys(works))
+
+
+def _read(path: Path) -> dict[str, Findings]:
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=dict[str, Findings])
+    except (OSError, msgspec.DecodeError):
+        return {}
