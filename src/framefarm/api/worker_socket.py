@@ -254,6 +254,7 @@ class WorkerSocket:
             case m.FactsChanged():
                 link.facts = report.facts
                 await self._farm.writer.write(lambda c: note_facts(c, link.worker_id, report.facts))
+                self._farm.live.told(link.worker_id)
             case m.LogLine():
                 _log.info("worker_says", worker=link.name, text=report.text[:MAX_ERROR_CHARACTERS])
             case m.Ready():

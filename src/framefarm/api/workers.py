@@ -14,6 +14,7 @@ from framefarm.api.worker_bodies import NewName, SteerWorkers, WorkerStates
 from framefarm.api.worker_socket import WorkerSocket
 from framefarm.core.requirements import Pool
 from framefarm.farm.service import Farm
+from framefarm.farm.worker_details import WorkerDetails, worker_details
 from framefarm.farm.worker_names import find_worker
 from framefarm.farm.worker_pages import WorkerFilter, WorkerPage, worker_page
 from framefarm.farm.worker_selection import select_workers
@@ -67,9 +68,13 @@ def routes(farm: Farm) -> APIRouter:
         return SteeredList(await farm.orders.steer(ids, body.change()))
 
     @router.get("/{worker}")
-    async def worker(worker: WorkerName) -> WorkerView:
-        """One worker."""
-        return await farm.read(lambda c: _one(c, farm, worker))
+    async def worker(worker: WorkerName, *, live: bool = False) -> WorkerDetails:
+        """All that is known of a worker; `live` asks it how it is, for up to 2 s."""
+        found = await farm.read(lambda c: find_worker(c, worker))
+        link = farm.roster.get(found.id) if live else None
+        answered = await farm.live.ask(link) if link else None
+        links = farm.roster.get
+        return await farm.read(lambda c: worker_details(c, found.id, links, answered=answered))
 
     @router.post("/{worker}/rename")
     async def rename(worker: WorkerName, body: NewName) -> WorkerView:

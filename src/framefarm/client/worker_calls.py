@@ -14,6 +14,7 @@ from framefarm.client.worker_views import (
     RevokedView,
     Steered,
     SteeredList,
+    WorkerDetails,
     WorkerPage,
     WorkerView,
 )
@@ -66,13 +67,16 @@ class WorkerCalls:
                 return
             cursor = page.next
 
-    def worker(self, worker: str) -> WorkerView:
+    def worker(self, worker: str, *, live: bool = False) -> WorkerDetails:
         """One worker, by its name or id.
+
+        Args:
+            live: Ask it how it is; that takes up to 2 s. `answered` says whether it did.
 
         Raises:
             FarmAnswerError: There is none of that name, or several.
         """
-        return self._get(_path(worker), WorkerView)
+        return self._get(f"{_path(worker)}{'?live=true' if live else ''}", WorkerDetails)
 
     def steer_workers(
         self,

@@ -73,6 +73,69 @@ class WorkerView(msgspec.Struct, frozen=True):
     quarantines: tuple[Quarantine, ...] = ()
 
 
+class GpuFacts(msgspec.Struct, frozen=True):
+    """One GPU. `works` says whether it rendered a test picture; None: that was not tried."""
+
+    name: str = ""
+    backend: str = ""
+    memory_bytes: int = 0
+    works: bool | None = None
+
+
+class MachineFacts(msgspec.Struct, frozen=True):
+    """What a worker's machine is, as it said last. Sizes in bytes.
+
+    Attributes:
+        devices: What Cycles really rendered a test picture on.
+        load: Share of all cores that is busy, 0.0 to 1.0.
+        resting: Why the worker asks for no work of its own accord.
+    """
+
+    host: str = ""
+    system: str = ""
+    mac: str = ""
+    ip: str = ""
+    cpu: str = ""
+    cores: int = 0
+    memory_bytes: int = 0
+    memory_free_bytes: int = 0
+    disk_free_bytes: int = 0
+    gpus: tuple[GpuFacts, ...] = ()
+    devices: tuple[str, ...] = ()
+    load: float | None = None
+    temperature_c: float | None = None
+    resting: str = ""
+
+
+class WorkerHistory(msgspec.Struct, frozen=True):
+    """What a worker has done for the jobs that the manager still has.
+
+    Attributes:
+        done: Units whose result is its, which took it `seconds`.
+        failed: Attempts of it that went wrong.
+        lost: Units it held when it vanished.
+    """
+
+    done: int = 0
+    seconds: float = 0.0
+    failed: int = 0
+    lost: int = 0
+    last_done_at: datetime | None = None
+
+
+class WorkerDetails(WorkerView, frozen=True):
+    """A worker with its machine's facts and its history.
+
+    Attributes:
+        answered: Whether it answered just now when it was asked how it is; None when it was not
+            asked.
+    """
+
+    facts: MachineFacts = MachineFacts()
+    history: WorkerHistory = WorkerHistory()
+    answered: bool | None = None
+
+
 class WorkerPage(msgspec.Struct, frozen=True):
     """Some workers, by name. `next` is the cursor of the following page."""
 

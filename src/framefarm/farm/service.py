@@ -36,6 +36,7 @@ from framefarm.farm.finishes import Settlement, finish_many
 from framefarm.farm.joining import LOCAL, Door, Invitation, invite
 from framefarm.farm.keeper import Keeper
 from framefarm.farm.late_finishes import Finish
+from framefarm.farm.live_facts import LiveFacts
 from framefarm.farm.new_jobs import (
     PlannedJob,
     job_with_fingerprint,
@@ -92,6 +93,7 @@ class Farm:
         self.outputs = Outputs(settings, self.blobs)
         self.catalog = Catalog()
         self.roster = Roster()
+        self.live = LiveFacts()
         self.bus = EventBus()
         self.pulse = Pulse()
         self.views = JobViews(settings, self.pulse, self.roster)

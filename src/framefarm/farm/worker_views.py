@@ -127,7 +127,7 @@ def _view(
         id=row.id,
         name=row.name,
         state=_state(row, quarantines, connected=connected, working=bool(work)),
-        reason=row.reason or next((one.reason for one in quarantines), ""),
+        reason=_reason(row, quarantines),
         connected=connected,
         restarting=row.restart_boot_id == row.boot_id,
         pool=row.pool,
@@ -147,6 +147,12 @@ def _view(
         work=work,
         quarantines=quarantines,
     )
+
+
+def _reason(row: Row[Any], quarantines: Sequence[QuarantineView]) -> str:
+    """What a person said, else what it did wrong, else what it says itself."""
+    wrong = next((one.reason for one in quarantines), "")
+    return str(row.reason or wrong or row.facts.get("resting", ""))
 
 
 def _state(

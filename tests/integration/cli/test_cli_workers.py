@@ -135,3 +135,15 @@ def test_a_list_that_nobody_is_on_says_so(farm_cli):
 
     assert (told.code, told.out) == (0, "")
     assert "No worker is like that" in told.err
+
+
+def test_a_worker_is_shown_with_its_machine_as_it_is_now(farm_cli):
+    shown = said(farm_cli("workers", "show", "ants"))
+    told = json.loads(said(farm_cli("workers", "show", "ants", "--json")))
+
+    assert max(map(len, shown.splitlines())) <= 80
+    assert shown.startswith(f"ants  ({told['id']})\n")
+    assert "did not answer" not in shown
+    assert told["answered"] is True
+    assert told["facts"]["memory_free_bytes"] > 0
+    assert "last seen   now" in shown

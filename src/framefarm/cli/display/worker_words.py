@@ -48,12 +48,14 @@ def graphics(worker: WorkerView) -> str:
 
 def doing(worker: WorkerView) -> str:
     """What it works on, and why it is in its state."""
-    parts = [_work(job, [one for one in worker.work if _job(one) == job]) for job in _jobs(worker)]
-    if worker.restarting:
-        parts.append("to be restarted")
-    if worker.reason:
-        parts.append(worker.reason)
-    return "; ".join(parts)
+    why = ["to be restarted"] if worker.restarting else []
+    return "; ".join(part for part in (doing_of(worker.work), *why, worker.reason) if part)
+
+
+def doing_of(work: Sequence[SlotWork]) -> str:
+    """`job 12 frames 57 41 %, 61 3 % (shot_010)`: what some leases are about, job by job."""
+    jobs = dict.fromkeys(_job(one) for one in work)
+    return "; ".join(_work(job, [one for one in work if _job(one) == job]) for job in jobs)
 
 
 _Job = tuple[int, str, str]
@@ -61,10 +63,6 @@ _Job = tuple[int, str, str]
 
 def _job(work: SlotWork) -> _Job:
     return work.job, work.kind, work.name
-
-
-def _jobs(worker: WorkerView) -> list[_Job]:
-    return list(dict.fromkeys(_job(one) for one in worker.work))
 
 
 def _work(job: _Job, work: Sequence[SlotWork]) -> str:
