@@ -8,6 +8,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import FileResponse
 
 from framefarm.api.body_limit import announced_bytes
+from framefarm.api.guard import caller_of
 from framefarm.api.results import Body, TooLargeError
 from framefarm.farm.service import Farm
 from framefarm.protocol import ManifestError
@@ -25,9 +26,12 @@ def routes(farm: Farm) -> APIRouter:
         return Response(headers={"Content-Length": str(path.stat().st_size)})
 
     @router.get("/{sha256}")
-    async def get(sha256: str) -> FileResponse:
+    async def get(sha256: str, request: Request) -> FileResponse:
         """A file's bytes, or those of a range."""
         path = await asyncio.to_thread(farm.blobs.existing, sha256)
+        link = farm.roster.get(caller_of(request.scope).worker_id or "")
+        if link is not None:
+            link.files.note([sha256])
         return FileResponse(path, media_type="application/octet-stream")
 
     @router.put("/{sha256}", status_code=201)

@@ -17,6 +17,7 @@ from framefarm.api.websocket_connection import BoundedWebSocket
 from framefarm.core.errors import FrameFarmError
 from framefarm.core.spans import Spans
 from framefarm.farm.failures import Failure
+from framefarm.farm.held_files import HeldFiles
 from framefarm.farm.late_finishes import Finish
 from framefarm.farm.registry import Renewal, note_facts, note_replaced
 from framefarm.farm.requeue import release
@@ -152,7 +153,7 @@ class WorkerSocket:
             pool=admission.pool,
             tags=frozenset(admission.tags),
             lease_s=farm.settings.lease_s_of(admission.pool),
-            cached=frozenset(hello.cached),
+            files=HeldFiles(hello.cached),
         )
         self._connection.recognise()
         # From here on its going has to be noted, also when the rest of the greeting fails.

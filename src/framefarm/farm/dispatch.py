@@ -63,7 +63,7 @@ class Dispatcher:
             slot=slot.offer.slot,
             ability=slot.ability,
             warm=slot.warm,
-            cached=link.cached,
+            cached=link.files.known,
             seconds_per_unit=link.seconds_per_unit(),
             peers=self._roster.peers(slot.ability.kinds),
             others=self._roster.others,
@@ -143,6 +143,9 @@ class Dispatcher:
             link.told.add(stage.id)
             settings = msgspec.Raw(stage.settings_json)
             orders.append(Task(stage.id, stage.job_id, stage.kind, settings))
+        if stage.blend_sha256:
+            # It fetches that now, so it will hold it when it asks again.
+            link.files.note([stage.blend_sha256])
         units = str(lease.units)
         slot.work = Work(lease.lease_id, stage.job_id, stage.id, stage.kind, units)
         slot.note_progress(lease.units.first, 0, 0)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from framefarm.core.requirements import Ability, Pool, Requirements
 from framefarm.core.sizing import Speed
+from framefarm.farm.held_files import HeldFiles
 from framefarm.protocol.messages import Bye, MachineFacts, Order, SlotOffer
 
 Send = Callable[[Sequence[Order]], Awaitable[None]]
@@ -85,7 +86,7 @@ class Link:
         lease_s: How long its leases live without a heartbeat (L3).
         told: Stages whose task it has been sent.
         speeds: Seconds per unit, by stage.
-        cached: SHA-256 of the .blends it holds on its disk, as far as is known.
+        files: What it holds on its disk, as far as is known.
         barred: Kinds of stage and Blenders it gets nothing of (L9).
         probation: Those it gets one unit of.
         resting: Stages it gets nothing of for now (L13).
@@ -105,7 +106,7 @@ class Link:
     lease_s: float = 30.0
     told: set[int] = field(default_factory=set)
     speeds: dict[int, Speed] = field(default_factory=dict)
-    cached: frozenset[str] = frozenset()
+    files: HeldFiles = field(default_factory=HeldFiles)
     barred: frozenset[tuple[str, str]] = frozenset()
     probation: frozenset[tuple[str, str]] = frozenset()
     resting: frozenset[int] = frozenset()
