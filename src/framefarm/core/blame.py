@@ -1,0 +1,176 @@
+"""Who is to blame when a unit goes wrong: the unit, the worker, or nobody (L9, L13). Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+GIB = 1 << 30
+
+LOST = "lost"
+"""The worker vanished while it held the unit; rarely the unit's fault."""
+
+KILLED = "killed"
+"""The worker's process died while it was at this very unit."""
+
+OUT_OF_MEMORY = "out_of_memory"
+PLACEMENT = "placement"
+
+NEVER_BETTER = frozenset({"refused"})
+"""Reasons another attempt cannot change: Blender says the file has no camera, no such scene."""
+
+_MORE_MEMORY = 1.05
+"""A unit that ran out of memory is only tried where there is at least this much more."""
+
+
+@dataclass(frozen=True, slots=True)
+class BlameLimits:
+    """The numbers of L9.
+
+    Attributes:
+        losses: Workers that may be lost with a unit before it fails.
+        workers: Different workers on which a unit may go wrong; where fewer could do it, how often
+            it is tried in all.
+        charges: Units that a worker may fail and others finish before it is quarantined.
+        quarantine_s: How long the first quarantine lasts; each further strike doubles it.
+        longest_quarantine_s: At most this long.
+    """
+
+    losses: int = 5
+    workers: int = 3
+    charges: int = 3
+    quarantine_s: float = 600.0
+    longest_quarantine_s: float = 86_400.0
+
+    def quarantine_for(self, strikes: int) -> float:
+        """Seconds that the quarantine of a worker's so manieth strike lasts."""
+        doubled = self.quarantine_s * 2.0 ** min(strikes - 1, 60)
+        return min(doubled, self.longest_quarantine_s)
+
+
+class Lot(StrEnum):
+    """What becomes of a unit that went wrong. `again_first`: in front of all others."""
+
+    AGAIN_FIRST = "again_first"
+    AGAIN_LAST = "again_last"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One attempt that went wrong, as far as it matters here.
+
+    Attributes:
+        memory_bytes: What it was allowed, if it ran out of memory.
+        peak_memory_bytes: What it took.
+    """
+
+    worker_id: str
+    reason: str
+    memory_bytes: int = 0
+    peak_memory_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What becomes of the unit, and why in words where the last fault's own do not say it."""
+
+    lot: Lot
+    why: str = ""
+
+    @property
+    def failed(self) -> bool:
+        """Whether the unit is given up."""
+        return self.lot is Lot.FAILED
+
+
+Another = Callable[[frozenset[str], int], bool]
+"""Whether a worker that is none of these, and has a slot with more than so many bytes of memory,
+could do the unit."""
+
+
+def enough_memory(have_bytes: int, not_enough_bytes: int) -> bool:
+    """Whether a slot has clearly more memory than what was not enough; 0 means unknown."""
+    return not 0 < have_bytes < not_enough_bytes * _MORE_MEMORY
+
+
+def judge(faults: Sequence[Fault], limits: BlameLimits, another: Another) -> Verdict:
+    """Decide what becomes of a unit after its latest fault.
+
+    Args:
+        faults: All that count of it, oldest first; at least one.
+        limits: The numbers.
+        another: Whether others could do it.
+    """
+    if faults[-1].reason in NEVER_BETTER:
+        return Verdict(Lot.FAILED)
+    errors = [fault for fault in faults if fault.reason not in (LOST, KILLED)]
+    return (
+        _after_deaths(faults, limits)
+        or _after_errors(errors, limits, another)
+        or Verdict(Lot.AGAIN_LAST if len(errors) > 1 else Lot.AGAIN_FIRST)
+    )
+
+
+def judge_losses(faults: Sequence[Fault], limits: BlameLimits) -> Verdict:
+    """What becomes of a unit whose worker was lost: others try it first, unless it had enough."""
+    return _after_deaths(faults, limits) or Verdict(Lot.AGAIN_FIRST)
+
+
+def _after_deaths(faults: Sequence[Fault], limits: BlameLimits) -> Verdict | None:
+    killed = {fault.worker_id for fault in faults if fault.reason == KILLED}
+    if len(killed) >= limits.workers:
+        why = (
+            f"Quarantined: {len(killed)} workers died while they were at it. It is not tried again "
+            "by itself; look at its log, then retry it."
+        )
+        return Verdict(Lot.FAILED, why)
+    if sum(fault.reason in (LOST, KILLED) for fault in faults) >= limits.losses:
+        return Verdict(Lot.FAILED, f"{limits.losses} workers were lost while they worked on it.")
+    return None
+
+
+def _after_errors(errors: Sequence[Fault], limits: BlameLimits, another: Another) -> Verdict | None:
+    if not errors:
+        return None
+    # Another device than asked for is the worker's doing, never the unit's.
+    blaming = {fault.worker_id for fault in errors if fault.reason != PLACEMENT}
+    if len(blaming) >= limits.workers:
+        return Verdict(Lot.FAILED)
+    not_enough = max(fault.memory_bytes for fault in errors)
+    if not_enough and not another(frozenset(), not_enough):
+        return Verdict(Lot.FAILED, _too_large(errors, not_enough))
+    tried = frozenset(fault.worker_id for fault in errors)
+    if len(errors) >= limits.workers and not another(tried, not_enough):
+        return Verdict(Lot.FAILED)
+    return None
+
+
+def _too_large(errors: Sequence[Fault], allowed_bytes: int) -> str:
+    peak = max(fault.peak_memory_bytes for fault in errors)
+    took = f" (it took {peak / GIB:.1f} GiB before it was stopped)" if peak else ""
+    return (
+        f"{allowed_bytes / GIB:.1f} GiB of memory were not enough{took}, and no worker has more. "
+        "Make the scene smaller, or add a worker with more memory, then retry it."
+    )
+
+
+LONGEST_REST_S = 30.0
+"""L13: no pause is longer."""
+
+
+def rest_s(failures: int, die: float, *, longest_s: float = LONGEST_REST_S) -> float:
+    """How long a worker rests from a stage after units of it failed one after the other (L13).
+
+    None after the first, which may be any unit's fault. Then half of 1, 2, 4 ... seconds, and a
+    random part of the other half: a pause of nearly nothing would not be one.
+
+    Args:
+        failures: Since its last success in the stage.
+        die: Random number from 0 up to 1.
+        longest_s: Cap.
+    """
+    if failures <= 1:
+        return 0.0
+    return min(longest_s, 2.0 ** min(failures - 2, 30)) * (0.5 + die / 2)
