@@ -58,6 +58,7 @@ def create_app(farm: Farm, reach: Reach) -> FastAPI:
     app.router.routes.append(results.result_route(farm, keys))
     app.include_router(blobs.routes(farm))
     app.include_router(jobs.routes(farm))
+    app.include_router(jobs.steering_routes(farm))
     app.include_router(admission.routes(farm, keys, reach))
     app.include_router(workers.routes(farm))
     return app

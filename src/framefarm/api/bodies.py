@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from framefarm.core.requirements import Pool
+from framefarm.core.spans import Spans
 from framefarm.farm.new_jobs import Wishes
 from framefarm.farm.render_jobs import RenderRequest
 from framefarm.farm.trial_jobs import TrialRequest
@@ -139,3 +140,31 @@ class NewTrialJob(_Job):
 
 
 NewJob = Annotated[NewRenderJob | NewTrialJob, Field(discriminator="kind")]
+
+
+class PauseJob(_Body):
+    """How a job is paused. `now` also takes back what is being worked on."""
+
+    now: bool = False
+
+
+class JobPriority(_Body):
+    """When a job gets its turn; with `kind` only its stages of that kind."""
+
+    priority: Annotated[int, Field(ge=0, le=100)]
+    kind: Annotated[str, Field(max_length=20)] | None = None
+
+
+class RetryJob(_Body):
+    """What of a job is put back to work; without either what failed or was cancelled.
+
+    `frames` are made anew whatever became of them, `all` makes everything anew.
+    """
+
+    frames: Annotated[str, Field(max_length=65_536)] | None = None
+    all: bool = False
+
+    @property
+    def units(self) -> Spans | None:
+        """The frames as units."""
+        return Spans.parse(self.frames) if self.frames is not None else None

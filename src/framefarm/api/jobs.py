@@ -12,9 +12,10 @@ from fastapi import APIRouter, Body, Query, Request, Response
 from fastapi.responses import FileResponse, PlainTextResponse, StreamingResponse
 from pydantic import AfterValidator
 
-from framefarm.api.bodies import NewJob, NewRenderJob
+from framefarm.api.bodies import JobPriority, NewJob, NewRenderJob, PauseJob, RetryJob
 from framefarm.core.errors import FrameFarmError
 from framefarm.core.states import JobState
+from framefarm.farm import redoing, steering
 from framefarm.farm.logs import NoSuchUnitError, fault_log, file_of_frame, job_log
 from framefarm.farm.outputs import Place, output_files
 from framefarm.farm.render_jobs import plan_render_job
@@ -84,16 +85,6 @@ def routes(farm: Farm) -> APIRouter:  # noqa: C901  one short function for each 
         links = {link.worker_id: link for link in farm.roster}
         return await farm.read(lambda c: explain(c, job_id, links))
 
-    @router.post("/{job_id}/cancel")
-    async def cancel(job_id: Number) -> JobView:
-        """Cancel a job; what is being rendered of it stops."""
-        return await farm.cancel(job_id)
-
-    @router.post("/{job_id}/retry")
-    async def retry(job_id: Number) -> JobView:
-        """Put failed and cancelled units back to work."""
-        return await farm.retry(job_id)
-
     @router.get("/{job_id}/units")
     async def units(
         job_id: Number,
@@ -154,6 +145,52 @@ def routes(farm: Farm) -> APIRouter:  # noqa: C901  one short function for each 
             media_type="text/event-stream",
             headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
         )
+
+    return router
+
+
+def steering_routes(farm: Farm) -> APIRouter:
+    """The routes that change jobs. Asking for what is so already is no error."""
+    router = APIRouter(prefix="/api/jobs", tags=["jobs"])
+
+    @router.post("/{job_id}/cancel")
+    async def cancel(job_id: Number) -> JobView:
+        """Cancel a job; what is being rendered of it stops."""
+        return await farm.steer(job_id, lambda c: steering.cancel(c, job_id))
+
+    @router.post("/{job_id}/pause")
+    async def pause(job_id: Number, how: Annotated[PauseJob | None, Body()] = None) -> JobView:
+        """Give out no more of a job."""
+        at_once = how is not None and how.now
+        return await farm.steer(
+            job_id, lambda c: steering.pause(c, farm.catalog, job_id, at_once=at_once)
+        )
+
+    @router.post("/{job_id}/resume")
+    async def resume(job_id: Number) -> JobView:
+        """Go on with a paused job."""
+        return await farm.steer(job_id, lambda c: steering.resume(c, job_id))
+
+    @router.post("/{job_id}/priority")
+    async def priority(job_id: Number, asked: JobPriority) -> JobView:
+        """Change when a job gets its turn, from the next lease on."""
+        return await farm.steer(
+            job_id, lambda c: steering.prioritize(c, job_id, asked.priority, kind=asked.kind)
+        )
+
+    @router.post("/{job_id}/retry")
+    async def retry(job_id: Number, what: Annotated[RetryJob | None, Body()] = None) -> JobView:
+        """Put units back to work: those that failed or were cancelled, some frames, or all."""
+        frames, everything = (what.units, what.all) if what is not None else (None, False)
+        return await farm.steer(
+            job_id,
+            lambda c: redoing.retry(c, farm.catalog, job_id, frames=frames, everything=everything),
+        )
+
+    @router.delete("/{job_id}", status_code=204)
+    async def delete(job_id: Number, *, outputs: bool = False) -> None:
+        """Delete a job; with `outputs` its files in the outputs folder as well."""
+        await farm.delete(job_id, outputs=outputs)
 
     return router
 

@@ -32,7 +32,7 @@ from framefarm.client.worker_calls import WorkerCalls
 _T = TypeVar("_T")
 _CHUNK = 1 << 20
 _EVENT_SILENCE_S = 60.0
-_OK = frozenset({200, 201, 206})
+_OK = frozenset({200, 201, 204, 206})
 
 Counter = Callable[[int], None]
 """Told how many more bytes are through."""
@@ -171,9 +171,34 @@ class Farm(WorkerCalls):
         """Stop a job; what is finished stays."""
         return self._post(f"/api/jobs/{job}/cancel")
 
-    def retry(self, job: int) -> JobView:
-        """Try a job's failed and cancelled units again."""
-        return self._post(f"/api/jobs/{job}/retry")
+    def pause(self, job: int, *, now: bool = False) -> JobView:
+        """Give out no more of a job; with `now` also take back what is being rendered."""
+        return self._post(f"/api/jobs/{job}/pause", msgspec.json.encode({"now": now}))
+
+    def resume(self, job: int) -> JobView:
+        """Go on with a paused job."""
+        return self._post(f"/api/jobs/{job}/resume")
+
+    def set_priority(self, job: int, priority: int, *, kind: str | None = None) -> JobView:
+        """Change when a job, or one stage of it, gets its turn: 0 to 100, the highest first."""
+        body = {"priority": priority, "kind": kind}
+        return self._post(f"/api/jobs/{job}/priority", msgspec.json.encode(body))
+
+    def retry(self, job: int, *, frames: str | None = None, everything: bool = False) -> JobView:
+        """Put units of a job back to work.
+
+        Args:
+            job: Its number.
+            frames: Frames to make anew whatever became of them, for example `1-10,20`.
+            everything: Make all of them anew. Without either: what failed or was cancelled.
+        """
+        body = {"frames": frames, "all": everything}
+        return self._post(f"/api/jobs/{job}/retry", msgspec.json.encode(body))
+
+    def delete(self, job: int, *, outputs: bool = False) -> None:
+        """Delete a job; with `outputs` its files on the manager's machine as well."""
+        query = "?outputs=true" if outputs else ""
+        self._checked(self._transport.request("DELETE", f"/api/jobs/{job}{query}"))
 
     # --- blobs ---
 

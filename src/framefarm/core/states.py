@@ -40,7 +40,8 @@ class JobState(StrEnum):
     """Where a job stands.
 
     `queued`: nothing of it is being worked on yet. `running`: its units are leased and finished.
-    `paused`: no new leases; those that exist go on. `done`: every unit has its result.
+    `paused`: no new leases; those that exist go on, unless they were taken back at once. `done`:
+    every unit has its result.
     `failed`: units failed for good and nothing else is left to do. `cancelled`: a person ended
     it; its results stay.
     """
@@ -58,7 +59,7 @@ class JobEvent(StrEnum):
 
     `start`: its first unit was leased. `finish` and `fail`: see
     `framefarm.core.outcome.job_outcome`. `retry`: a person wants the failed or cancelled units
-    done after all.
+    done after all, or some that are done made anew.
     """
 
     START = "start"
@@ -94,6 +95,8 @@ JOB: Lifecycle[JobState, JobEvent] = Lifecycle(
         (JobState.FAILED, JobEvent.FINISH): JobState.DONE,
         (JobState.FAILED, JobEvent.CANCEL): JobState.CANCELLED,
         (JobState.CANCELLED, JobEvent.RETRY): JobState.QUEUED,
+        # Frames are to be made anew although they are done.
+        (JobState.DONE, JobEvent.RETRY): JobState.QUEUED,
     },
 )
 
@@ -136,6 +139,7 @@ STAGE: Lifecycle[StageState, StageEvent] = Lifecycle(
         (StageState.FAILED, StageEvent.CANCEL): StageState.CANCELLED,
         (StageState.FAILED, StageEvent.RETRY): StageState.WAITING,
         (StageState.CANCELLED, StageEvent.RETRY): StageState.WAITING,
+        (StageState.DONE, StageEvent.RETRY): StageState.WAITING,
     },
 )
 
@@ -228,8 +232,9 @@ WORKER: Lifecycle[WorkerState, WorkerEvent] = Lifecycle(
 class UnitState(StrEnum):
     """Where a unit stands.
 
-    `pending`: could be leased now. `leased`: promised to a worker. `done`: it has its result, for
-    ever. `failed`: given up. Units whose inputs are not complete yet have no state.
+    `pending`: could be leased now. `leased`: promised to a worker. `done`: it has its result, until
+    a person wants it made anew. `failed`: given up. Units whose inputs are not complete yet have no
+    state.
     """
 
     PENDING = "pending"
@@ -240,7 +245,11 @@ class UnitState(StrEnum):
 
 
 class UnitEvent(StrEnum):
-    """What happens to a unit. `release`: its lease ended without a result, for any reason."""
+    """What happens to a unit.
+
+    `release`: its lease ended without a result, for any reason. `retry`: a person wants it made, or
+    made anew.
+    """
 
     LEASE = "lease"
     RELEASE = "release"
@@ -268,6 +277,8 @@ UNIT: Lifecycle[UnitState, UnitEvent] = Lifecycle(
         (UnitState.FAILED, UnitEvent.FINISH): UnitState.DONE,
         (UnitState.FAILED, UnitEvent.RETRY): UnitState.PENDING,
         (UnitState.CANCELLED, UnitEvent.RETRY): UnitState.PENDING,
+        (UnitState.LEASED, UnitEvent.RETRY): UnitState.PENDING,
+        (UnitState.DONE, UnitEvent.RETRY): UnitState.PENDING,
     },
 )
 

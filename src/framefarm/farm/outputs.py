@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,7 +73,7 @@ class Outputs:
         job = connection.execute(select(t.jobs).where(t.jobs.c.id == job_id)).one_or_none()
         if job is None:
             return 0
-        folder, count, after = folder_of(self._settings, job), 0, (0, -(1 << 31), -1)
+        folder, count, after = folder_of(self._settings, job), 0, _BEFORE_ALL
         while page := output_files(connection, job_id, after=after, limit=_AT_A_TIME):
             missing = [file for _, file in page if not self._is_there(folder, file)]
             self.deliver(folder, missing)
@@ -80,16 +81,58 @@ class Outputs:
             after = page[-1][0]
         return count
 
-    @staticmethod
-    def _is_there(folder: Path, file: OutputFile) -> bool:
+    def _is_there(self, folder: Path, file: OutputFile) -> bool:
+        """Whether a file is in its place, and is not what an earlier result left there.
+
+        A file is placed after its blob was stored, so one that is older than the blob is of a
+        result that was made anew since.
+        """
+        place, blob = folder / file.name, self._blobs.path_of(file.sha256)
         try:
-            return (folder / file.name).stat().st_size == file.size_bytes
+            there, kept = place.stat(), blob.stat()
         except OSError:
             return False
+        same_file = (there.st_ino, there.st_dev) == (kept.st_ino, kept.st_dev)
+        return same_file or (
+            there.st_size == file.size_bytes and there.st_mtime_ns >= kept.st_mtime_ns
+        )
+
+    def places(self, connection: Connection, job_id: int) -> list[Path]:
+        """Where a job's outputs appear; none when there is no such job."""
+        job = connection.execute(select(t.jobs).where(t.jobs.c.id == job_id)).one_or_none()
+        if job is None:
+            return []
+        folder, found, after = folder_of(self._settings, job), [], _BEFORE_ALL
+        while page := output_files(connection, job_id, after=after, limit=_AT_A_TIME):
+            found += [folder / file.name for _, file in page]
+            after = page[-1][0]
+        return found
+
+    def remove(self, placed: Sequence[Path]) -> int:
+        """Remove files of the outputs folder, and folders below it that are empty then.
+
+        Returns:
+            How many files there were.
+        """
+        root, count = self._settings.outputs.resolve(), 0
+        folders = set()
+        for path in placed:
+            if not path.resolve().is_relative_to(root):
+                continue
+            with contextlib.suppress(OSError):
+                path.unlink()
+                count += 1
+            folders |= {folder for folder in path.parents if root in folder.resolve().parents}
+        for folder in sorted(folders, key=lambda folder: len(folder.parts), reverse=True):
+            with contextlib.suppress(OSError):  # not empty: something else is in it
+                folder.rmdir()
+        return count
 
 
 Place = tuple[int, int, int]
 """Stage, unit and position of a file: what its job's files are ordered by."""
+
+_BEFORE_ALL: Place = (0, -(1 << 31), -1)
 
 
 def output_files(

@@ -28,6 +28,7 @@ from framefarm.core.versions import BlenderVersion, NoBlenderForFileError, choos
 from framefarm.db import GroupCommitWriter, Handler, migrate, open_engine, sqlite_url
 from framefarm.db import tables as t
 from framefarm.farm.catalog import Catalog
+from framefarm.farm.deleting import delete_job
 from framefarm.farm.dispatch import Dispatcher
 from framefarm.farm.events import EventBus
 from framefarm.farm.expiry import Round, expiry_round
@@ -46,12 +47,13 @@ from framefarm.farm.new_jobs import (
 from framefarm.farm.news import News, UnitNews
 from framefarm.farm.outputs import Outputs, folder_of
 from framefarm.farm.pulse import Pulse
+from framefarm.farm.redoing import retry
 from framefarm.farm.registry import Admission, Renewal, admit, renew_many
 from framefarm.farm.requeue import free_worker
 from framefarm.farm.revoking import revoke
 from framefarm.farm.roster import Roster
 from framefarm.farm.settings import ManagerSettings
-from framefarm.farm.steering import cancel, job_state, retry
+from framefarm.farm.steering import NoSuchJobError, job_state
 from framefarm.farm.upkeep import forget_ended_leases
 from framefarm.farm.views import JobView, JobViews
 from framefarm.farm.worker_orders import WorkerOrders
@@ -280,25 +282,35 @@ class Farm:
             return known, False, retry(connection, self.catalog, known)
         return known, False, News(jobs={known}, work=True)
 
-    async def cancel(self, job_id: int) -> JobView:
-        """Cancel a job.
+    async def steer(self, job_id: int, work: Callable[[Connection], News]) -> JobView:
+        """Run a write that steers a job; returns the job as it is then.
 
         Raises:
             NoSuchJobError: There is no such job.
-            IllegalMoveError: It has ended already.
+            FrameFarmError: What the work raises: the job's state does not allow it.
         """
-        await self.change(lambda connection: cancel(connection, job_id))
+        await self.change(work)
         return await self.view(job_id)
 
-    async def retry(self, job_id: int) -> JobView:
-        """Put a job's failed and cancelled units back to work.
+    async def delete(self, job_id: int, *, outputs: bool = False) -> None:
+        """Delete a job.
+
+        Args:
+            outputs: Also remove its files from the outputs folder.
 
         Raises:
             NoSuchJobError: There is no such job.
-            IllegalMoveError: It neither failed nor was cancelled.
         """
-        await self.change(lambda connection: retry(connection, self.catalog, job_id))
-        return await self.view(job_id)
+        names = partial(self.outputs.places, job_id=job_id)
+        placed = await self.read(names) if outputs else []
+        await self.change(lambda connection: delete_job(connection, self.catalog, job_id))
+        # Again: a transaction that was rolled back and repeated may have read it anew meanwhile.
+        self.catalog.forget(job_id)
+        self.bus.publish(job_id, "end", {})
+        self._folders.pop(job_id, None)
+        if placed:
+            loop = asyncio.get_running_loop()
+            await loop.run_in_executor(self._porter, self.outputs.remove, placed)
 
     async def view(self, job_id: int) -> JobView:
         """A job as people see it.
@@ -382,7 +394,10 @@ class Farm:
 
     async def _tell(self, job_ids: Iterable[int]) -> None:
         for job_id in job_ids:
-            view = await self.view(job_id)
+            try:
+                view = await self.view(job_id)
+            except NoSuchJobError:
+                continue  # deleted since
             if view.state in _ENDED:
                 await self.deliver_all(job_id)
             if not self.bus.followed(job_id):

@@ -1,19 +1,23 @@
-"""Cancelling a job, and putting its failed or cancelled units back to work."""
+"""Steering a job: cancelling, pausing, resuming it, and changing its priority.
+
+Asking for what is so already changes nothing and is no error: a command that was sent twice,
+because its first answer was lost, must not fail.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, func, insert, select, update
+from sqlalchemy import Connection, Row, delete, select, update
 
 from framefarm.core.errors import FrameFarmError
-from framefarm.core.spans import Spans
-from framefarm.core.states import JOB, STAGE, JobEvent, JobState, StageEvent, StageState, advance
+from framefarm.core.states import JOB, JobEvent, JobState, StageState, advance
 from framefarm.db import database_now
 from framefarm.db import tables as t
-from framefarm.farm.catalog import Catalog, JobFacts, StageFacts
+from framefarm.farm.catalog import Catalog
 from framefarm.farm.news import LostLease, News
-from framefarm.farm.settling import end_what_is_done, make_pending, refresh_claimable
+from framefarm.farm.requeue import end_leases
+from framefarm.farm.settling import refresh_claimable
 
 
 class NoSuchJobError(FrameFarmError):
@@ -24,6 +28,16 @@ class NoSuchJobError(FrameFarmError):
     def __init__(self, job_id: int) -> None:
         super().__init__(f"There is no job {job_id}; `framefarm jobs` lists those there are.")
         self.job_id = job_id
+
+
+class NoSuchStageError(FrameFarmError):
+    """A job has no stage of that kind."""
+
+    code = "no_such_stage"
+
+    def __init__(self, job_id: int, kind: str, kinds: list[str]) -> None:
+        there = ", ".join(kinds)
+        super().__init__(f"Job {job_id} has no stage {kind!r}; it has: {there}.")
 
 
 def job_state(connection: Connection, job_id: int) -> JobState:
@@ -45,14 +59,17 @@ def cancel(connection: Connection, job_id: int) -> News:
 
     Raises:
         NoSuchJobError: There is no such job.
-        IllegalMoveError: It has ended already.
+        IllegalMoveError: It is done already.
     """
-    advance(JOB, job_state(connection, job_id), JobEvent.CANCEL)
+    state = job_state(connection, job_id)
+    if state is JobState.CANCELLED:
+        return News()
+    advance(JOB, state, JobEvent.CANCEL)
     now = database_now(connection)
     news = News(jobs={job_id})
     connection.execute(
         update(t.jobs)
-        .where(t.jobs.c.id == job_id)
+        .where(t.jobs.c.id == job_id, t.jobs.c.state == state)
         .values(state=JobState.CANCELLED, finished_at=now, message="Cancelled.")
     )
     for stage in connection.execute(select(t.stages).where(t.stages.c.job_id == job_id)).all():
@@ -87,99 +104,92 @@ def _cancel_stage(connection: Connection, stage: Row[Any], news: News) -> None:
     )
 
 
-def retry(connection: Connection, catalog: Catalog, job_id: int) -> News:
-    """Put failed and cancelled units back to work; what is done stays done.
+def pause(connection: Connection, catalog: Catalog, job_id: int, *, at_once: bool = False) -> News:
+    """Give out no more of a job; `resume` goes on with it.
+
+    Args:
+        at_once: Also take back what is being worked on; nobody is blamed for it.
 
     Raises:
         NoSuchJobError: There is no such job.
-        IllegalMoveError: The job neither failed nor was cancelled.
+        IllegalMoveError: It has ended.
     """
-    advance(JOB, job_state(connection, job_id), JobEvent.RETRY)
-    connection.execute(
-        update(t.jobs)
-        .where(t.jobs.c.id == job_id)
-        .values(state=JobState.QUEUED, finished_at=None, message="")
-    )
-    job = catalog.job(connection, job_id)
-    stage_ids = [stage.id for stage in job.stages]
-    connection.execute(
-        update(t.faults).where(t.faults.c.stage_id.in_(stage_ids)).values(forgiven=True)
-    )
-    done: dict[int, Spans] = {}
-    for stage in job.stages:
-        done[stage.id] = _done_units(connection, stage)
-        _retry_stage(connection, job, stage, done)
-    refresh_claimable(connection, stage_ids)
-    news = News(jobs={job_id}, work=True)
-    end_what_is_done(connection, stage_ids, now=database_now(connection), news=news)
+    state = job_state(connection, job_id)
+    if state is not JobState.PAUSED:
+        _move(connection, job_id, state, JobEvent.PAUSE)
+    news = News(jobs={job_id})
+    if at_once:
+        rows = connection.execute(
+            select(t.leases).where(
+                t.leases.c.stage_id.in_(stage_ids(connection, job_id)),
+                t.leases.c.state == "active",
+            )
+        ).all()
+        now, why = database_now(connection), "the job was paused"
+        news.add(end_leases(connection, catalog, rows, reason=why, now=now, lost=False))
+    refresh_claimable(connection, stage_ids(connection, job_id))
     return news
 
 
-def _done_units(connection: Connection, stage: StageFacts) -> Spans:
-    rows = connection.execute(select(t.results.c.unit).where(t.results.c.stage_id == stage.id))
-    return Spans.from_units(rows.scalars())
+def resume(connection: Connection, job_id: int) -> News:
+    """Go on with a paused job.
+
+    Raises:
+        NoSuchJobError: There is no such job.
+        IllegalMoveError: It has ended.
+    """
+    state = job_state(connection, job_id)
+    if state in (JobState.QUEUED, JobState.RUNNING):
+        return News()
+    state = _move(connection, job_id, state, JobEvent.RESUME)
+    if _is_worked_on(connection, job_id):
+        _move(connection, job_id, state, JobEvent.START)
+    refresh_claimable(connection, stage_ids(connection, job_id))
+    return News(jobs={job_id}, work=True)
 
 
-def _retry_stage(
-    connection: Connection, job: JobFacts, stage: StageFacts, done: dict[int, Spans]
-) -> None:
-    missing = stage.units.difference(done[stage.id])
-    attempt = _next_attempt(connection, stage.id)
-    _empty(connection, stage.id)
+def _is_worked_on(connection: Connection, job_id: int) -> bool:
+    leased = select(t.stages.c.id).where(t.stages.c.job_id == job_id, t.stages.c.leased > 0)
+    return connection.execute(leased.limit(1)).first() is not None
+
+
+def prioritize(
+    connection: Connection, job_id: int, priority: int, *, kind: str | None = None
+) -> News:
+    """Change when a job, or one stage of it, gets its turn. What is leased already stays leased.
+
+    Args:
+        priority: 0 to 100; the highest goes first.
+        kind: Only the stages of this kind; the job keeps its own priority.
+
+    Raises:
+        NoSuchJobError: There is no such job.
+        NoSuchStageError: It has no stage of that kind.
+    """
+    job_state(connection, job_id)
+    stages = update(t.stages).where(t.stages.c.job_id == job_id).values(priority=priority)
+    if kind is None:
+        connection.execute(update(t.jobs).where(t.jobs.c.id == job_id).values(priority=priority))
+        connection.execute(stages)
+    elif connection.execute(stages.where(t.stages.c.kind == kind)).rowcount == 0:
+        raise NoSuchStageError(job_id, kind, _kinds(connection, job_id))
+    return News(jobs={job_id})
+
+
+def _kinds(connection: Connection, job_id: int) -> list[str]:
+    kinds = select(t.stages.c.kind).where(t.stages.c.job_id == job_id)
+    return list(connection.execute(kinds.order_by(t.stages.c.position)).scalars())
+
+
+def _move(connection: Connection, job_id: int, state: JobState, event: JobEvent) -> JobState:
+    follows = advance(JOB, state, event)
     connection.execute(
-        update(t.stages)
-        .where(t.stages.c.id == stage.id, t.stages.c.state.in_(STAGE.sources(StageEvent.RETRY)))
-        .values(state=StageState.WAITING)
+        update(t.jobs).where(t.jobs.c.id == job_id, t.jobs.c.state == state).values(state=follows)
     )
-    if job.plan.stages[stage.position].needs is not None:
-        missing = _with_inputs(connection, job, stage, missing, done)
-    if missing:
-        runs = [(span.first, span.last, span.step) for span in missing.spans]
-        make_pending(connection, stage.id, runs, attempt=attempt)
+    return follows
 
 
-def _empty(connection: Connection, stage_id: int) -> None:
-    for table in (t.spans, t.inputs):
-        connection.execute(delete(table).where(table.c.stage_id == stage_id))
-    connection.execute(
-        update(t.stages)
-        .where(t.stages.c.id == stage_id)
-        .values(pending=0, leased=0, failed=0, cancelled=0)
-    )
-
-
-def _next_attempt(connection: Connection, stage_id: int) -> int:
-    """One more than any attempt there was, so that attempts only rise."""
-    highest = [
-        connection.execute(
-            select(func.max(number)).where(table.c.stage_id == stage_id)
-        ).scalar_one()
-        for table, number in (
-            (t.faults, t.faults.c.attempt),
-            (t.leases, t.leases.c.next_attempt - 1),
-            (t.spans, t.spans.c.attempt - 1),
-        )
-    ]
-    return max((number or 0) for number in highest) + 1
-
-
-def _with_inputs(
-    connection: Connection,
-    job: JobFacts,
-    stage: StageFacts,
-    missing: Spans,
-    done: dict[int, Spans],
-) -> Spans:
-    """Those of the missing units whose inputs are complete; notes what the others have."""
-    complete = []
-    for unit in missing:
-        needed = job.inputs_of(stage, unit)
-        if needed is None:
-            continue
-        earlier, units = needed
-        have = len(units.intersection(done[earlier.id]))
-        if have == len(units):
-            complete.append(unit)
-        elif have:
-            connection.execute(insert(t.inputs).values(stage_id=stage.id, unit=unit, have=have))
-    return Spans.from_units(complete)
+def stage_ids(connection: Connection, job_id: int) -> list[int]:
+    """The ids of a job's stages, in order."""
+    ids = select(t.stages.c.id).where(t.stages.c.job_id == job_id).order_by(t.stages.c.position)
+    return list(connection.execute(ids).scalars())

@@ -186,7 +186,7 @@ def test_bash_completes_commands_options_and_values(tmp_path):
         )
         return [entry.partition(",")[2] for entry in done.stdout.splitlines()]
 
-    assert completed("framefarm re", 1) == ["render", "retry"]
+    assert completed("framefarm re", 1) == ["render", "resume", "retry"]
     assert completed("framefarm render --res", 2) == ["--resolution"]
     assert completed("framefarm render --movie m", 3) == ["mp4", "mkv", "mov"]
     assert completed("framefarm blender in", 2) == ["install"]

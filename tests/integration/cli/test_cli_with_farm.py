@@ -104,9 +104,40 @@ def test_a_cancelled_job_ends_with_status_1_and_can_be_retried(farm_cli):
 
     assert (cancelled.code, cancelled.out) == (0, f"job {job} is cancelled\n")
     assert watched.code == 1
-    assert again.code == 2
-    assert again.err.startswith("framefarm: error: ")
-    assert (retried.code, retried.out) == (0, f"job {job} is queued\n")
+    assert (again.code, again.out) == (0, f"job {job} is cancelled\n")
+    assert retried.code == 0
+    assert retried.out.startswith(f"job {job} is queued, ")
+
+
+def test_a_job_is_paused_put_first_resumed_and_deleted(farm_cli):
+    job = str(submit_trial(farm_cli, "--units", "1-100000", "--seconds", "0.05"))
+    paused = farm_cli("pause", job, "--now")
+    first = farm_cli("priority", job, "90")
+    resumed = farm_cli("resume", job)
+    unasked = farm_cli("delete", job)
+    deleted = farm_cli("delete", job, "--yes")
+    gone = farm_cli("pause", job)
+
+    assert paused.out.startswith(f"job {job} is paused, ")
+    assert "in work" not in paused.out
+    assert first.out == f"job {job} has priority 90\n"
+    assert resumed.out.startswith((f"job {job} is queued", f"job {job} is running"))
+    assert (unasked.code, "--yes" in unasked.err) == (2, True)
+    assert deleted.out == f"job {job} is deleted\n"
+    assert (gone.code, gone.err.count("\n")) == (2, 1)
+
+
+def test_frames_that_are_done_are_made_anew_when_named(farm_cli):
+    job = str(submit_trial(farm_cli, "--units", "1-5", "--seconds", "0"))
+    farm_cli("watch", job)
+    nothing = farm_cli("retry", job)
+    anew = farm_cli("retry", job, "--frames", "2-3")
+    both = farm_cli("retry", job, "--frames", "2", "--all")
+
+    assert (nothing.code, "--frames" in nothing.err) == (2, True)
+    assert anew.out == f"job {job} is queued, 2 units to do\n"
+    assert (both.code, "either" in both.err) == (2, True)
+    assert farm_cli("watch", job).code == 0
 
 
 def test_workers_are_listed(farm_cli):
@@ -124,6 +155,10 @@ def test_workers_are_listed(farm_cli):
         ("fetch", "999999", "out"),
         ("cancel", "999999"),
         ("retry", "999999"),
+        ("pause", "999999"),
+        ("resume", "999999"),
+        ("priority", "999999", "5"),
+        ("delete", "999999", "--yes"),
         ("logs", "999999"),
         ("logs", "999999", "-5"),
         ("watch", "999999999999"),

@@ -17,6 +17,7 @@ from framefarm.farm import requeue, steering
 from framefarm.farm.catalog import MAIN_ROLES, Catalog
 from framefarm.farm.claim_requests import ClaimedLease, ClaimRequest
 from framefarm.farm.claims import claim_many
+from framefarm.farm.deleting import delete_job
 from framefarm.farm.expiry import expire
 from framefarm.farm.failures import Failure, fail_many
 from framefarm.farm.finishes import finish_many
@@ -24,6 +25,7 @@ from framefarm.farm.invariants import check_invariants
 from framefarm.farm.late_finishes import Finish
 from framefarm.farm.new_jobs import PlannedJob, PlannedStage, store_job
 from framefarm.farm.news import News
+from framefarm.farm.redoing import retry
 from framefarm.farm.registry import Admission, admit
 from framefarm.protocol.manifest import ResultFile
 from framefarm.protocol.messages import Hello, MachineFacts, UnitFacts
@@ -79,8 +81,21 @@ class Bench:
     def cancel(self, job: int) -> News:
         return self.do(steering.cancel, job)
 
-    def retry(self, job: int) -> News:
-        return self.do(steering.retry, self.catalog, job)
+    def retry(self, job: int, frames: str = "", *, everything: bool = False) -> News:
+        named = Spans.parse(frames) if frames else None
+        return self.do(retry, self.catalog, job, frames=named, everything=everything)
+
+    def pause(self, job: int, *, at_once: bool = False) -> News:
+        return self.do(steering.pause, self.catalog, job, at_once=at_once)
+
+    def resume(self, job: int) -> News:
+        return self.do(steering.resume, job)
+
+    def prioritize(self, job: int, priority: int, kind: str | None = None) -> News:
+        return self.do(steering.prioritize, job, priority, kind=kind)
+
+    def delete(self, job: int) -> News:
+        return self.do(delete_job, self.catalog, job)
 
     # --- workers
 

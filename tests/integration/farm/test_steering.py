@@ -6,7 +6,9 @@ import pytest
 
 from framefarm.core.states import IllegalMoveError
 from framefarm.db import tables as t
-from framefarm.farm.steering import NoSuchJobError
+from framefarm.farm.news import News
+from framefarm.farm.redoing import NothingToRetryError
+from framefarm.farm.steering import NoSuchJobError, NoSuchStageError
 from framefarm.farm.upkeep import forget_ended_leases
 from tests.integration.farm.bench import Bench
 
@@ -43,17 +45,17 @@ def test_a_job_that_is_done_cannot_be_cancelled_nor_put_back_to_work(bench: Benc
 
     with pytest.raises(IllegalMoveError):
         bench.cancel(job)
-    with pytest.raises(IllegalMoveError):
+    with pytest.raises(NothingToRetryError):
         bench.retry(job)
 
     assert bench.job(job).state == "done"
 
 
-def test_a_running_job_cannot_be_put_back_to_work(bench: Bench):
+def test_a_running_job_of_which_nothing_failed_has_nothing_to_retry(bench: Bench):
     job = bench.trial("1")
     bench.take()
 
-    with pytest.raises(IllegalMoveError):
+    with pytest.raises(NothingToRetryError, match="--frames"):
         bench.retry(job)
 
     assert bench.stage(job).leased == 1
@@ -131,12 +133,14 @@ def test_a_job_cancelled_before_it_began_can_be_put_back_to_work(bench: Bench):
     assert bench.job(job).state == "done"
 
 
-def test_cancelling_twice_is_refused(bench: Bench):
+def test_cancelling_twice_changes_nothing(bench: Bench):
     job = bench.trial("1")
     bench.cancel(job)
+    before = bench.job(job)
 
-    with pytest.raises(IllegalMoveError):
-        bench.cancel(job)
+    assert bench.cancel(job) == News()
+
+    assert bench.job(job) == before
 
 
 def test_upkeep_keeps_the_leases_of_a_job_that_may_be_put_back_to_work(bench: Bench):
@@ -149,3 +153,140 @@ def test_upkeep_keeps_the_leases_of_a_job_that_may_be_put_back_to_work(bench: Be
 
     assert bench.finish(lease) == "accepted_late"
     assert bench.take().attempt == 2
+
+
+# --- pausing
+
+
+def test_a_paused_job_gives_no_leases_and_those_it_gave_go_on(bench: Bench):
+    job = bench.trial("1-3")
+    lease = bench.take()
+
+    news = bench.pause(job)
+
+    assert news.lost == []
+    assert bench.claim() is None
+    assert bench.finish(lease) == "accepted"
+    assert (bench.job(job).state, bench.stage(job).pending) == ("paused", 2)
+
+
+def test_pausing_at_once_takes_back_what_is_worked_on_and_blames_nobody(bench: Bench):
+    job = bench.film("1-3")
+    lease = bench.take()
+
+    news = bench.pause(job, at_once=True)
+
+    assert [(lost.lease_id, lost.reason) for lost in news.lost] == [
+        (lease.lease_id, "the job was paused")
+    ]
+    assert bench.rows(t.faults) == []
+    assert bench.claim() is None
+    assert bench.finish(lease) == "accepted_late", "it was rendered, so it counts (L4)"
+
+
+def test_pausing_twice_may_still_take_back_at_once(bench: Bench):
+    job = bench.trial("1")
+    lease = bench.take()
+    bench.pause(job)
+    assert bench.pause(job).lost == []
+
+    assert [lost.lease_id for lost in bench.pause(job, at_once=True).lost] == [lease.lease_id]
+    assert bench.job(job).state == "paused"
+
+
+def test_a_paused_job_goes_on_where_it_was(bench: Bench):
+    job = bench.trial("1-2")
+    lease = bench.take()
+    bench.pause(job)
+
+    news = bench.resume(job)
+
+    assert news.work
+    assert bench.job(job).state == "running"
+    assert bench.finish(lease) == "accepted"
+    assert bench.finish(bench.take()) == "accepted"
+    assert bench.job(job).state == "done"
+
+
+def test_a_job_paused_before_it_began_is_queued_again(bench: Bench):
+    job = bench.trial("1")
+    bench.pause(job)
+    bench.resume(job)
+
+    assert bench.job(job).state == "queued"
+    assert bench.resume(job) == News()
+
+
+def test_the_last_result_ends_a_paused_job(bench: Bench):
+    job = bench.trial("1")
+    lease = bench.take()
+    bench.pause(job)
+
+    bench.finish(lease)
+
+    assert bench.job(job).state == "done"
+    for move in (bench.pause, bench.resume):
+        with pytest.raises(IllegalMoveError):
+            move(job)
+
+
+# --- priority
+
+
+def test_the_next_lease_is_of_the_job_that_was_put_first(bench: Bench):
+    first, second = bench.trial("1-9"), bench.trial("1-9")
+    assert bench.take().job_id == first
+
+    bench.prioritize(second, 90)
+
+    assert bench.take().job_id == second
+    assert (bench.job(second).priority, bench.job(first).priority) == (90, 50)
+
+
+def test_one_stage_can_be_put_first(bench: Bench):
+    film, other = bench.film("1-2"), bench.trial("1")
+    bench.prioritize(film, 10)
+    bench.prioritize(film, 90, "movie")
+
+    assert bench.take().job_id == other
+    assert [bench.stage(film, at).priority for at in range(3)] == [10, 90, 10]
+    assert bench.job(film).priority == 10
+
+
+def test_a_stage_that_is_not_there_is_said(bench: Bench):
+    film = bench.film("1-2")
+
+    with pytest.raises(NoSuchStageError, match="render, movie, join"):
+        bench.prioritize(film, 90, "bake")
+
+
+# --- deleting
+
+
+def test_a_deleted_job_is_gone_with_all_its_rows_and_its_workers_are_told(bench: Bench):
+    job, other = bench.film("1-4", segment=2), bench.trial("1")
+    bench.finish(bench.take())
+    bench.fail(bench.take(), reason="refused")
+    lease = bench.take()
+
+    news = bench.delete(job)
+
+    assert [(lost.lease_id, lost.reason) for lost in news.lost] == [
+        (lease.lease_id, "the job was deleted")
+    ]
+    for table in (t.spans, t.leases, t.results, t.files, t.inputs, t.faults):
+        rows = bench.rows(table)
+        assert all(row.stage_id == bench.stage(other).id for row in rows), table.name
+    assert bench.finish(lease) == "gone"
+    assert bench.fail(lease) == "stale"
+    with pytest.raises(NoSuchJobError):
+        bench.delete(job)
+    assert bench.job(other).state == "queued"
+
+
+@pytest.mark.parametrize("steer", ["pause", "resume", "delete"])
+def test_steering_what_is_not_there_says_so(bench: Bench, steer: str):
+    with pytest.raises(NoSuchJobError):
+        getattr(bench, steer)(99)
+    with pytest.raises(NoSuchJobError):
+        bench.prioritize(99, 1)

@@ -6,13 +6,22 @@ import click
 
 from framefarm.cli.farm_options import job_argument, open_farm, url_option
 from framefarm.cli.groups import command as declare
+from framefarm.cli.groups import option
+from framefarm.cli.steered import told
 
 
-@declare("retry", short_help="Try a job's failed and cancelled units again.")
+@declare("retry", short_help="Put failed frames, or any, back to work.")
 @job_argument
+@option("--frames", metavar="RANGE", help="Make these anew, for example 1-10,20.")
+@option("--all", "everything", is_flag=True, help="Make everything anew.")
 @url_option
-def command(job: int, url: str | None) -> None:
-    """Put a job's failed and cancelled units back to work."""
+def command(job: int, frames: str | None, url: str | None, *, everything: bool) -> None:
+    """Put a job's failed and cancelled frames back to work.
+
+    With --frames or --all frames are made anew whatever became of them: what was rendered is
+    replaced, and so are the parts of the movie it is in.
+    """
+    if frames is not None and everything:
+        raise click.UsageError("use either --frames or --all")
     with open_farm(url) as farm:
-        view = farm.retry(job)
-    click.echo(f"job {view.id} is {view.state}")
+        click.echo(told(farm.retry(job, frames=frames, everything=everything)))

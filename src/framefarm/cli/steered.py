@@ -1,0 +1,18 @@
+"""What is told of a job after it was steered. Pure."""
+
+from __future__ import annotations
+
+from framefarm.cli.display import words
+from framefarm.client.views import JobView
+
+
+def told(job: JobView) -> str:
+    """Its state, and what is left to do and being done."""
+    text = f"job {job.id} is {job.state}"
+    stage = job.main_stage
+    if stage is None or job.finished:
+        return text
+    word = "unit" if job.kind == "trial" else "frame"
+    left = stage.total - stage.done - stage.failed
+    text += f", {words.plural(left, word)} to do"
+    return f"{text}, {stage.running:,} of them in work" if stage.running else text
