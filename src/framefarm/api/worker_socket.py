@@ -156,6 +156,7 @@ class WorkerSocket:
             files=HeldFiles(hello.cached),
         )
         self._connection.recognise()
+        farm.bar(link)
         # From here on its going has to be noted, also when the rest of the greeting fails.
         self._link = link
         older = farm.roster.add(link)
@@ -179,6 +180,7 @@ class WorkerSocket:
             await farm.orders.remind(link)
         _log.info("worker_connected", worker=link.name, id=link.worker_id)
         await farm.settle_blenders()
+        await farm.recall_work(link, admission.holding)
         return link
 
     async def _replace(self, older: Link, newer: Link) -> None:

@@ -252,11 +252,14 @@ faults = Table(
     Column("forgiven", Boolean, nullable=False, server_default=false()),
     Column("peak_memory_bytes", BigInteger, nullable=False, server_default="0"),
     Column("memory_bytes", BigInteger, nullable=False, server_default="0"),
+    Column("charged", Boolean, nullable=False, server_default=false()),
     Column("at", Float, nullable=False),
     Index("ix_faults_unit", "stage_id", "unit"),
+    Index("ix_faults_worker", "worker_id"),
 )
 """Attempts that went wrong. `final`: this one made the unit `failed`. `forgiven`: a retry was asked
-for since, so it no longer counts. `memory_bytes`: what the attempt was allowed, if it ran out."""
+for since, so it no longer counts. `memory_bytes`: what the attempt was allowed, if it ran out.
+`charged`: it has counted against its worker, and does no more (L9)."""
 
 workers = Table(
     "workers",
@@ -302,9 +305,10 @@ quarantines = Table(
     Column("since_at", Float, nullable=False),
     Column("until_at", Float, nullable=False),
     Column("strikes", Integer, nullable=False),
+    Column("trial_lease", String(32), nullable=False, server_default=""),
     PrimaryKeyConstraint("worker_id", "kind", "blender"),
     sqlite_with_rowid=False,
 )
 """What a worker is not trusted with (L9): stages of a kind with one version of Blender. After
-`until_at` it gets one unit to show itself; success ends the quarantine, failure is another strike
-and a longer one."""
+`until_at` it gets one unit to show itself, by the lease `trial_lease`; success ends the quarantine,
+failure is another strike and a longer one."""

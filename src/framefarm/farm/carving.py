@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Integer, bindparam, delete, or_, select, tuple_, update
 
+from framefarm.core.blame import KILLED, LOST, enough_memory
 from framefarm.core.requirements import Requirements
 from framefarm.core.sizing import units_to_lease
 from framefarm.core.spans import Spans
@@ -17,9 +18,6 @@ from framefarm.farm.claim_requests import ClaimRequest
 _SPANS_AT_A_TIME = 50
 _SPANS_LOOKED_AT = 1_000
 """Of one stage in one group of claims; a slot that may not have any of so many has to wait."""
-
-_MORE_MEMORY = 1.05
-"""A unit that ran out of memory is only tried where there is at least this much more."""
 
 
 @dataclass
@@ -104,8 +102,7 @@ class Source:
 
     def _suits(self, request: ClaimRequest, span: _Span) -> bool:
         """Whether a slot may have a span: others first, where its worker failed a unit of it."""
-        memory = request.ability.memory_bytes
-        if span.more_than_bytes and 0 < memory < span.more_than_bytes * _MORE_MEMORY:
+        if not enough_memory(request.ability.memory_bytes, span.more_than_bytes):
             return False
         if request.worker_id not in span.avoid:
             return True
@@ -142,7 +139,7 @@ class Source:
             select(t.faults.c.unit, t.faults.c.worker_id, t.faults.c.memory_bytes).where(
                 t.faults.c.stage_id == self.stage.id,
                 or_(*(t.faults.c.unit.between(row.first, row.last) for row in rows)),
-                t.faults.c.reason != "lost",
+                t.faults.c.reason.not_in((LOST, KILLED)),
                 ~t.faults.c.forgiven,
             )
         ).all()

@@ -12,11 +12,15 @@ from sqlalchemy import Connection, select
 from framefarm.core.errors import FrameFarmError
 from framefarm.db import GroupCommitWriter, Handler
 from framefarm.db import tables as t
+from framefarm.farm.blame import asked_of
 from framefarm.farm.catalog import Catalog, StageFacts
 from framefarm.farm.claim_requests import ClaimedLease, ClaimRequest
 from framefarm.farm.claims import claim_many
 from framefarm.farm.paces import Paces
+from framefarm.farm.quarantine import begin_trial
+from framefarm.farm.requeue import release
 from framefarm.farm.roster import Link, Roster, Slot, Work
+from framefarm.farm.stalls import stall_limit_s
 from framefarm.farm.tails import TailRequest, lease_tails
 from framefarm.protocol.messages import InputFile, Lease, Order, Task
 
@@ -39,12 +43,21 @@ class Dispatcher:
         writer: Runs the claims.
         catalog: The stages' settings.
         roster: Who is connected.
+        stall_s: How long a unit may show no progress, at least (L10).
     """
 
-    def __init__(self, writer: GroupCommitWriter, catalog: Catalog, roster: Roster) -> None:
+    def __init__(
+        self,
+        writer: GroupCommitWriter,
+        catalog: Catalog,
+        roster: Roster,
+        *,
+        stall_s: float = 300.0,
+    ) -> None:
         self._writer = writer
         self._catalog = catalog
         self._roster = roster
+        self._stall_s = stall_s
         self._paces = Paces(roster)
         self._claims: Handler[ClaimRequest, Grant | None] = Handler(self._grant_many, rank=80)
         self._tails: Handler[TailRequest, Grant | None] = Handler(self._grant_tails, rank=85)
@@ -149,6 +162,8 @@ class Dispatcher:
         units = str(lease.units)
         slot.work = Work(lease.lease_id, stage.job_id, stage.id, stage.kind, units)
         slot.note_progress(lease.units.first, 0, 0)
+        usual_s = link.seconds_per_unit().get(stage.id) or self._paces.usual_s(stage.id)
+        slot.stall_s = stall_limit_s(self._stall_s, usual_s)
         orders.append(
             Lease(
                 lease=lease.lease_id,
@@ -158,6 +173,7 @@ class Dispatcher:
                 attempt=lease.attempt,
                 expires_in_s=link.lease_s,
                 inputs=grant.inputs,
+                stall_s=slot.stall_s if slot.stall_s > self._stall_s else None,
             )
         )
         return orders
@@ -165,7 +181,26 @@ class Dispatcher:
     def _grant_many(
         self, connection: Connection, requests: Sequence[ClaimRequest]
     ) -> list[Grant | None]:
-        return self._grants(connection, claim_many(connection, requests))
+        claimed = claim_many(connection, requests)
+        allowed = [
+            self._on_trial(connection, *pair) for pair in zip(requests, claimed, strict=True)
+        ]
+        return self._grants(connection, allowed)
+
+    def _on_trial(
+        self, connection: Connection, request: ClaimRequest, lease: ClaimedLease | None
+    ) -> ClaimedLease | None:
+        """Make a lease of what its worker is on probation for its trial; it gets but one (L9)."""
+        if lease is None or not request.probation:
+            return lease
+        asked = asked_of(connection, lease.stage_id)
+        what = (asked.kind, asked.blender)
+        if what not in request.probation:
+            return lease
+        if begin_trial(connection, request.worker_id, what, lease.lease_id):
+            return lease
+        release(connection, self._catalog, request.worker_id, lease.lease_id)
+        return None
 
     def _grant_tails(
         self, connection: Connection, requests: Sequence[TailRequest]

@@ -4,23 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, delete, select, update
 
+from framefarm.core.blame import OUT_OF_MEMORY, Fault, Lot, Verdict, judge
 from framefarm.core.spans import Spans
 from framefarm.db import database_now
 from framefarm.db import tables as t
+from framefarm.farm.blame import Blame, asked_of, faults_of, note_faults
 from framefarm.farm.catalog import Catalog, StageFacts
 from framefarm.farm.finishes import Settlement
 from framefarm.farm.late_finishes import leases_holding
 from framefarm.farm.news import News, UnitNews
+from framefarm.farm.quarantine import Charges
 from framefarm.farm.settling import end_what_is_done, make_pending, refresh_claimable
-
-ERRORS_BEFORE_FAILED = 3
-"""Attempts that may end in an error, on different workers where there are any (L9)."""
-
-NEVER_BETTER = frozenset({"refused"})
-"""Reasons another attempt cannot change: Blender says the file has no camera, no such scene."""
 
 
 @dataclass(frozen=True)
@@ -38,45 +36,68 @@ class Failure:
     peak_memory_bytes: int = 0
     memory_bytes: int = 0
 
+    @property
+    def fault(self) -> Fault:
+        """What counts of it."""
+        allowed = self.memory_bytes if self.reason == OUT_OF_MEMORY else 0
+        return Fault(self.worker_id, self.reason, allowed, self.peak_memory_bytes)
+
 
 def fail_many(
-    connection: Connection, catalog: Catalog, failures: Sequence[Failure]
+    connection: Connection, catalog: Catalog, failures: Sequence[Failure], blame: Blame
 ) -> list[Settlement]:
     """Settle failures: `noted`, or `stale` when they are not from the current attempt."""
-    return [_fail_one(connection, catalog, failure) for failure in failures]
+    return [_fail_one(connection, catalog, failure, blame) for failure in failures]
 
 
-def _fail_one(connection: Connection, catalog: Catalog, failure: Failure) -> Settlement:
+def _fail_one(
+    connection: Connection, catalog: Catalog, failure: Failure, blame: Blame
+) -> Settlement:
     stage = catalog.stage(connection, failure.stage_id)
     next_attempt = _take_off_lease(connection, failure) if stage is not None else None
     if stage is None or next_attempt is None:
         return Settlement("stale")
     now = database_now(connection)
-    state = _state_after(connection, failure)
-    _note(connection, failure, final=state == "failed", now=now)
-    news = News(jobs={stage.job_id}, work=state == "retry")
-    if state == "failed":
-        connection.execute(_LEASED_TO_FAILED.where(t.stages.c.id == stage.id))
-    elif state == "retry":
-        connection.execute(_ONE_LESS_LEASED.where(t.stages.c.id == stage.id))
-        run = (failure.unit, failure.unit, 1)
-        # Last, so that one bad unit does not keep the good ones waiting.
-        make_pending(connection, stage.id, [run], attempt=next_attempt)
-    news.units.append(_news_of(stage, failure, state))
+    # Lent twice (L11): what becomes of the unit is seen when the other lease ends.
+    shared = bool(leases_holding(connection, failure.stage_id, failure.unit))
+    verdict = None if shared else _judge(connection, failure, blame)
+    _note(connection, failure, verdict, now)
+    news = News(jobs={stage.job_id})
+    news.units.append(_settle(connection, stage, failure, verdict, next_attempt))
+    news.work = verdict is not None and not verdict.failed
+    Charges(connection, blame.limits, news).charge_trial(failure.lease_id, failure.reason)
     refresh_claimable(connection, [stage.id])
     end_what_is_done(connection, [stage.id], now=now, news=news)
     return Settlement("noted", news)
 
 
-def _state_after(connection: Connection, failure: Failure) -> str:
-    """What becomes of the unit: `failed`, `retry`, or `leased` while another worker is at it."""
-    if leases_holding(connection, failure.stage_id, failure.unit):
-        # Lent twice (L11): what becomes of it is seen when the other lease ends.
-        return "leased"
-    if failure.reason in NEVER_BETTER:
-        return "failed"
-    errors = _errors_so_far(connection, failure) + 1
-    return "failed" if errors >= ERRORS_BEFORE_FAILED else "retry"
+def _judge(connection: Connection, failure: Failure, blame: Blame) -> Verdict:
+    earlier = faults_of(connection, failure.stage_id, [failure.unit]).get(failure.unit, [])
+    asked = asked_of(connection, failure.stage_id)
+    another = partial(blame.elsewhere, connection, asked)
+    return judge([*earlier, failure.fault], blame.limits, another)
+
+
+def _settle(
+    connection: Connection,
+    stage: StageFacts,
+    failure: Failure,
+    verdict: Verdict | None,
+    next_attempt: int,
+) -> UnitNews:
+    """Put the unit where it belongs now."""
+    if verdict is None:
+        return _news_of(stage, failure, "leased", failure.message)
+    if verdict.failed:
+        connection.execute(_LEASED_TO_FAILED.where(t.stages.c.id == stage.id))
+        return _news_of(stage, failure, "failed", verdict.why or failure.message)
+    connection.execute(_ONE_LESS_LEASED.where(t.stages.c.id == stage.id))
+    run = (failure.unit, failure.unit, 1)
+    # The first time in front, so that it is soon clear who is to blame; later on at the end, so
+    # that one bad unit does not keep the good ones waiting.
+    position = 0 if verdict.lot is Lot.AGAIN_FIRST else None
+    make_pending(connection, stage.id, [run], attempt=next_attempt, position=position)
+    return _news_of(stage, failure, "retry", failure.message)
 
 
 _LEASED_TO_FAILED = update(t.stages).values(
@@ -113,37 +134,25 @@ def _take_off_lease(connection: Connection, failure: Failure) -> int | None:
     return int(lease.next_attempt)
 
 
-def _errors_so_far(connection: Connection, failure: Failure) -> int:
-    rows = connection.execute(
-        select(t.faults.c.id).where(
-            t.faults.c.stage_id == failure.stage_id,
-            t.faults.c.unit == failure.unit,
-            t.faults.c.reason != "lost",
-            ~t.faults.c.forgiven,
-        )
-    ).all()
-    return len(rows)
+def _note(connection: Connection, failure: Failure, verdict: Verdict | None, now: float) -> None:
+    final = verdict is not None and verdict.failed
+    row = {
+        "stage_id": failure.stage_id,
+        "unit": failure.unit,
+        "attempt": failure.attempt,
+        "worker_id": failure.worker_id,
+        "reason": failure.reason,
+        "message": (verdict.why if verdict and final else "") or failure.message,
+        "log_tail": failure.log_tail,
+        "peak_memory_bytes": failure.peak_memory_bytes,
+        "memory_bytes": failure.fault.memory_bytes,
+        "final": final,
+        "at": now,
+    }
+    note_faults(connection, [row])
 
 
-def _note(connection: Connection, failure: Failure, *, final: bool, now: float) -> None:
-    connection.execute(
-        insert(t.faults).values(
-            stage_id=failure.stage_id,
-            unit=failure.unit,
-            attempt=failure.attempt,
-            worker_id=failure.worker_id,
-            reason=failure.reason,
-            message=failure.message,
-            log_tail=failure.log_tail,
-            peak_memory_bytes=failure.peak_memory_bytes,
-            memory_bytes=failure.memory_bytes if failure.reason == "out_of_memory" else 0,
-            final=final,
-            at=now,
-        )
-    )
-
-
-def _news_of(stage: StageFacts, failure: Failure, state: str) -> UnitNews:
+def _news_of(stage: StageFacts, failure: Failure, state: str, message: str) -> UnitNews:
     return UnitNews(
         job_id=stage.job_id,
         stage_id=stage.id,
@@ -151,5 +160,5 @@ def _news_of(stage: StageFacts, failure: Failure, state: str) -> UnitNews:
         unit=failure.unit,
         state=state,
         worker_id=failure.worker_id,
-        message=failure.message,
+        message=message,
     )

@@ -40,7 +40,7 @@ def reclaim(connection: Connection, stage: StageFacts, finish: Finish, news: New
     if not _was_leased(connection, stage, finish):
         return False
     return (
-        _take_from_pending(connection, stage.id, finish.unit)
+        take_from_pending(connection, stage.id, finish.unit)
         or take_from_leases(connection, stage.id, finish.unit, news)
         or _take_from_failed(connection, stage.id, finish.unit)
     )
@@ -61,7 +61,8 @@ def _was_leased(connection: Connection, stage: StageFacts, finish: Finish) -> bo
     return lease is not None and finish.unit in Spans.restore(lease)
 
 
-def _take_from_pending(connection: Connection, stage_id: int, unit: int) -> bool:
+def take_from_pending(connection: Connection, stage_id: int, unit: int) -> bool:
+    """Take a unit from where it waits, and count it as leased; False when it does not wait."""
     rows = connection.execute(
         select(t.spans).where(
             t.spans.c.stage_id == stage_id, t.spans.c.first <= unit, t.spans.c.last >= unit

@@ -43,12 +43,14 @@ class News:
         work: Whether units became pending.
         units: Units that were settled.
         lost: Leases to revoke.
+        barred: Workers whose quarantines changed.
     """
 
     jobs: set[int] = field(default_factory=set)
     work: bool = False
     units: list[UnitNews] = field(default_factory=list)
     lost: list[LostLease] = field(default_factory=list)
+    barred: set[str] = field(default_factory=set)
 
     def add(self, other: News) -> None:
         """Take in what another write changed."""
@@ -56,3 +58,4 @@ class News:
         self.work |= other.work
         self.units += other.units
         self.lost += other.lost
+        self.barred |= other.barred

@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, Row, bindparam, case, insert, select, update
 
+from framefarm.core.blame import BlameLimits
 from framefarm.core.errors import FrameFarmError
 from framefarm.core.requirements import Pool
 from framefarm.core.spans import Spans
@@ -74,8 +75,8 @@ class Admission:
 
     @property
     def enabled(self) -> bool:
-        """Whether neither a person nor its own failures took it out."""
-        return self.state not in {WorkerState.DISABLED, WorkerState.QUARANTINED}
+        """Whether no person took it out. One in quarantine gets what it is not barred from."""
+        return self.state is not WorkerState.DISABLED
 
     @property
     def may_claim(self) -> bool:
@@ -83,16 +84,30 @@ class Admission:
         return self.enabled and self.state is not WorkerState.DRAINING
 
 
+_LIMITS = BlameLimits()
+_INTERRUPTED = 256
+"""A worker has no more slots than that (L14)."""
+
+
 def hash_key(key: str) -> str:
     """What is stored of a worker's key. A fast hash will do: the key has 256 random bits."""
     return hashlib.sha256(key.encode()).hexdigest()
 
 
-def admit(connection: Connection, catalog: Catalog, hello: Hello, door: Door = LOCAL) -> Admission:
+def admit(
+    connection: Connection,
+    catalog: Catalog,
+    hello: Hello,
+    door: Door = LOCAL,
+    limits: BlameLimits = _LIMITS,
+) -> Admission:
     """Check a worker and update it, or add it.
 
     A new boot id means that the old process is gone, with all it worked on (L8). With the same
     boot id it goes on with the leases it names; others that it held never reached it.
+
+    Args:
+        limits: The numbers by which units that kill workers are found out (L9).
 
     Raises:
         WorkerKeyError: The id is known and the key is not its.
@@ -116,8 +131,16 @@ def admit(connection: Connection, catalog: Catalog, hello: Hello, door: Door = L
     if same:
         news = _free_unknown(connection, catalog, known.id, hello)
     else:
-        reason, kept = "it was restarted", _owed(hello)
-        news = free_worker(connection, catalog, known.id, reason=reason, lost=True, kept=kept)
+        news = free_worker(
+            connection,
+            catalog,
+            known.id,
+            reason="it was restarted",
+            lost=True,
+            kept=_owed(hello),
+            killed=hello.interrupted[:_INTERRUPTED],
+            limits=limits,
+        )
     dropped = _not_held(connection, known.id, hello.holding)
     return Admission(
         known.id,

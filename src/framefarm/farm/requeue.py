@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, insert, select, update
+from sqlalchemy import Connection, Row, select, update
 
+from framefarm.core.blame import BlameLimits
 from framefarm.core.spans import Spans
 from framefarm.db import database_now
 from framefarm.db import tables as t
 from framefarm.farm.catalog import Catalog
 from framefarm.farm.late_finishes import leases_holding
+from framefarm.farm.losses import Killed, Loss, count_losses, note_killed
 from framefarm.farm.news import LostLease, News, UnitNews
 from framefarm.farm.settling import end_what_is_done, make_pending, refresh_claimable
 
 _NOTHING: Mapping[str, Spans] = {}
 
-LOSSES_BEFORE_FAILED = 5
-"""A worker that vanished is rarely the unit's fault; five in a row are (L9)."""
+_LIMITS = BlameLimits()
 
 
 def free_worker(
@@ -29,18 +30,37 @@ def free_worker(
     reason: str,
     lost: bool,
     kept: Mapping[str, Spans] = _NOTHING,
+    killed: Killed = (),
+    limits: BlameLimits = _LIMITS,
 ) -> News:
     """End all leases of a worker that is known to be gone (L8).
 
     Args:
         lost: Whether it died; else it left in good order and no loss is counted.
         kept: See `end_leases`.
+        killed: What it was at when it died, also of leases that have ended since.
+        limits: The numbers of L9.
     """
     rows = connection.execute(
         select(t.leases).where(t.leases.c.worker_id == worker_id, t.leases.c.state == "active")
     ).all()
     now = database_now(connection)
-    return end_leases(connection, catalog, rows, reason=reason, now=now, lost=lost, kept=kept)
+    news = end_leases(
+        connection,
+        catalog,
+        rows,
+        reason=reason,
+        now=now,
+        lost=lost,
+        kept=kept,
+        killed=killed,
+        limits=limits,
+    )
+    for stage_id, unit in killed:
+        stage = catalog.stage(connection, stage_id)
+        if stage is not None:
+            note_killed(connection, stage, unit, Loss(worker_id, reason, now, limits=limits), news)
+    return news
 
 
 def release(connection: Connection, catalog: Catalog, worker_id: str, lease_id: str) -> News:
@@ -65,14 +85,18 @@ def end_leases(
     now: float,
     lost: bool,
     kept: Mapping[str, Spans] = _NOTHING,
+    killed: Killed = (),
+    limits: BlameLimits = _LIMITS,
 ) -> News:
     """End leases and make what is left of them pending again, with the next attempt number.
 
     Args:
         rows: Active rows of `leases`.
         reason: For people.
-        lost: Count a loss against each unit; after `LOSSES_BEFORE_FAILED` it fails.
+        lost: Count a loss against each unit; after too many it fails (L9).
         kept: Units that stay with their lease, by lease; it lives on with them until it expires.
+        killed: What the worker was at when it died.
+        limits: The numbers of L9.
     """
     news = News()
     for row in rows:
@@ -92,7 +116,8 @@ def end_leases(
         if not stay:
             news.lost.append(LostLease(row.id, row.worker_id, reason))
         units = _held_by_none(connection, row, units - stay)
-        failed = _count_losses(connection, row, units, reason, now) if lost else []
+        loss = Loss(row.worker_id, reason, now, killed, limits)
+        failed = count_losses(connection, row, units, loss) if lost else {}
         _requeue(connection, catalog, row, units.difference(Spans.from_units(failed)), news)
         _fail(connection, catalog, row, failed, news)
     touched = {row.stage_id for row in rows}
@@ -131,19 +156,17 @@ def _requeue(
 
 
 def _fail(
-    connection: Connection, catalog: Catalog, row: Row[Any], units: list[int], news: News
+    connection: Connection, catalog: Catalog, row: Row[Any], failed: dict[int, str], news: News
 ) -> None:
-    if not units:
+    if not failed:
         return
-    _count(connection, row.stage_id, leased=-len(units), failed=len(units))
+    _count(connection, row.stage_id, leased=-len(failed), failed=len(failed))
     stage = catalog.stage(connection, row.stage_id)
     if stage is None:
         return
     news.units += [
-        UnitNews(
-            stage.job_id, stage.id, stage.kind, unit, "failed", row.worker_id, message=_MANY_LOSSES
-        )
-        for unit in units
+        UnitNews(stage.job_id, stage.id, stage.kind, unit, "failed", row.worker_id, message=why)
+        for unit, why in failed.items()
     ]
 
 
@@ -153,48 +176,3 @@ def _count(connection: Connection, stage_id: int, *, leased: int, failed: int = 
         .where(t.stages.c.id == stage_id)
         .values(leased=t.stages.c.leased + leased, failed=t.stages.c.failed + failed)
     )
-
-
-_MANY_LOSSES = f"{LOSSES_BEFORE_FAILED} workers were lost while they worked on it."
-
-
-def _count_losses(
-    connection: Connection, row: Row[Any], units: Spans, reason: str, now: float
-) -> list[int]:
-    """Note a loss for each unit; returns those that have had too many."""
-    if not units:
-        return []
-    lost_before = _losses(connection, row.stage_id, units)
-    failed = [u for u in units if lost_before.get(u, 0) + 1 >= LOSSES_BEFORE_FAILED]
-    connection.execute(
-        insert(t.faults),
-        [
-            {
-                "stage_id": row.stage_id,
-                "unit": unit,
-                "attempt": row.attempt,
-                "worker_id": row.worker_id,
-                "reason": "lost",
-                "message": _MANY_LOSSES if unit in failed else f"The worker was lost ({reason}).",
-                "log_tail": "",
-                "final": unit in failed,
-                "at": now,
-            }
-            for unit in units
-        ],
-    )
-    return failed
-
-
-def _losses(connection: Connection, stage_id: int, units: Iterable[int]) -> dict[int, int]:
-    rows = connection.execute(
-        select(t.faults.c.unit, func.count())
-        .where(
-            t.faults.c.stage_id == stage_id,
-            t.faults.c.unit.in_(list(units)),
-            t.faults.c.reason == "lost",
-            ~t.faults.c.forgiven,
-        )
-        .group_by(t.faults.c.unit)
-    ).all()
-    return {unit: count for unit, count in rows}  # noqa: C416  rows are not plain tuples

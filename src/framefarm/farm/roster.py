@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import random
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
+from framefarm.core.blame import enough_memory, rest_s
 from framefarm.core.requirements import Ability, Pool, Requirements
 from framefarm.core.sizing import Speed
 from framefarm.farm.held_files import HeldFiles
@@ -37,11 +39,13 @@ class InWork:
 
     Attributes:
         begun_at: When it was begun, monotonic seconds.
+        heard_at: When a sign of progress last came.
         done, total: Its steps, as last reported.
     """
 
     unit: int
     begun_at: float
+    heard_at: float
     done: int = 0
     total: int = 0
 
@@ -57,6 +61,7 @@ class Slot:
         warm: SHA-256 of the .blend its Blender holds open.
         work: Its newest lease.
         at: The unit of it in work, as far as is known.
+        stall_s: How long that may show no progress (L10).
     """
 
     offer: SlotOffer
@@ -66,12 +71,21 @@ class Slot:
     warm: str | None = None
     work: Work | None = None
     at: InWork | None = None
+    stall_s: float = 300.0
 
     def note_progress(self, unit: int, done: int, total: int) -> None:
         """Learn how far the unit in work is; with no steps at all, that it is begun."""
+        now = time.monotonic()
         if self.at is None or self.at.unit != unit or not total:
-            self.at = InWork(unit, time.monotonic())
+            self.at = InWork(unit, now, now)
+        if (done, total) != (self.at.done, self.at.total):
+            self.at.heard_at = now
         self.at.done, self.at.total = done, total
+
+    def note_sign(self, stage_id: int) -> None:
+        """Learn that a unit of a stage came to an end here: its lease goes on."""
+        if self.at is not None and self.work is not None and self.work.stage_id == stage_id:
+            self.at.heard_at = time.monotonic()
 
 
 @dataclass(eq=False)
@@ -90,6 +104,7 @@ class Link:
         barred: Kinds of stage and Blenders it gets nothing of (L9).
         probation: Those it gets one unit of.
         resting: Stages it gets nothing of for now (L13).
+        failing: How many units of a stage failed here one after the other.
     """
 
     worker_id: str
@@ -110,13 +125,26 @@ class Link:
     barred: frozenset[tuple[str, str]] = frozenset()
     probation: frozenset[tuple[str, str]] = frozenset()
     resting: frozenset[int] = frozenset()
+    failing: Counter[int] = field(default_factory=Counter)
+
+    def rest(self, stage_id: int) -> float:
+        """Count a failed unit of a stage; returns how long it is to rest from the stage now."""
+        self.failing[stage_id] += 1
+        pause_s = rest_s(self.failing[stage_id], random.random())  # noqa: S311  spreads retries
+        if pause_s:
+            self.resting |= {stage_id}
+        return pause_s
+
+    def rested(self, stage_id: int) -> None:
+        """Let it have units of a stage again."""
+        self.resting -= {stage_id}
 
     def could(self, asked: Requirements, more_than_bytes: int = 0) -> bool:
         """Whether a slot here, with more than so much memory, may do a stage."""
         if (asked.kind, asked.blender) in self.barred:
             return False
         return any(
-            slot.ability.suits(asked) and not 0 < slot.ability.memory_bytes <= more_than_bytes
+            slot.ability.suits(asked) and enough_memory(slot.ability.memory_bytes, more_than_bytes)
             for slot in self.slots.values()
         )
 
@@ -127,6 +155,7 @@ class Link:
 
     def took(self, stage_id: int, seconds: float) -> None:
         """Learn from a finished unit."""
+        self.failing.pop(stage_id, None)
         self.speeds[stage_id] = self.speeds.get(stage_id, Speed()).after(seconds)
         if len(self.speeds) > _STAGES_REMEMBERED:
             del self.speeds[next(iter(self.speeds))]

@@ -22,18 +22,21 @@ from sqlalchemy import Connection, insert, select, update
 
 from framefarm.core.errors import FrameFarmError
 from framefarm.core.grace import GraceLimits, Watch
-from framefarm.core.requirements import Pool
+from framefarm.core.requirements import Pool, Requirements
+from framefarm.core.spans import Spans
 from framefarm.core.states import JobState
 from framefarm.core.versions import BlenderVersion, NoBlenderForFileError, choose_version
 from framefarm.db import GroupCommitWriter, Handler, migrate, open_engine, sqlite_url
 from framefarm.db import tables as t
+from framefarm.farm.blame import Blame, known_elsewhere
 from framefarm.farm.catalog import Catalog
+from framefarm.farm.charging import finish_and_charge
 from framefarm.farm.deleting import delete_job
 from framefarm.farm.dispatch import Dispatcher
 from framefarm.farm.events import EventBus
 from framefarm.farm.expiry import Round, expiry_round
 from framefarm.farm.failures import Failure, fail_many
-from framefarm.farm.finishes import Settlement, finish_many
+from framefarm.farm.finishes import Settlement
 from framefarm.farm.joining import LOCAL, Door, Invitation, invite
 from framefarm.farm.keeper import Keeper
 from framefarm.farm.late_finishes import Finish
@@ -47,12 +50,14 @@ from framefarm.farm.new_jobs import (
 from framefarm.farm.news import News, UnitNews
 from framefarm.farm.outputs import Outputs, folder_of
 from framefarm.farm.pulse import Pulse
+from framefarm.farm.quarantine import Bars, bars
 from framefarm.farm.redoing import retry
 from framefarm.farm.registry import Admission, Renewal, admit, renew_many
 from framefarm.farm.requeue import free_worker
 from framefarm.farm.revoking import revoke
-from framefarm.farm.roster import Roster
+from framefarm.farm.roster import Link, Roster, Work
 from framefarm.farm.settings import ManagerSettings
+from framefarm.farm.stalls import find_stalls, stall_limit_s, take_back
 from framefarm.farm.steering import NoSuchJobError, job_state
 from framefarm.farm.upkeep import forget_ended_leases
 from framefarm.farm.views import JobView, JobViews
@@ -99,16 +104,23 @@ class Farm:
         self.bus = EventBus()
         self.pulse = Pulse()
         self.views = JobViews(settings, self.pulse, self.roster)
+        self.blame = Blame(settings.blame, self._elsewhere)
         self.writer = GroupCommitWriter(self.engine, on_rollback=self.catalog.clear)
-        self.dispatcher = Dispatcher(self.writer, self.catalog, self.roster)
+        self.dispatcher = Dispatcher(
+            self.writer, self.catalog, self.roster, stall_s=settings.stall_s
+        )
         self.orders = WorkerOrders(
             self.writer, self.catalog, self.roster, self.dispatcher, self.spread
         )
         self._finishes: Handler[Finish, Settlement] = Handler(
-            lambda connection, items: finish_many(connection, self.catalog, items), rank=20
+            lambda connection, items: finish_and_charge(
+                connection, self.catalog, items, settings.blame
+            ),
+            rank=20,
         )
         self._failures: Handler[Failure, Settlement] = Handler(
-            lambda connection, items: fail_many(connection, self.catalog, items), rank=30
+            lambda connection, items: fail_many(connection, self.catalog, items, self.blame),
+            rank=30,
         )
         self._renewals: Handler[Renewal, tuple[str, ...]] = Handler(
             lambda connection, items: renew_many(connection, list(items)), rank=10
@@ -121,6 +133,7 @@ class Farm:
         self._folders: dict[int, Path] = {}
         # One thread, so that a job's last delivery comes after all others.
         self._porter = ThreadPoolExecutor(1, thread_name_prefix="porter")
+        self.bars: dict[str, Bars] = {}
         self._changed_jobs: set[int] = set()
         self._changed = asyncio.Event()
         self._duties: list[asyncio.Task[None]] = []
@@ -130,6 +143,7 @@ class Farm:
         if self.keeper is not None:
             await self.keeper.start()
         await self.writer.write(self._open)
+        await self.refresh_bars()
         self._duties = [
             asyncio.create_task(self.dispatcher.serve_waiting(), name="serve_waiting"),
             asyncio.create_task(
@@ -138,6 +152,7 @@ class Farm:
             asyncio.create_task(self._expire_leases(), name="expire_leases"),
             asyncio.create_task(self._note_lost(), name="note_lost"),
             asyncio.create_task(self._tell_followers(), name="tell_followers"),
+            asyncio.create_task(self._take_back_stalls(), name="take_back_stalls"),
             asyncio.create_task(self._tidy(), name="tidy"),
             asyncio.create_task(self._deliver_leftovers(), name="deliver_leftovers"),
         ]
@@ -183,7 +198,7 @@ class Farm:
         return admission
 
     def _admit(self, connection: Connection, hello: Hello, door: Door) -> Admission:
-        admission = admit(connection, self.catalog, hello, door)
+        admission = admit(connection, self.catalog, hello, door, self.settings.blame)
         # A hello is a sign of life like a heartbeat: a lease that was nearly over when its worker
         # came back would not live to see the first one.
         held = (*admission.holding, *dict.fromkeys(lease for lease, _ in hello.owed))
@@ -214,9 +229,29 @@ class Farm:
         """Queue a result; `settled` its answer once it is there."""
         return self.writer.submit(self._finishes, finish)
 
+    def _elsewhere(
+        self, connection: Connection, asked: Requirements, avoid: frozenset[str], more: int
+    ) -> bool:
+        """Whether a worker that is here, or was a moment ago, could do a stage; see `Blame`."""
+        return self.roster.others(asked, avoid, more) or known_elsewhere(
+            connection, asked, avoid, more, seen_s=self.settings.known_s
+        )
+
     def fail(self, failure: Failure) -> asyncio.Future[Settlement]:
-        """Queue a failure; `settled` its answer once it is there."""
+        """Queue a failure; `settled` its answer once it is there.
+
+        At once, and not when it is durable: a slot's next claim may come in the same message.
+        """
+        link = self.roster.get(failure.worker_id)
+        pause_s = link.rest(failure.stage_id) if link is not None else 0.0
+        if link is not None and pause_s:
+            loop = asyncio.get_running_loop()
+            loop.call_later(pause_s, self._rested, link, failure.stage_id)
         return self.writer.submit(self._failures, failure)
+
+    def _rested(self, link: Link, stage_id: int) -> None:
+        link.rested(stage_id)
+        self.dispatcher.work_appeared()
 
     def renew(self, renewal: Renewal) -> asyncio.Future[tuple[str, ...]]:
         """Queue a heartbeat; its answer are the leases that are not the worker's any more."""
@@ -239,12 +274,45 @@ class Farm:
         if news.jobs:
             self._changed_jobs |= news.jobs
             self._changed.set()
+        if news.barred:
+            await self.refresh_bars()
         if news.work:
             self.dispatcher.work_appeared()
         for lost in news.lost:
             link = self.roster.get(lost.worker_id)
             if link is not None:
                 await link.send([Revoke(lost.lease_id, lost.reason, lost.units)])
+
+    async def refresh_bars(self) -> None:
+        """Learn which workers may not have what (L9), and from whom that is lifted by now."""
+        before, self.bars = self.bars, await self.read(bars)
+        for worker_id in before.keys() | self.bars.keys():
+            link = self.roster.get(worker_id)
+            if link is not None:
+                self.bar(link)
+        if before != self.bars:
+            self.dispatcher.work_appeared()
+
+    def bar(self, link: Link) -> None:
+        """Tell a connected worker's link what it may not have."""
+        its = self.bars.get(link.worker_id, _NO_BARS)
+        link.barred, link.probation = its.barred, its.probation
+
+    async def recall_work(self, link: Link, lease_ids: Sequence[str]) -> None:
+        """Learn again what the slots of a worker that came back are at."""
+        if not lease_ids:
+            return
+        held = (
+            select(t.leases, t.stages.c.job_id, t.stages.c.kind)
+            .join(t.stages, t.stages.c.id == t.leases.c.stage_id)
+            .where(t.leases.c.id.in_(lease_ids), t.leases.c.state == "active")
+        )
+        for row in await self.read(lambda connection: connection.execute(held).all()):
+            slot = link.slots.get(row.slot)
+            if slot is not None and slot.work is None:
+                slot.work = Work(row.id, row.job_id, row.stage_id, row.kind, row.units)
+                slot.note_progress(Spans.restore(row.units).first, 0, 0)
+                slot.stall_s = stall_limit_s(self.settings.stall_s, None)
 
     def _note_unit(self, unit: UnitNews) -> None:
         link = self.roster.get(unit.worker_id)
@@ -254,6 +322,8 @@ class Farm:
                 link.took(unit.stage_id, unit.seconds)
         else:
             self.pulse.stopped(unit.stage_id, unit.unit)
+        for slot in link.slots.values() if link is not None else ():
+            slot.note_sign(unit.stage_id)
         if self.bus.followed(unit.job_id):
             facts = {key: value for key, value in asdict(unit).items() if key not in _NOT_TOLD}
             facts["worker"] = link.name if link is not None else unit.worker_id
@@ -348,6 +418,8 @@ class Farm:
                 if done.disturbance is not None:
                     _log.info("leases_begin_anew", because=done.disturbance)
                 await self.spread(done.news)
+                if self.bars:
+                    await self.refresh_bars()
             except FrameFarmError as error:
                 watch = watch.after_failure()
                 _log.warning("expiry_failed", error=str(error))
@@ -377,6 +449,17 @@ class Farm:
         while True:
             await _guarded("note_lost", self.writer.write(work))
             await asyncio.sleep(min(5.0, self.settings.lease_s / 3))
+
+    async def _take_back_stalls(self) -> None:
+        while True:
+            await asyncio.sleep(min(5.0, self.settings.lease_s / 3))
+            for stall in list(find_stalls(self.roster)):
+                link = self.roster.get(stall.worker_id)
+                for slot in link.slots.values() if link is not None else ():
+                    if slot.work is not None and slot.work.lease_id == stall.lease_id:
+                        slot.work = None
+                work = partial(take_back, catalog=self.catalog, stall=stall, blame=self.blame)
+                await _guarded("take_back_stalls", self.change(work))
 
     async def _tidy(self) -> None:
         while True:
@@ -463,6 +546,7 @@ def _farm_id(connection: Connection) -> str:
 
 
 _FOLDERS_REMEMBERED = 10_000
+_NO_BARS = Bars()
 _TIDY_EVERY_S = 600.0
 _NOT_TOLD = ("job_id", "stage_id", "worker_id")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from framefarm.core.blame import BlameLimits
 from framefarm.core.requirements import Pool
 from framefarm.farm.expiry import LeaseLives
 
@@ -54,6 +55,8 @@ class ManagerSettings:
         lease_s: A lease's life without a heartbeat (L3), for workers of the pool `own`.
         public_lease_s: The same for those of others, whose lines are worse.
         stall_s: A unit without progress for this long is killed (L10).
+        blame: The numbers by which units and workers are blamed (L9).
+        known_s: A worker that was seen so long ago still counts as one that could do a unit.
         tail_every_s: How often idle slots are offered a unit that another worker is at (L11); 0 is
             never.
         low_water_bytes: Free disk space below which uploads are refused (L14).
@@ -70,6 +73,8 @@ class ManagerSettings:
     lease_s: float = 30.0
     public_lease_s: float = 120.0
     stall_s: float = 300.0
+    blame: BlameLimits = field(default_factory=BlameLimits)
+    known_s: float = 120.0
     tail_every_s: float = 0.5
     low_water_bytes: int = 1 << 30
     largest_upload_bytes: int = 64 << 30

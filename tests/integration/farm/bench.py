@@ -14,7 +14,9 @@ from framefarm.core.spans import Spans
 from framefarm.db import migrate, open_engine, sqlite_url
 from framefarm.db import tables as t
 from framefarm.farm import requeue, steering
+from framefarm.farm.blame import Blame
 from framefarm.farm.catalog import MAIN_ROLES, Catalog
+from framefarm.farm.charging import finish_and_charge
 from framefarm.farm.claim_requests import ClaimedLease, ClaimRequest
 from framefarm.farm.claims import claim_many
 from framefarm.farm.deleting import delete_job
@@ -41,6 +43,7 @@ class Bench:
         event.listen(self.engine, "connect", _without_waiting_for_the_disk)
         migrate(self.engine)
         self.catalog = Catalog()
+        self.blame = Blame()
         self.news = News()
         """Of the last call."""
 
@@ -143,6 +146,13 @@ class Bench:
         self.news = settled[0].news or News()
         return [one.answer for one in settled]
 
+    def finish_and_judge(self, lease: ClaimedLease) -> str:
+        """Finish a lease's first unit, and charge who failed it, as the manager does."""
+        finish = self.result(lease)
+        [settled] = self.do(finish_and_charge, self.catalog, [finish], self.blame.limits)
+        self.news = settled.news or News()
+        return settled.answer
+
     def fail(self, lease: ClaimedLease, unit: int | None = None, **changes: Any) -> str:
         failure = Failure(
             **{
@@ -156,7 +166,7 @@ class Bench:
                 **changes,
             }
         )
-        [settled] = self.do(fail_many, self.catalog, [failure])
+        [settled] = self.do(fail_many, self.catalog, [failure], self.blame)
         self.news = settled.news or News()
         return settled.answer
 

@@ -2,17 +2,103 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
+import msgspec
+
+from framefarm.core.requirements import Requirements
 from framefarm.db import tables as t
+from framefarm.farm.blame import Blame, known_elsewhere
+from framefarm.protocol.messages import SlotOffer
 from tests.integration.farm.bench import Bench
 
 
-def test_l9_a_failed_unit_is_tried_again_after_the_others(bench: Bench):
+def here(*workers: str) -> Blame:
+    """A farm of these workers, who could all do everything."""
+    return Blame(elsewhere=lambda _c, _asked, avoid, more: not more and bool(set(workers) - avoid))
+
+
+def test_l9_the_first_retry_is_in_front_of_everything(bench: Bench):
+    bench.blame = here("w1", "w2", "w3")
     bench.trial("1-3")
 
     assert bench.fail(bench.take("w1")) == "noted"
 
     leases = bench.work_off("w2")
-    assert [(lease.units.first, lease.attempt) for lease in leases] == [(2, 1), (3, 1), (1, 2)]
+    assert [(lease.units.first, lease.attempt) for lease in leases] == [(1, 2), (2, 1), (3, 1)]
+
+
+def test_l9_later_retries_are_after_the_others(bench: Bench):
+    bench.blame = here("w1", "w2", "w3")
+    bench.trial("1-3")
+    for worker in ("w1", "w2"):
+        assert bench.fail(bench.take(worker), 1) == "noted"
+
+    leases = bench.work_off("w3")
+    assert [(lease.units.first, lease.attempt) for lease in leases] == [(2, 1), (3, 1), (1, 3)]
+
+
+def test_l9_two_workers_and_one_bad_frame_do_not_fail_the_rest(bench: Bench):
+    """Only the bad frame fails, with its reason; nobody is quarantined for it."""
+    bench.blame = here("w1", "w2")
+    film, other = bench.film("1-4", segment=2), bench.trial("1-2")
+    bad, others = bench.stage(film).id, lambda _asked, avoid, _more: bool({"w1", "w2"} - avoid)
+    tried, done = [], Counter()
+    for _ in range(40):
+        for worker in ("w1", "w2"):
+            lease = bench.claim(worker, others=others)
+            if lease is None:
+                continue
+            if (lease.stage_id, lease.units.first) == (bad, 2):
+                tried.append(worker)
+                bench.fail(lease, reason="crashed", message="Blender crashed: SIGSEGV.")
+            else:
+                assert bench.finish(lease) == "accepted"
+                done[worker] += 1
+
+    assert len(tried) == 3
+    assert set(tried[:2]) == {"w1", "w2"}, "each of them first"
+    assert set(done) == {"w1", "w2"}
+    assert bench.job(other).state == "done"
+    assert [bench.stage(film, at).done for at in range(3)] == [3, 1, 0]
+    [fault] = bench.rows(t.faults, t.faults.c.final)
+    assert (fault.unit, fault.message) == (2, "Blender crashed: SIGSEGV.")
+    assert bench.rows(t.quarantines) == []
+
+
+def test_l9_out_of_memory_where_nobody_has_more_fails_with_the_peak(bench: Bench):
+    bench.blame = here("w1", "w2")
+    job = bench.trial("1-2")
+    gib = 1 << 30
+
+    bench.fail(
+        bench.take(), reason="out_of_memory", memory_bytes=8 * gib, peak_memory_bytes=9 * gib
+    )
+
+    [fault] = bench.rows(t.faults)
+    assert (fault.final, fault.memory_bytes, fault.peak_memory_bytes) == (True, 8 * gib, 9 * gib)
+    assert "8.0 GiB of memory were not enough (it took 9.0 GiB" in fault.message
+    assert "add a worker with more memory" in bench.news.units[0].message
+    assert bench.job(job).state == "running"
+
+
+def test_l9_what_a_worker_that_was_here_a_moment_ago_could_do_does_not_fail(bench: Bench):
+    """After the manager's start nobody is connected, yet they are on their way back."""
+    slots = ({"slot": "cpu", "kinds": ("trial",), "memory_bytes": 8},)
+    offered = msgspec.convert(slots, tuple[SlotOffer, ...])
+    worker = bench.hello(slots=offered).worker_id
+    asked = Requirements("trial")
+
+    def known(asked: Requirements, *, avoid: str = "", more: int = 0, seen_s: float = 60.0) -> bool:
+        return bench.do(known_elsewhere, asked, frozenset({avoid}), more, seen_s=seen_s)
+
+    assert known(asked)
+    assert not known(asked, avoid=worker)
+    assert not known(asked, more=8)
+    assert not known(asked, seen_s=-60.0)
+    assert not known(Requirements("render", "5.0"))
+    bench.do(lambda c: c.execute(t.workers.update().values(state="disabled")))
+    assert not known(asked)
 
 
 def test_the_reason_and_the_log_are_kept(bench: Bench):

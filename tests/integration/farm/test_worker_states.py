@@ -101,7 +101,9 @@ def test_what_was_decided_of_a_worker_stays_however_it_goes_and_comes(bench: Ben
     for boot in ("boot", "another"):
         again = back(bench, worker, boot_id=boot)
         assert again.state == state(bench) == decided
-        assert (again.may_claim, again.enabled) == (False, decided == "draining")
+        # One in quarantine works at what it is not barred from (L9).
+        assert again.may_claim == (decided == "quarantined")
+        assert again.enabled == (decided != "disabled")
 
 
 def test_the_departure_of_an_older_process_does_not_touch_the_newer_one(bench: Bench):

@@ -38,6 +38,10 @@ def upgrade() -> None:
         op.add_column(
             "faults", sa.Column(name, sa.BigInteger(), server_default="0", nullable=False)
         )
+    op.add_column(
+        "faults", sa.Column("charged", sa.Boolean(), server_default=sa.false(), nullable=False)
+    )
+    op.create_index("ix_faults_worker", "faults", ["worker_id"])
     _change_workers()
     op.create_table(
         "quarantines",
@@ -48,6 +52,7 @@ def upgrade() -> None:
         sa.Column("since_at", sa.Float(), nullable=False),
         sa.Column("until_at", sa.Float(), nullable=False),
         sa.Column("strikes", sa.Integer(), nullable=False),
+        sa.Column("trial_lease", sa.String(length=32), server_default="", nullable=False),
         sa.ForeignKeyConstraint(
             ["worker_id"],
             ["workers.id"],

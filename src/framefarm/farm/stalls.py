@@ -1,0 +1,97 @@
+"""Taking back what shows no sign of progress although its worker is alive (L10).
+
+The worker watches its renders itself and stops one that stalls. This is for workers that do not:
+whose agent is stuck while its heartbeats go on, or that lie.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, select
+
+from framefarm.core.spans import Spans
+from framefarm.db import database_now
+from framefarm.db import tables as t
+from framefarm.farm.blame import Blame
+from framefarm.farm.catalog import Catalog
+from framefarm.farm.failures import Failure, fail_many
+from framefarm.farm.news import LostLease, News
+from framefarm.farm.requeue import end_leases
+from framefarm.farm.roster import Roster
+
+STALL_FACTOR = 10.0
+"""A unit may show no progress for so many times as long as units of its stage take."""
+
+MESSAGE = (
+    "No sign of progress for {silent_s:.0f} s, though its worker was there; it was taken back."
+)
+
+
+def stall_limit_s(stall_s: float, usual_s: float | None) -> float:
+    """How long a unit may show no progress (L10).
+
+    Args:
+        stall_s: At least so long.
+        usual_s: What units of its stage take, None when unknown.
+    """
+    return max(stall_s, STALL_FACTOR * (usual_s or 0.0))
+
+
+@dataclass(frozen=True)
+class Stall:
+    """A slot that shows no progress."""
+
+    worker_id: str
+    lease_id: str
+    unit: int
+    silent_s: float
+
+
+def find_stalls(roster: Roster, *, now: float | None = None) -> Iterator[Stall]:
+    """Slots that were silent for longer than their limit and a lease's life.
+
+    Args:
+        now: Monotonic seconds.
+    """
+    now = time.monotonic() if now is None else now
+    for link in roster:
+        for slot in link.slots.values():
+            if slot.work is None or slot.at is None:
+                continue
+            silent_s = now - slot.at.heard_at
+            if silent_s > slot.stall_s + link.lease_s:
+                yield Stall(link.worker_id, slot.work.lease_id, slot.at.unit, silent_s)
+
+
+def take_back(connection: Connection, catalog: Catalog, stall: Stall, blame: Blame) -> News:
+    """End a lease that stalls: the unit in work failed there, the others are as they were."""
+    of_lease = select(t.leases).where(
+        t.leases.c.id == stall.lease_id,
+        t.leases.c.worker_id == stall.worker_id,
+        t.leases.c.state == "active",
+    )
+    row = connection.execute(of_lease).one_or_none()
+    if row is None:
+        return News()
+    units = Spans.restore(row.units)
+    failure = Failure(
+        lease_id=row.id,
+        stage_id=row.stage_id,
+        unit=stall.unit if stall.unit in units else units.first,
+        attempt=row.attempt,
+        worker_id=row.worker_id,
+        reason="stalled",
+        message=MESSAGE.format(silent_s=stall.silent_s),
+    )
+    news = News(lost=[LostLease(row.id, row.worker_id, "it showed no progress")])
+    for settled in fail_many(connection, catalog, [failure], blame):
+        news.add(settled.news or News())
+    rest = connection.execute(of_lease).all()
+    now = database_now(connection)
+    ended = end_leases(connection, catalog, rest, reason="stalled", now=now, lost=False)
+    ended.lost.clear()  # its worker is told once
+    news.add(ended)
+    return news
