@@ -203,6 +203,8 @@ def _worker_moves() -> dict[tuple[WorkerState, WorkerEvent], WorkerState]:
         (state.DRAINING, event.ENABLE): state.OFFLINE,
         (state.DISABLED, event.ENABLE): state.OFFLINE,
         (state.QUARANTINED, event.PARDON): state.OFFLINE,
+        # In quarantine it still works at what it is not barred from.
+        (state.QUARANTINED, event.DRAIN): state.DRAINING,
     }
     for here in (state.IDLE, state.BUSY):
         moves[here, event.LEAVE] = state.OFFLINE

@@ -226,19 +226,18 @@ def begin_trial(
     return begun.rowcount > 0
 
 
-def pardon(connection: Connection, worker_id: str) -> int:
+def lift(connection: Connection, worker_id: str) -> int:
     """End all quarantines of a worker: a person says so; returns how many there were.
 
-    What it was charged with so far counts no more.
+    What it was charged with so far counts no more. Its state is the caller's to change.
     """
     connection.execute(
-        update(t.faults).where(t.faults.c.worker_id == worker_id).values(charged=True)
+        update(t.faults)
+        .where(t.faults.c.worker_id == worker_id, ~t.faults.c.charged)
+        .values(charged=True)
     )
-    ended = connection.execute(
-        delete(t.quarantines).where(t.quarantines.c.worker_id == worker_id)
-    ).rowcount
-    _show(connection, worker_id)
-    return ended
+    its = t.quarantines.c.worker_id == worker_id
+    return connection.execute(delete(t.quarantines).where(its)).rowcount
 
 
 # --- looking ------------------------------------------------------------------------------------
@@ -284,7 +283,9 @@ def _show(connection: Connection, worker_id: str) -> None:
         # It is at work, or it is not; which of them shows when it next says something.
         connection.execute(back.values(state=WorkerState.OFFLINE, reason=""))
         return
-    may = t.workers.c.state.in_(WORKER.sources(WorkerEvent.QUARANTINE))
+    # One that drains stays so: what a person asked for must not be forgotten over it.
+    sources = set(WORKER.sources(WorkerEvent.QUARANTINE)) - {WorkerState.DRAINING}
+    may = t.workers.c.state.in_(sorted(sources))
     connection.execute(worker.where(may).values(state=WorkerState.QUARANTINED))
     connection.execute(
         worker.where(t.workers.c.state == WorkerState.QUARANTINED).values(reason=reasons[:2_000])

@@ -26,7 +26,7 @@ from framefarm.protocol import messages as m
 _AT_A_TIME = 200
 """Workers changed in one transaction; others have their turn in between."""
 
-_NO_WORK = {WorkerState.DISABLED, WorkerState.DRAINING, WorkerState.QUARANTINED}
+_NO_WORK = {WorkerState.DISABLED, WorkerState.DRAINING}
 _Many = tuple[list[Steered], News]
 
 

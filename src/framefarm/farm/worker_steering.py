@@ -12,13 +12,14 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, func, select, update
+from sqlalchemy import Connection, Row, func, select, update
 
 from framefarm.core.errors import FrameFarmError
 from framefarm.core.states import WorkerEvent, WorkerState
 from framefarm.db import tables as t
 from framefarm.farm.catalog import Catalog
 from framefarm.farm.news import News
+from framefarm.farm.quarantine import lift
 from framefarm.farm.requeue import free_worker
 from framefarm.farm.worker_names import find_worker
 from framefarm.farm.worker_states import move_worker
@@ -26,7 +27,6 @@ from framefarm.farm.worker_states import move_worker
 LONGEST_NAME = 180
 MOST_TAGS = 50
 _AWAY = {WorkerState.OFFLINE, WorkerState.LOST}
-_BARRED = {WorkerState.DISABLED, WorkerState.QUARANTINED}
 
 
 class WorkerNameError(FrameFarmError):
@@ -111,6 +111,8 @@ def steer(
         reason = f"its worker was told to {change.action}"
         news = free_worker(connection, catalog, worker_id, reason=reason, lost=False)
     steered = _STEPS[change.action](_Step(connection, worker, change, connected, len(news.lost)))
+    if change.action is WorkerAction.ENABLE:
+        news.barred.add(worker_id)
     return steered, news
 
 
@@ -162,9 +164,7 @@ def _leases(count: int) -> str:
 
 
 def _enable(step: _Step) -> Steered:
-    lifted = step.connection.execute(
-        delete(t.quarantines).where(t.quarantines.c.worker_id == step.worker.id)
-    ).rowcount
+    lifted = lift(step.connection, step.worker.id)
     barred = step.state is WorkerState.QUARANTINED
     event = WorkerEvent.PARDON if barred else WorkerEvent.ENABLE
     after = move_worker(step.connection, step.worker, event, reason="")
@@ -189,8 +189,8 @@ def _disable(step: _Step) -> Steered:
 
 
 def _drain(step: _Step) -> Steered:
-    if step.state in _BARRED:
-        return step.told("unchanged", f"is {step.state}, so it gets no work anyway")
+    if step.state is WorkerState.DISABLED:
+        return step.told("unchanged", "is disabled, so it gets no work anyway")
     step.move(WorkerEvent.DRAIN)
     leases = step.after_leases("it ends") or "; it has nothing in work"
     if step.state is WorkerState.DRAINING:

@@ -10,8 +10,9 @@ from framefarm.db import tables as t
 from framefarm.farm.blame import Blame
 from framefarm.farm.claim_requests import ClaimedLease
 from framefarm.farm.news import News
-from framefarm.farm.quarantine import Bars, bars, begin_trial, pardon
+from framefarm.farm.quarantine import Bars, bars, begin_trial
 from framefarm.farm.registry import Admission
+from framefarm.farm.worker_steering import WorkerAction, WorkerChange, steer
 from tests.integration.farm.bench import Bench
 
 LIMITS = BlameLimits()
@@ -190,10 +191,14 @@ def test_l9_late_successes_from_before_the_quarantine_do_not_end_it(bench: Bench
 def test_l9_a_person_can_pardon(bench: Bench):
     worker = set_aside(bench).worker_id
 
-    assert bench.do(pardon, worker) == 1
+    steered, news = bench.do(
+        steer, bench.catalog, worker, WorkerChange(WorkerAction.ENABLE), connected=True
+    )
 
+    assert steered.message == "is enabled; its quarantine is over"
+    assert news.barred == {worker}
     assert bars_of(bench, worker) == Bars()
-    assert bench.rows(t.workers)[0].state == "offline"
+    assert bench.rows(t.workers)[0].state == "idle"
     fails(bench, worker, 2)
     assert bench.rows(t.quarantines) == [], "what was pardoned counts no more"
 
@@ -206,8 +211,17 @@ def test_a_disabled_worker_stays_disabled_over_its_quarantine(bench: Bench):
     fails(bench, worker, 3)
 
     assert bench.rows(t.workers)[0].state == "disabled"
-    bench.do(pardon, worker)
-    assert bench.rows(t.workers)[0].state == "disabled"
+
+
+@pytest.mark.usefixtures("clock")
+def test_a_worker_that_drains_goes_on_draining_over_its_quarantine(bench: Bench):
+    worker = bench.hello().worker_id
+    bench.trial("1-9")
+    bench.do(lambda c: c.execute(t.workers.update().values(state="draining")))
+    fails(bench, worker, 3)
+
+    assert bench.rows(t.workers)[0].state == "draining"
+    assert bars_of(bench, worker).barred == {TRIALS}
 
 
 # --- units that kill

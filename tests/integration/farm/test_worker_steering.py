@@ -65,7 +65,7 @@ def quarantine(bench: Bench, worker: Admission) -> None:
         ("offline", "drain", False, "draining", "done"),
         ("draining", "drain", True, "draining", "unchanged"),
         ("disabled", "drain", True, "disabled", "unchanged"),
-        ("quarantined", "drain", True, "quarantined", "unchanged"),
+        ("quarantined", "drain", True, "draining", "done"),
     ],
 )
 def test_what_becomes_of_a_worker(bench: Bench, case):

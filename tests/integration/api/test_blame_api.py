@@ -1,0 +1,133 @@
+"""Blame over real connections: quarantine, growing pauses, stalls (L9, L10, L13)."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from framefarm.core.blame import BlameLimits
+from tests.integration.api.manager import Manager, Worker, of, until
+
+LIMITS = BlameLimits(quarantine_s=0.5)
+
+
+@pytest.fixture
+def manager(tmp_path: Path) -> Iterator[Manager]:
+    made = Manager(tmp_path / "manager", blame=LIMITS)
+    yield made
+    made.close()
+
+
+def failed(lease: dict[str, Any], **changes: Any) -> dict[str, Any]:
+    return {"type": "failed", **of(lease), "reason": "error", "message": "it broke", **changes}
+
+
+def state_of(manager: Manager, name: str) -> dict[str, Any]:
+    workers = manager.http.get("/api/workers").json()["workers"]
+    [found] = [one for one in workers if one["name"] == name]
+    return dict(found)
+
+
+def fail_for_others(bad: Worker, good: Worker, count: int) -> None:
+    for _ in range(count):
+        # Without a `ready` beside it, so that no pause matters here.
+        assert bad.fail(bad.lease()) == "noted"
+        assert good.finish(good.lease()) == "accepted"
+
+
+def test_l9_a_bad_machine_is_set_aside_and_tried_again_with_one_unit(manager: Manager):
+    job = manager.trial("1-9", settings={"largest_lease": 9})["id"]
+    with manager.worker(name="bad") as bad, manager.worker(name="good") as good:
+        fail_for_others(bad, good, 3)
+
+        told = state_of(manager, "bad")
+        assert told["state"] == "quarantined"
+        assert "3 units of trial that other workers finished" in told["reason"]
+        # Half a second later it gets one unit, no more.
+        trial = bad.lease()
+        assert len(trial["units"].split("-")) == 1
+        assert bad.finish(trial) == "accepted"
+        until(lambda: state_of(manager, "bad")["state"] != "quarantined", "its pardon")
+        assert bad.finish(bad.lease()) == "accepted"
+    assert manager.job(job)["state"] == "running"
+    manager.check()
+
+
+def test_l9_a_worker_that_comes_back_is_still_set_aside(manager: Manager):
+    manager.trial("1-9")
+    with manager.worker(name="bad") as bad, manager.worker(name="good") as good:
+        fail_for_others(bad, good, 3)
+        key = {"worker_id": bad.id, "key": bad.key}
+    with manager.worker(name="bad", boot_id="new", **key) as bad:
+        assert bad.hears({"type": "ready", "slot": "cpu"}) == []
+
+
+def test_l13_who_fails_one_unit_after_the_other_gets_the_next_after_a_pause(manager: Manager):
+    manager.trial("1-9")
+    with manager.worker() as worker:
+        ready = {"type": "ready", "slot": "cpu"}
+        first = worker.lease()
+        worker.say(failed(first), ready)
+        second = worker.hear("lease")
+        assert of(second)["unit"] == of(first)["unit"], "the first retry is in front"
+
+        heard = worker.hears(failed(second), ready)
+
+        assert [order["type"] for order in heard] == ["settled"]
+        assert worker.hear("lease")["stage"] == second["stage"]
+
+
+@pytest.fixture
+def watchful(tmp_path: Path) -> Iterator[Manager]:
+    made = Manager(tmp_path / "manager", lease_s=0.6, stall_s=0.4)
+    yield made
+    made.close()
+
+
+def test_l10_what_shows_no_progress_is_taken_back_though_heartbeats_come(watchful: Manager):
+    job = watchful.trial("1-3", settings={"largest_lease": 3})["id"]
+    with watchful.worker() as worker:
+        lease = worker.lease()
+        beat = {"type": "heartbeat", "leases": [lease["lease"]]}
+
+        def revoked() -> list[dict[str, Any]]:
+            return [o for o in worker.hears(beat) if o["type"] == "revoke"]
+
+        order = until(revoked, "the revoke")[0]
+
+        assert order["lease"] == lease["lease"]
+        assert order["reason"] == "it showed no progress"
+        log = watchful.http.get(f"/api/jobs/{job}/log").text
+        assert "trial 1, attempt 1 on worker: stalled: No sign of progress for" in log
+        assert worker.finish(lease) == "accepted_late", "a success counts whenever it comes (L4)"
+    watchful.check()
+
+
+def test_l10_a_lease_whose_unit_makes_progress_is_left_alone(watchful: Manager):
+    watchful.trial("1")
+    with watchful.worker() as worker:
+        lease = worker.lease()
+        told = {"lease": lease["lease"], "unit": 1, "total": 1_000_000}
+        step, over_at = 0, time.monotonic() + 2.0
+        while time.monotonic() < over_at:
+            step += 1
+            progress = {"type": "progress", "done": step, **told}
+            beat = {"type": "heartbeat", "leases": [lease["lease"]]}
+            assert worker.hears(progress, beat) == []
+        assert worker.finish(lease) == "accepted"
+
+
+def test_l10_slow_units_may_be_silent_for_longer(tmp_path: Path):
+    manager = Manager(tmp_path / "manager", stall_s=300.0)
+    manager.trial("1-3")
+    with manager.worker() as worker:
+        first = worker.lease()
+        assert "stall_s" not in first
+        assert worker.finish(first, facts={"seconds": 60.0}) == "accepted"
+
+        assert worker.lease()["stall_s"] == 600.0
+    manager.close()
