@@ -23,6 +23,8 @@ def routes(farm: Farm) -> APIRouter:
     async def has(sha256: str) -> Response:
         """Whether the farm has a file, and how large it is."""
         path = await asyncio.to_thread(farm.blobs.existing, sha256)
+        # Who asks is about to name it in a job, and will not upload it.
+        farm.blobs.touch(sha256)
         return Response(headers={"Content-Length": str(path.stat().st_size)})
 
     @router.get("/{sha256}")
@@ -39,6 +41,7 @@ def routes(farm: Farm) -> APIRouter:
         """Upload a file: 201 when it is new, 200 when the farm had it."""
         farm.blobs.path_of(sha256)
         if farm.blobs.has(sha256):
+            farm.blobs.touch(sha256)
             return Response(status_code=200)
         length = announced_bytes(request.headers)
         if length < 0:

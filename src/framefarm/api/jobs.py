@@ -56,6 +56,7 @@ def routes(farm: Farm) -> APIRouter:  # noqa: C901  one short function for each 
         if isinstance(job, NewRenderJob):
             request = job.request()
             path = farm.blobs.existing(request.blend_sha256)
+            farm.blobs.touch(request.blend_sha256)
             versions = farm.roster.blender_versions()
             planned = await asyncio.to_thread(plan_render_job, request, path, versions=versions)
         else:

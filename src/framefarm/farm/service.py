@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
@@ -20,8 +19,6 @@ from typing import TypeVar
 import structlog
 from sqlalchemy import Connection, insert, select, update
 
-from framefarm.core.errors import FrameFarmError
-from framefarm.core.grace import GraceLimits, Watch
 from framefarm.core.requirements import Pool, Requirements
 from framefarm.core.spans import Spans
 from framefarm.core.states import JobState
@@ -33,8 +30,8 @@ from framefarm.farm.catalog import Catalog
 from framefarm.farm.charging import finish_and_charge
 from framefarm.farm.deleting import delete_job
 from framefarm.farm.dispatch import Dispatcher
+from framefarm.farm.duties import duties_of, guarded
 from framefarm.farm.events import EventBus
-from framefarm.farm.expiry import Round, expiry_round
 from framefarm.farm.failures import Failure, fail_many
 from framefarm.farm.finishes import Settlement
 from framefarm.farm.joining import LOCAL, Door, Invitation, invite
@@ -57,9 +54,8 @@ from framefarm.farm.requeue import free_worker
 from framefarm.farm.revoking import revoke
 from framefarm.farm.roster import Link, Roster, Work
 from framefarm.farm.settings import ManagerSettings
-from framefarm.farm.stalls import find_stalls, stall_limit_s, take_back
+from framefarm.farm.stalls import stall_limit_s
 from framefarm.farm.steering import NoSuchJobError, job_state
-from framefarm.farm.upkeep import forget_ended_leases
 from framefarm.farm.views import JobView, JobViews
 from framefarm.farm.worker_orders import WorkerOrders
 from framefarm.farm.worker_states import note_lost
@@ -125,11 +121,6 @@ class Farm:
         self._renewals: Handler[Renewal, tuple[str, ...]] = Handler(
             lambda connection, items: renew_many(connection, list(items)), rank=10
         )
-        self._expiry: Handler[Watch, Round] = Handler(
-            # After renewals and results of the same group: what came in time counts.
-            lambda connection, items: [self._expire(connection, watch) for watch in items],
-            rank=60,
-        )
         self._folders: dict[int, Path] = {}
         # One thread, so that a job's last delivery comes after all others.
         self._porter = ThreadPoolExecutor(1, thread_name_prefix="porter")
@@ -149,12 +140,10 @@ class Farm:
             asyncio.create_task(
                 self.dispatcher.serve_tails(self.settings.tail_every_s), name="serve_tails"
             ),
-            asyncio.create_task(self._expire_leases(), name="expire_leases"),
             asyncio.create_task(self._note_lost(), name="note_lost"),
             asyncio.create_task(self._tell_followers(), name="tell_followers"),
-            asyncio.create_task(self._take_back_stalls(), name="take_back_stalls"),
-            asyncio.create_task(self._tidy(), name="tidy"),
             asyncio.create_task(self._deliver_leftovers(), name="deliver_leftovers"),
+            *(asyncio.create_task(duty, name=name) for name, duty in duties_of(self).items()),
         ]
 
     def _open(self, connection: Connection) -> None:
@@ -408,36 +397,6 @@ class Farm:
 
     # --- duties ---------------------------------------------------------------------------
 
-    async def _expire_leases(self) -> None:
-        every_s = min(1.0, self.settings.lease_s / 10)
-        watch = Watch(GraceLimits.of_lease(self.settings.lease_s, every_s))
-        while True:
-            try:
-                done = await self.writer.submit(self._expiry, watch)
-                watch = done.watch
-                if done.disturbance is not None:
-                    _log.info("leases_begin_anew", because=done.disturbance)
-                await self.spread(done.news)
-                if self.bars:
-                    await self.refresh_bars()
-            except FrameFarmError as error:
-                watch = watch.after_failure()
-                _log.warning("expiry_failed", error=str(error))
-            except Exception:  # noqa: BLE001  a duty must outlive one bad round
-                watch = watch.after_failure()
-                _log.exception("expiry_failed")
-            await asyncio.sleep(every_s)
-
-    def _expire(self, connection: Connection, watch: Watch) -> Round:
-        return expiry_round(
-            connection,
-            self.catalog,
-            watch,
-            self.settings.lives,
-            monotonic_s=time.monotonic(),
-            outages=self.writer.outages,
-        )
-
     async def _note_lost(self) -> None:
         work = partial(
             note_lost,
@@ -447,24 +406,8 @@ class Farm:
         # Those that were here before this manager started have time to come back.
         await asyncio.sleep(max(map(self.settings.lease_s_of, Pool)))
         while True:
-            await _guarded("note_lost", self.writer.write(work))
+            await guarded("note_lost", self.writer.write(work))
             await asyncio.sleep(min(5.0, self.settings.lease_s / 3))
-
-    async def _take_back_stalls(self) -> None:
-        while True:
-            await asyncio.sleep(min(5.0, self.settings.lease_s / 3))
-            for stall in list(find_stalls(self.roster)):
-                link = self.roster.get(stall.worker_id)
-                for slot in link.slots.values() if link is not None else ():
-                    if slot.work is not None and slot.work.lease_id == stall.lease_id:
-                        slot.work = None
-                work = partial(take_back, catalog=self.catalog, stall=stall, blame=self.blame)
-                await _guarded("take_back_stalls", self.change(work))
-
-    async def _tidy(self) -> None:
-        while True:
-            await asyncio.sleep(_TIDY_EVERY_S)
-            await _guarded("tidy", self.writer.write(forget_ended_leases))
 
     async def _tell_followers(self) -> None:
         """Send followed jobs' pictures, at most about twice a second each."""
@@ -472,7 +415,7 @@ class Farm:
             await self._changed.wait()
             self._changed.clear()
             jobs, self._changed_jobs = self._changed_jobs, set()
-            await _guarded("tell_followers", self._tell(sorted(jobs)))
+            await guarded("tell_followers", self._tell(sorted(jobs)))
             await asyncio.sleep(0.25)
 
     async def _tell(self, job_ids: Iterable[int]) -> None:
@@ -528,7 +471,7 @@ class Farm:
             }
         )
         for job_id in sorted(job_ids):
-            await _guarded("deliver", self.deliver_all(job_id))
+            await guarded("deliver", self.deliver_all(job_id))
 
 
 def _farm_id(connection: Connection) -> str:
@@ -547,16 +490,7 @@ def _farm_id(connection: Connection) -> str:
 
 _FOLDERS_REMEMBERED = 10_000
 _NO_BARS = Bars()
-_TIDY_EVERY_S = 600.0
 _NOT_TOLD = ("job_id", "stage_id", "worker_id")
-
-
-async def _guarded(duty: str, work: object) -> None:
-    """Run one round of a duty; an error is logged and the next round tries again."""
-    try:
-        await work  # type: ignore[misc]
-    except Exception:  # noqa: BLE001  a duty must outlive one bad round
-        _log.exception("duty_failed", duty=duty)
 
 
 def _settle_open(connection: Connection, available: Sequence[BlenderVersion]) -> list[int]:

@@ -59,6 +59,8 @@ class ManagerSettings:
         known_s: A worker that was seen so long ago still counts as one that could do a unit.
         tail_every_s: How often idle slots are offered a unit that another worker is at (L11); 0 is
             never.
+        keep_blobs_s: Files that no job needs any more are kept for so long.
+        watch_invariants: Check once a minute that all invariants hold, and log what does not.
         low_water_bytes: Free disk space below which uploads are refused (L14).
         largest_upload_bytes: One blob at most.
         keeper: Check and store small results in a process of their own; pays off with many workers,
@@ -75,6 +77,8 @@ class ManagerSettings:
     stall_s: float = 300.0
     blame: BlameLimits = field(default_factory=BlameLimits)
     known_s: float = 120.0
+    keep_blobs_s: float = 86_400.0
+    watch_invariants: bool = False
     tail_every_s: float = 0.5
     low_water_bytes: int = 1 << 30
     largest_upload_bytes: int = 64 << 30

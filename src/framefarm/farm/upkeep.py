@@ -1,11 +1,17 @@
-"""Keeping the database no larger than it needs to be."""
+"""Keeping the database and the blobs no larger than they need to be."""
 
 from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import islice
 
 from sqlalchemy import Connection, delete, select
 
 from framefarm.core.states import JobState
 from framefarm.db import tables as t
+from framefarm.storage import BlobFolder
+
+_IN_AT_A_TIME = 500
 
 
 def forget_ended_leases(connection: Connection) -> int:
@@ -25,3 +31,39 @@ def forget_ended_leases(connection: Connection) -> int:
         delete(t.leases).where(t.leases.c.state == "ended", t.leases.c.stage_id.in_(over))
     )
     return gone.rowcount
+
+
+def unneeded(connection: Connection, hashes: Iterable[str]) -> list[str]:
+    """Those of some blobs that no result and no job names."""
+    rest = iter(hashes)
+    found: list[str] = []
+    while some := list(islice(rest, _IN_AT_A_TIME)):
+        named = {
+            sha256
+            for column in (t.files.c.sha256, t.stages.c.blend_sha256)
+            for sha256 in connection.execute(select(column).where(column.in_(some))).scalars()
+        }
+        found += [sha256 for sha256 in some if sha256 not in named]
+    return found
+
+
+def remove_unneeded(
+    connection: Connection, blobs: BlobFolder, hashes: Sequence[str], *, untouched_since: float
+) -> int:
+    """Remove those of some blobs that nothing names any more.
+
+    In the transaction of the one writer, so that no job or result can come to name one between the
+    look and the removal; what is about to name one has stored or touched it lately. May be
+    repeated: it only removes what nothing needs.
+
+    Args:
+        untouched_since: Seconds since 1970 by this machine's clock; what was stored or touched
+            since then stays.
+
+    Returns:
+        How many were removed.
+    """
+    return sum(
+        blobs.remove(sha256, untouched_since=untouched_since)
+        for sha256 in unneeded(connection, hashes)
+    )

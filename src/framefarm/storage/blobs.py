@@ -213,9 +213,41 @@ class BlobFolder:
         if found != sha256:
             raise BlobMismatchError(f"The bytes of {path} do not have its SHA-256 any more.")
 
-    def remove(self, sha256: str) -> None:
-        """Forget a blob; nothing happens when it is not there."""
-        self.path_of(sha256).unlink(missing_ok=True)
+    def touch(self, sha256: str) -> None:
+        """Say that somebody relies on a blob: it will not be collected for a while.
+
+        Raises:
+            BlobMissingError: It is not there.
+        """
+        try:
+            os.utime(self.path_of(sha256))
+        except FileNotFoundError:
+            raise BlobMissingError(f"The farm has no file with the hash {sha256}.") from None
+
+    def untouched_since(self, at: float) -> Iterator[str]:
+        """The hashes of blobs that were neither stored nor touched since (seconds since 1970)."""
+        for folder in sorted(self.root.glob("[0-9a-f][0-9a-f]")):
+            with os.scandir(folder) as entries:
+                for entry in entries:
+                    if _HASH.fullmatch(entry.name) and entry.stat().st_mtime < at:
+                        yield entry.name
+
+    def remove(self, sha256: str, *, untouched_since: float = float("inf")) -> bool:
+        """Forget a blob, unless it was stored or touched since; returns whether it did.
+
+        It is moved aside before its time is looked at, so that nobody can touch it in between and
+        rely on what is gone a moment later: a touch either comes before, and is seen, or fails.
+        """
+        path, aside = self.path_of(sha256), self.incoming / secrets.token_hex(16)
+        try:
+            path.rename(aside)
+        except FileNotFoundError:
+            return False
+        if aside.stat().st_mtime >= untouched_since:
+            aside.rename(path)
+            return False
+        aside.unlink()
+        return True
 
 
 @contextlib.contextmanager

@@ -219,3 +219,16 @@ def test_a_folder_that_was_taken_away_is_said(blobs: BlobFolder):
 
     with pytest.raises(StorageError, match="could not be used"):
         blobs.receive(SHA, 1)
+
+
+def test_a_blob_that_was_touched_is_not_removed(blobs: BlobFolder):
+    keep(blobs)
+    blobs.touch(SHA)
+
+    assert not blobs.remove(SHA, untouched_since=1.0)
+    assert blobs.has(SHA)
+    assert list(blobs.untouched_since(1.0)) == []
+    assert blobs.remove(SHA)
+    assert not blobs.remove(SHA)
+    with pytest.raises(BlobMissingError):
+        blobs.touch(SHA)

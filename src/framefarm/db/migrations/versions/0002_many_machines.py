@@ -93,6 +93,7 @@ def _change_stages() -> None:
     op.create_index(
         "ix_stages_claim", "stages", ["claimable", "queue", "priority", "job_id", "position"]
     )
+    op.create_index("ix_stages_blend_sha256", "stages", ["blend_sha256"])
     stages = sa.table("stages", sa.column("kind"), sa.column("blender"), sa.column("queue"))
     pairs = sa.select(stages.c.kind, stages.c.blender).distinct()
     for kind, blender in op.get_bind().execute(pairs).all():

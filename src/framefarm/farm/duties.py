@@ -1,0 +1,158 @@
+"""What a manager does by itself, again and again: each duty runs for ever.
+
+A duty outlives a bad round: what went wrong is logged, and the next round tries again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Coroutine
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import structlog
+from sqlalchemy import Connection
+
+from framefarm.core.errors import FrameFarmError
+from framefarm.core.grace import GraceLimits, Watch
+from framefarm.db import Handler
+from framefarm.farm.expiry import Round, expiry_round
+from framefarm.farm.invariants import check_invariants
+from framefarm.farm.stalls import Stall, find_stalls, take_back
+from framefarm.farm.upkeep import forget_ended_leases, remove_unneeded, unneeded
+
+if TYPE_CHECKING:
+    from framefarm.farm.service import Farm
+
+_log = structlog.get_logger(__name__)
+
+_TIDY_EVERY_S = 600.0
+_WATCH_EVERY_S = 60.0
+_BLOBS_AT_A_TIME = 100
+"""Removed in one transaction: others wait meanwhile."""
+
+
+def duties_of(farm: Farm) -> dict[str, Coroutine[Any, Any, None]]:
+    """The duties of a farm, by name, to be run as tasks."""
+    found = {
+        "expire_leases": expire_leases(farm),
+        "take_back_stalls": take_back_stalls(farm),
+        "tidy": tidy(farm),
+    }
+    if farm.settings.watch_invariants:
+        found["watch_invariants"] = watch_invariants(farm)
+    return found
+
+
+async def guarded(duty: str, work: Awaitable[object]) -> None:
+    """Run one round of a duty; an error is logged and the next round tries again."""
+    try:
+        await work
+    except Exception:  # noqa: BLE001  a duty must outlive one bad round
+        _log.exception("duty_failed", duty=duty)
+
+
+# --- leases -------------------------------------------------------------------------------------
+
+
+async def expire_leases(farm: Farm) -> None:
+    """End leases whose time is over, unless nobody could have renewed them (L1, L7)."""
+    every_s = min(1.0, farm.settings.lease_s / 10)
+    watch = Watch(GraceLimits.of_lease(farm.settings.lease_s, every_s))
+    # After renewals and results of the same group: what came in time counts.
+    handler: Handler[Watch, Round] = Handler(
+        lambda connection, items: [_expire(farm, connection, watch) for watch in items], rank=60
+    )
+    while True:
+        watch = await _expiry_round(farm, handler, watch)
+        await asyncio.sleep(every_s)
+
+
+async def _expiry_round(farm: Farm, handler: Handler[Watch, Round], watch: Watch) -> Watch:
+    try:
+        done = await farm.writer.submit(handler, watch)
+        if done.disturbance is not None:
+            _log.info("leases_begin_anew", because=done.disturbance)
+        await farm.spread(done.news)
+        if farm.bars:
+            await farm.refresh_bars()
+    except FrameFarmError as error:
+        _log.warning("expiry_failed", error=str(error))
+        return watch.after_failure()
+    except Exception:  # noqa: BLE001  a duty must outlive one bad round
+        _log.exception("duty_failed", duty="expire_leases")
+        return watch.after_failure()
+    return done.watch
+
+
+def _expire(farm: Farm, connection: Connection, watch: Watch) -> Round:
+    return expiry_round(
+        connection,
+        farm.catalog,
+        watch,
+        farm.settings.lives,
+        monotonic_s=time.monotonic(),
+        outages=farm.writer.outages,
+    )
+
+
+async def take_back_stalls(farm: Farm) -> None:
+    """Take back what shows no progress though its worker is there (L10)."""
+    while True:
+        await asyncio.sleep(min(5.0, farm.settings.lease_s / 3))
+        for stall in list(find_stalls(farm.roster)):
+            _forget_work(farm, stall)
+            work = partial(take_back, catalog=farm.catalog, stall=stall, blame=farm.blame)
+            await guarded("take_back_stalls", farm.change(work))
+
+
+def _forget_work(farm: Farm, stall: Stall) -> None:
+    link = farm.roster.get(stall.worker_id)
+    for slot in link.slots.values() if link is not None else ():
+        if slot.work is not None and slot.work.lease_id == stall.lease_id:
+            slot.work = None
+
+
+# --- room ---------------------------------------------------------------------------------------
+
+
+async def tidy(farm: Farm) -> None:
+    """Forget leases and remove blobs that nothing needs any more."""
+    while True:
+        await asyncio.sleep(_TIDY_EVERY_S)
+        await guarded("forget_leases", farm.writer.write(forget_ended_leases))
+        await guarded("collect_blobs", collect_blobs(farm))
+
+
+async def collect_blobs(farm: Farm) -> int:
+    """Remove blobs that no job needs and nobody touched lately; returns how many."""
+    before = time.time() - farm.settings.keep_blobs_s
+    old = await asyncio.to_thread(lambda: list(farm.blobs.untouched_since(before)))
+    candidates = await farm.read(lambda connection: unneeded(connection, old))
+    removed = 0
+    for start in range(0, len(candidates), _BLOBS_AT_A_TIME):
+        some = candidates[start : start + _BLOBS_AT_A_TIME]
+        work = partial(remove_unneeded, blobs=farm.blobs, hashes=some, untouched_since=before)
+        removed += await farm.writer.write(work)
+    if removed:
+        _log.info("blobs_removed", count=removed)
+    return removed
+
+
+# --- soak ---------------------------------------------------------------------------------------
+
+
+async def watch_invariants(farm: Farm) -> None:
+    """Check once a minute that all invariants hold; for long trials."""
+    while True:
+        await asyncio.sleep(_WATCH_EVERY_S)
+        await guarded("watch_invariants", report_faults(farm))
+
+
+async def report_faults(farm: Farm) -> list[str]:
+    """Check the invariants and log what does not hold; returns it."""
+    found = await farm.read(lambda connection: check_invariants(connection, farm.blobs))
+    for fault in found:
+        _log.error("invariant_broken", what=fault)
+    return found
