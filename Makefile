@@ -1,7 +1,7 @@
 # Two commands do everything: `make demo` and `make test`. Both set up what they need.
 PYTHON ?= python3
 PY := .venv/bin/python
-.PHONY: setup demo test check format bench lock clean
+.PHONY: setup demo test check format bench lock clean faults
 
 # Made last by the set-up, so an interrupted one is gone on with the next time.
 setup: .venv/.done
@@ -33,6 +33,13 @@ format: setup
 
 bench: setup
 	$(PY) -m benchmarks.all
+
+# Hundreds of faults; N=20 makes fewer. Goes on where it was interrupted; writes docs/reliability.md.
+KILLS ?= $(or $(N),200)
+OTHERS ?= $(or $(N),100)
+FARMS ?= 4
+faults: setup
+	$(PY) -m tests.faults.campaign --kills $(KILLS) --others $(OTHERS) --farms $(FARMS)
 
 lock: setup
 	.tools/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \

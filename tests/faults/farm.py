@@ -6,8 +6,10 @@ import contextlib
 import hashlib
 import json
 import os
+import random
 import secrets
 import socket
+import sqlite3
 import time
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
@@ -21,6 +23,7 @@ from sqlalchemy import Connection, select
 from framefarm.core.spans import Spans
 from framefarm.db import open_engine, sqlite_url
 from framefarm.db import tables as t
+from framefarm.farm.settings import ManagerSettings
 from tests.faults.programs import Program, until
 from tests.faults.renders import Record
 from tests.faults.wire import Wire
@@ -64,12 +67,18 @@ class Farm:
             base_url="http://{}:{}".format(*self.address), timeout=_ASKING_S, trust_env=False
         )
 
+    @property
+    def lease_s(self) -> float:
+        """How long a lease lives here."""
+        return float(self.settings.get("lease_s", ManagerSettings.lease_s))
+
     # --- life
 
     def __enter__(self) -> Self:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             self.start_manager()
+            self._watch_tails()
             for name in self.names:
                 self.start_worker(name)
             self.wait_for_workers(*self.names)
@@ -149,6 +158,10 @@ class Farm:
 
         until(ready, f"workers {names} ready")
 
+    def wait_until_connected(self, name: str, since: float) -> float:
+        """Wait until the manager took in a worker; returns when."""
+        return until(lambda: self.connected_at(name, since), f"{name} connected anew")
+
     def connected_at(self, name: str, since: float) -> float | None:
         """When the manager last took in a worker, by its own log; None when not since then."""
         times = [
@@ -165,6 +178,15 @@ class Farm:
                 entry = json.loads(line)
                 if isinstance(entry, dict):
                     yield entry
+
+    def _watch_tails(self) -> None:
+        """Note every lease of the tail (L11); the manager forgets them once they have ended."""
+        with contextlib.closing(sqlite3.connect(self.data / "farm.db", timeout=30.0)) as database:
+            database.executescript(
+                "CREATE TABLE seen_tails (id TEXT);"
+                "CREATE TRIGGER see_tail AFTER INSERT ON leases WHEN NEW.tail"
+                " BEGIN INSERT INTO seen_tails VALUES (NEW.id); END;"
+            )
 
     # --- asking
 
@@ -233,9 +255,12 @@ class Farm:
 
 
 def _free_port() -> int:
-    with socket.socket() as asked:
-        asked.bind(("127.0.0.1", 0))
-        return int(asked.getsockname()[1])
+    """A port that no outgoing connection can take while a manager is dead: below Linux's range."""
+    while True:
+        port = random.randrange(20_000, 32_000)
+        with socket.socket() as asked, contextlib.suppress(OSError):
+            asked.bind(("127.0.0.1", port))
+            return port
 
 
 def _seconds(iso: str) -> float:

@@ -11,12 +11,14 @@ from tests.faults.farm import Farm
 from tests.faults.kills import KILLS
 from tests.faults.strikes import Fault, cases, run
 
-LEASED_AGAIN_S = 5.0
-"""Beyond the lease, as in 35 s for leases of 30."""
+LEASED_AGAIN_S = 15.0
+"""Beyond the lease, on a machine that is busy with other tests; `make faults` measures it."""
 
 
 @pytest.mark.parametrize("fault", cases(KILLS))
-def test_no_unit_is_lost_or_counted_twice_and_one_at_most_rendered_again(farm: Farm, fault: Fault):
+def test_no_unit_is_lost_or_counted_twice_and_one_at_most_rendered_again(
+    farm: Farm, fault: Fault
+) -> None:
     verdict = run(farm, fault, Random(fault.name))
 
     assert verdict.faults() == []

@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, select
 
 from framefarm.db import tables as t
 from framefarm.farm.invariants import check_invariants
@@ -22,20 +22,19 @@ class Injection:
     Attributes:
         at: When, seconds since 1970.
         hurt: Units that were in work where it struck; recovery is measured by them.
-        victim: The worker that died of it, if one did.
+        silent: The worker that it kept from renewing its leases for long, if any; no others may
+            expire.
         known_at: When its death was known to the manager; None when only silence told.
         served_at: When the manager answered again, if it was the one to die.
         faults: How many faults this was; each may cost one render.
-        may_expire: Whether some worker could not renew for a whole lease.
     """
 
     at: float
     hurt: tuple[int, ...] = ()
-    victim: str | None = None
+    silent: str | None = None
     known_at: float | None = None
     served_at: float | None = None
     faults: int = 1
-    may_expire: bool = False
     note: str = ""
 
 
@@ -51,6 +50,7 @@ class Verdict:
         expired: Leases that ended though their workers could renew them.
         recovery_s: From the death, or from when it was known, until the unit was in work again.
         known: Whether it was measured from when it was known.
+        by_tail: Whether a second lease (L11) was quicker than the end of the first one.
         serving_s: How long the manager did not answer.
         broken: Invariants that do not hold, and pictures that are not their unit's.
     """
@@ -63,6 +63,7 @@ class Verdict:
     expired: int
     recovery_s: float | None = None
     known: bool = False
+    by_tail: bool = False
     serving_s: float | None = None
     state: str = "done"
     note: str = ""
@@ -88,16 +89,17 @@ def judge(farm: Farm, job: int, injection: Injection, state: str) -> Verdict:
     """Look at a job that has ended."""
     found = farm.read(lambda connection: _look(connection, farm, job))
     begun = [one for one in farm.record.lines(job) if one.lease not in found["tails"]]
-    known = injection.known_at is not None
+    recovery = _recovery(farm, job, injection, found)
     return Verdict(
         units=found["units"],
         lost=found["units"] - len(found["results"]),
         twice=max(0, found["counted"] - len(set(found["results"]))),
         again=max(0, len(begun) - found["units"]),
         allowed=injection.faults,
-        expired=0 if injection.may_expire else found["expired"],
-        recovery_s=_recovery_s(farm, job, injection, found["finished"]),
-        known=known,
+        expired=sum(name != injection.silent for name in found["expired"]),
+        recovery_s=recovery[0] if recovery else None,
+        known=injection.known_at is not None,
+        by_tail=bool(recovery and recovery[1]),
         serving_s=injection.served_at and injection.served_at - injection.at,
         state=state,
         note=injection.note,
@@ -110,22 +112,21 @@ def _look(connection: Connection, farm: Farm, job: int) -> dict[str, Any]:
     of_stage = t.results.c.stage_id == stage.id
     results = connection.execute(select(t.results).where(of_stage)).all()
     expired = connection.execute(
-        select(func.count())
-        .select_from(t.faults)
+        select(t.workers.c.name)
+        .join(t.faults, t.faults.c.worker_id == t.workers.c.id)
         .where(
             t.faults.c.stage_id == stage.id,
             t.faults.c.reason == "lost",
             t.faults.c.message.contains("expired"),
         )
-    ).scalar_one()
-    tails = connection.execute(select(t.leases.c.id).where(t.leases.c.tail)).scalars()
+    ).scalars()
     return {
         "units": stage.total,
         "counted": stage.done,
         "results": [row.unit for row in results],
         "finished": {row.unit: row.finished_at for row in results},
-        "expired": expired,
-        "tails": set(tails),
+        "expired": list(expired),
+        "tails": set(connection.exec_driver_sql("SELECT id FROM seen_tails").scalars()),
         "broken": [
             *check_invariants(connection, _blobs(farm), hashes=True),
             *_wrong_pictures(connection, stage, job),
@@ -152,16 +153,25 @@ def _wrong_pictures(connection: Connection, stage: Any, job: int) -> list[str]:
     ]
 
 
-def _recovery_s(
-    farm: Farm, job: int, injection: Injection, finished: dict[int, float]
-) -> float | None:
-    """Until the last of the hurt units was in work again, or its result was there."""
-    since = injection.at
-    times = []
+def _recovery(
+    farm: Farm, job: int, injection: Injection, found: dict[str, Any]
+) -> tuple[float, bool] | None:
+    """Seconds until the last of the hurt units was in work again, or its result was there.
+
+    Returns:
+        The seconds, and whether it was a lease of the tail that took it up; None when nothing was
+        hurt.
+    """
+    begun = farm.record.lines(job, since=injection.at)
+    times: list[tuple[float, bool]] = []
     for unit in injection.hurt:
-        again = [one.at for one in farm.record.lines(job, since=since) if one.unit == unit]
-        times.append(min([*again, *([finished[unit]] if unit in finished else [])], default=None))
-    if not times or None in times:
+        again = [(one.at, one.lease in found["tails"]) for one in begun if one.unit == unit]
+        # By the database's clock, which some faults set back.
+        if (done_at := found["finished"].get(unit, 0.0)) >= injection.at:
+            again.append((done_at, False))
+        if again:
+            times.append(min(again))
+    if not times:
         return None
-    zero = injection.known_at or injection.at
-    return max(0.0, max(at for at in times if at is not None) - zero)
+    at, by_tail = max(times)
+    return max(0.0, at - (injection.known_at or injection.at)), by_tail

@@ -74,11 +74,15 @@ class Wire:
     Args:
         manager: Host and port of the manager.
         host: Where the worker's end is.
+        called: What requests are to call the manager instead of `host`.
     """
 
-    def __init__(self, manager: tuple[str, int], host: str = "127.0.0.1") -> None:
+    def __init__(
+        self, manager: tuple[str, int], host: str = "127.0.0.1", *, called: str = ""
+    ) -> None:
         self._manager = manager
         self._host = host
+        self._called = called or host
         self._connections: set[_Connection] = set()
         self._traps: list[Trap] = []
         self._mute: set[Way] = set()
@@ -193,6 +197,7 @@ class Wire:
         if connection.held or way in self._mute or way in connection.mute:
             return b""
         if way == "up":
+            piece = self._renamed(piece)
             self._meet(connection, piece)
         trap = connection.trap
         if trap is None or trap.way != way:
@@ -203,6 +208,11 @@ class Wire:
             return piece
         connection.trap = None
         return self._spring(connection, trap, piece, trap.after_bytes - before)
+
+    def _renamed(self, piece: bytes) -> bytes:
+        return piece.replace(
+            b"\r\nHost: " + self._host.encode(), b"\r\nHost: " + self._called.encode()
+        )
 
     def _meet(self, connection: _Connection, piece: bytes) -> None:
         trap = next((one for one in self._traps if one.request in piece), None)

@@ -1,0 +1,177 @@
+"""Hundreds of faults, several farms at a time, and the page that tells what became of them.
+
+    python -m tests.faults.campaign [--kills 200] [--others 100] [--farms 4]
+
+Farms run with the product's own settings. What is done is kept in `build/faults/results.jsonl`: a
+campaign that was interrupted goes on where it was. At the end `docs/reliability.md` is written and
+the results are put aside.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import shutil
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from random import Random
+from typing import Any
+
+from tests.faults import disks, links
+from tests.faults.farm import Farm
+from tests.faults.finishes import FINISHES
+from tests.faults.kills import KILLS
+from tests.faults.lines import LINES
+from tests.faults.outages import OUTAGES
+from tests.faults.page import reliability_page
+from tests.faults.strikes import Fault, run
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+RESULTS = ROOT / "build" / "faults" / "results.jsonl"
+PAGE = ROOT / "docs" / "reliability.md"
+
+OpenFarm = Callable[[Path], contextlib.AbstractContextManager[Farm]]
+
+
+@dataclass(frozen=True)
+class Turn:
+    """One injection to make: the n-th of its kind."""
+
+    fault: Fault
+    n: int
+
+
+class Results:
+    """What has been done, a line each."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._writing = threading.Lock()
+        path.parent.mkdir(parents=True, exist_ok=True)
+
+    def all(self) -> list[dict[str, Any]]:
+        """Every line so far."""
+        if not self._path.exists():
+            return []
+        return [json.loads(line) for line in self._path.read_text().splitlines()]
+
+    def add(self, turn: Turn, seconds: float, verdict: dict[str, Any]) -> None:
+        """Add a line, and tell it."""
+        found = {"fault": turn.fault.name, "group": turn.fault.group, "n": turn.n}
+        line = {**found, "seconds": round(seconds, 2), **verdict}
+        with self._writing, self._path.open("a") as file:
+            file.write(json.dumps(line) + "\n")
+            sys.stdout.write(f"{turn.fault.name} {turn.n}: {_short(verdict)} ({seconds:.1f} s)\n")
+            sys.stdout.flush()
+
+    def put_aside(self) -> None:
+        """Let the next campaign begin anew."""
+        self._path.replace(self._path.with_name("last.jsonl"))
+
+
+def _short(verdict: dict[str, Any]) -> str:
+    return "; ".join(verdict["wrong"]) or "well"
+
+
+def turns(faults: Sequence[Fault], wanted: int) -> Iterator[Turn]:
+    """So many injections, of all kinds equally."""
+    for number in range(wanted if faults else 0):
+        yield Turn(faults[number % len(faults)], number // len(faults))
+
+
+def work_off(queue: SimpleQueue[Turn], open_farm: OpenFarm, results: Results) -> None:
+    """Make injections until none is left, in a farm of one's own."""
+    while not queue.empty():
+        folder = Path(tempfile.mkdtemp(prefix="faults-"))
+        try:
+            with open_farm(folder / "farm") as farm:
+                _strike_while_sound(queue, farm, results)
+        except AssertionError as error:
+            sys.stdout.write(f"a farm did not start: {error}\n")
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _strike_while_sound(queue: SimpleQueue[Turn], farm: Farm, results: Results) -> None:
+    """Until something went wrong: the next fault shall not have to pay for it."""
+    for _ in range(_FARM_LASTS):
+        try:
+            turn = queue.get_nowait()
+        except Empty:
+            return
+        began = time.monotonic()
+        try:
+            verdict = run(farm, turn.fault, Random(f"{turn.fault.name} {turn.n}"))
+        except Exception as error:  # noqa: BLE001  it is this fault's result
+            results.add(turn, time.monotonic() - began, {"wrong": [f"{error!r:.500}"]})
+            _keep_evidence(farm, turn)
+            return
+        wrong = verdict.faults()
+        results.add(turn, time.monotonic() - began, {**asdict(verdict), "wrong": wrong})
+        if wrong:
+            _keep_evidence(farm, turn)
+            return
+
+
+_FARM_LASTS = 12
+"""Injections to a farm. Failures add up to a worker's quarantine, as they should (L9)."""
+
+
+def _keep_evidence(farm: Farm, turn: Turn) -> None:
+    kept = RESULTS.parent / "evidence" / f"{turn.fault.name.replace(' ', '_')}_{turn.n}"
+    kept.mkdir(parents=True, exist_ok=True)
+    for path in (*farm.folder.glob("*.log"), farm.record.path, *farm.data.glob("farm.db*")):
+        with contextlib.suppress(OSError):
+            shutil.copy(path, kept)
+
+
+def _possible(others: Sequence[Fault]) -> tuple[list[Fault], list[str]]:
+    """The faults that can be made here, and why some cannot."""
+    missing = {links.LINKS: links.why_not(), disks.DISKS: disks.why_not()}
+    left_out = {fault.name for faults, why in missing.items() if why for fault in faults}
+    told = [why for why in missing.values() if why]
+    return [fault for fault in others if fault.name not in left_out], told
+
+
+def main() -> int:
+    """Run a campaign; 1 when something that must hold did not."""
+    parser = argparse.ArgumentParser(prog="python -m tests.faults.campaign")
+    parser.add_argument("--kills", type=int, default=200)
+    parser.add_argument("--others", type=int, default=100)
+    parser.add_argument("--farms", type=int, default=4)
+    asked = parser.parse_args()
+    others, told = _possible((*LINES, *FINISHES, *OUTAGES, *links.LINKS, *disks.DISKS))
+    results = Results(RESULTS)
+    done = {(one["fault"], one["n"]) for one in results.all()}
+    wanted = [*turns(KILLS, asked.kills), *turns(others, asked.others)]
+    left = [turn for turn in wanted if (turn.fault.name, turn.n) not in done]
+    _run(left, asked.farms, results)
+    lines = results.all()
+    PAGE.write_text(reliability_page(lines, asked=vars(asked), left_out=told), encoding="utf-8")
+    results.put_aside()
+    return 1 if any(line["wrong"] for line in lines) else 0
+
+
+def _run(left: Sequence[Turn], farms: int, results: Results) -> None:
+    plain: SimpleQueue[Turn] = SimpleQueue()
+    small: SimpleQueue[Turn] = SimpleQueue()
+    # What takes long first, so that all farms end at about the same time.
+    for turn in sorted(left, key=lambda turn: turn.n):
+        (small if turn.fault in disks.DISKS else plain).put(turn)
+    with ThreadPoolExecutor(farms + 1) as threads:
+        jobs = [threads.submit(work_off, plain, Farm, results) for _ in range(farms)]
+        jobs.append(threads.submit(work_off, small, disks.small_disks, results))
+        for job in jobs:
+            job.result()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
