@@ -24,6 +24,7 @@ from framefarm.protocol.messages import UnitFacts
 from framefarm.protocol.tasks import RenderTask
 from tests.integration.agent.fake_manager import FakeManager
 from tests.integration.agent.resources import Steps, slot_resources, unit_work
+from tests.integration.agent.stand_in import runs, until
 
 Scenes = dict[str, Path]
 MIB = 1 << 20
@@ -105,6 +106,26 @@ async def test_real_blender_over_its_memory_limit_is_out_of_memory_with_the_peak
     assert caught.value.reason == "out_of_memory"
     assert "over the limit of 0.04 GiB" in str(caught.value)
     assert caught.value.peak_memory_bytes > 40 * MIB
+
+
+async def test_process_that_a_real_blender_left_in_another_session_ends_with_it(
+    own_blender: BlenderInstallation, make_scene: Callable[..., Path], tmp_path: Path
+):
+    """The script inside the file starts a shell that starts a sleep and ends."""
+    pids = tmp_path / "pids"
+    shell = f"sleep 1000 & echo $! > {pids}"
+    script = f"import subprocess; subprocess.Popen(['sh', '-c', {shell!r}], start_new_session=True)"
+    scene = make_scene("--resolution", "32x32", "--samples", "1", "--script", script)
+    warm = await WarmBlender.start(own_blender, scratch_dir=tmp_path, allow_scripts=True)
+    await warm.open(scene)
+    await until(lambda: pids.exists() and bool(pids.read_text().strip()))
+    left = int(await asyncio.to_thread(pids.read_text))
+    assert runs(left)
+    await until(lambda: warm.needs_recycling(max_idle_s=1e6, max_rss_bytes=1 << 40))
+
+    await warm.quit()
+
+    assert not runs(left)
 
 
 async def test_gpu_slot_is_refused_at_the_start_and_the_slots_there_are_are_named(

@@ -87,7 +87,7 @@ def test_the_file_is_read_and_the_environment_wins(tmp_path):
     ("text", "message"),
     [
         ("slot = 3", r"slot in .*config\.toml is no setting .* did you mean slots"),
-        ("slots = 0", r"slots in .*config\.toml must be a number"),
+        ("slots = 0", r"slots in .*config\.toml must be slots such as 2"),
         ("url = 5", r"url in .*config\.toml must be a text"),
         ("blenders = 5", "must be a list of paths"),
         ("url = ", "is no TOML"),

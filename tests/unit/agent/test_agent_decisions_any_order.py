@@ -31,6 +31,7 @@ class World:
     leases: int = 0
     kept: set[tuple[str, int]] = field(default_factory=set)
     released: set[str] = field(default_factory=set)
+    ended_again: bool = False
 
     def tell(self, event: ev.Event) -> None:
         self.state, todo = decide(self.state, event)
@@ -51,6 +52,8 @@ class World:
                 self.keeping.append(work)
             case do.DropEntry(entry):
                 self.outbox.remove(entry)
+            case do.Quit(again):
+                self.ended_again = again
             case do.Send(msg.Released(lease=lease)):
                 assert self.state.link is Link.UP
                 assert lease not in self.released, "given back twice"
@@ -144,6 +147,11 @@ class World:
             return msg.Settled(item.lease, item.unit, "accepted")
         return None
 
+    def _settled_failure(self, _: str) -> ev.Event | None:
+        for lease_id, unit in self.state.failures:
+            return msg.Settled(lease_id, unit, "noted")
+        return None
+
     def _full(self, slot: str) -> ev.Event:
         return ev.DiskChanged(low=slot == "cpu")
 
@@ -227,4 +235,27 @@ def test_after_any_story_a_stop_ends_it(story: list[tuple[str, str]]):
         world.tell(ev.OfferDeferred(min(world.state.owed.keys() - world.state.deferred)))
 
     assert world.state.over
+    assert not world.running
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(stories, st.booleans())
+def test_after_any_story_a_restart_ends_it_to_begin_anew(
+    story: list[tuple[str, str]],
+    at_once: bool,  # noqa: FBT001  hypothesis gives it
+):
+    world = new_world()
+    for what, slot in story:
+        world.happen(what, slot)
+
+    world.happen("connected", "cpu")
+    world.happen("welcome", "cpu")
+    world.tell(msg.Restart(at_once=at_once))
+    for _ in range(20):
+        for what in ("aborted", "rendered", "kept", "answered", "settled", "settled_failure"):
+            for slot in SLOTS:
+                world.happen(what, slot)
+
+    assert world.state.over
+    assert world.ended_again
     assert not world.running

@@ -43,7 +43,15 @@ def test_an_unknown_variable_stops_the_start_and_names_itself():
         ("FRAMEFARM_URL", " "),
         ("FRAMEFARM_SLOTS", "0"),
         ("FRAMEFARM_SLOTS", "many"),
+        ("FRAMEFARM_SLOTS", "gpu"),
         ("FRAMEFARM_THREADS", "100000"),
+        ("FRAMEFARM_CORES", "0"),
+        ("FRAMEFARM_MEMORY", "8"),
+        ("FRAMEFARM_NICE", "20"),
+        ("FRAMEFARM_NICE", "-1"),
+        ("FRAMEFARM_HOURS", "night"),
+        ("FRAMEFARM_ONLY_WHEN_IDLE", "sometimes"),
+        ("FRAMEFARM_IDLE_AFTER", "0"),
         ("FRAMEFARM_JSON_LOGS", "perhaps"),
     ],
 )
@@ -64,6 +72,23 @@ def test_lists_and_flags_are_read():
 
     assert settings.blenders == (Path("/opt/a/blender"), Path("/opt/b"))
     assert settings.json_logs
+
+
+def test_what_a_worker_may_take_is_read():
+    said = {
+        "SLOTS": "gpu:0,cpu*2",
+        "CORES": "6",
+        "MEMORY": "75%",
+        "NICE": "0",
+        "HOURS": "19:00-07:00",
+        "ONLY_WHEN_IDLE": "yes",
+        "IDLE_AFTER": "60",
+    }
+    settings = load_settings({**NO_FILE, **{f"FRAMEFARM_{name}": it for name, it in said.items()}})
+
+    assert (settings.slots, settings.cores, settings.memory) == ("gpu:0,cpu*2", 6, "75%")
+    assert (settings.nice, settings.hours) == (0, "19:00-07:00")
+    assert (settings.only_when_idle, settings.idle_after) == (True, 60)
 
 
 def test_data_lies_below_home_unless_told_otherwise():

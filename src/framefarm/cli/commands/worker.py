@@ -85,6 +85,7 @@ def command(**typed: Any) -> None:
     SIGTERM does the same as Ctrl-C, within 2 s; SIGUSR1 ends after the frames in work.
     """
     from framefarm.agent import Agent, AgentSettings  # noqa: PLC0415  --help needs none of this
+    from framefarm.agent.idleness import IdleLimits  # noqa: PLC0415
     from framefarm.cli.settings import load_settings  # noqa: PLC0415
 
     settings = load_settings(**typed)
@@ -99,6 +100,7 @@ def command(**typed: Any) -> None:
             memory_bytes=_memory_bytes(settings.memory),
             niceness=settings.nice,
             only_when_idle=settings.only_when_idle,
+            idle=IdleLimits(quiet_s=settings.idle_after),
             hours=Hours.parse(settings.hours) if settings.hours else None,
             blenders=settings.blenders,
             managed_dir=settings.managed_blenders,
