@@ -11,11 +11,12 @@ from __future__ import annotations
 import os
 import platform
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from framefarm.cli.failures import SettingsError
+from framefarm.cli.rule_numbers import read_rules
 from framefarm.core.errors import FrameFarmError
 from framefarm.core.hours import Hours
 from framefarm.core.memory_size import parse_memory
@@ -102,6 +103,7 @@ class Settings:
         hours: When a worker begins frames, such as `19:00-07:00`; None for always.
         blenders: Blenders besides those found: executables, folders, Pythons with `bpy`.
         json_logs: Write log lines as JSON.
+        rules: Numbers of the lease rules that differ from their defaults, for `serve`.
     """
 
     url: str = "http://127.0.0.1:7070"
@@ -120,6 +122,7 @@ class Settings:
     hours: str | None = None
     blenders: tuple[Path, ...] = ()
     json_logs: bool = False
+    rules: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def manager_dir(self) -> Path:
@@ -154,6 +157,7 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "hours": _checked(Hours.parse, "hours such as 19:00-07:00"),
     "blenders": _paths,
     "json_logs": _flag,
+    "rules": read_rules,
 }
 
 
@@ -169,10 +173,12 @@ def load_settings(environment: Mapping[str, str] = os.environ, **typed: Any) -> 
             sense; the message names it.
     """
     values: dict[str, Any] = {"home": default_home(environment)}
-    values |= _from_file(environment)
-    values |= _from_environment(environment)
-    values |= {name: value for name, value in typed.items() if value is not None}
-    return Settings(**values)
+    rules: dict[str, float] = {}
+    told = {name: value for name, value in typed.items() if value is not None}
+    for source in (_from_file(environment), _from_environment(environment), told):
+        values |= source
+        rules |= source.get("rules", {})
+    return Settings(**{**values, "rules": rules})
 
 
 def default_home(environment: Mapping[str, str]) -> Path:

@@ -1,0 +1,122 @@
+"""The numbers of the lease rules, as `framefarm serve` may be told them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from framefarm.farm.settings import ManagerSettings
+
+
+@dataclass(frozen=True, slots=True)
+class RuleNumber:
+    """One number.
+
+    Attributes:
+        default: What it is unless told otherwise.
+        least, most: Its range.
+        help: What it does.
+    """
+
+    default: float
+    least: float
+    most: float
+    help: str
+
+    @property
+    def whole(self) -> bool:
+        """Whether it counts something."""
+        return isinstance(self.default, int)
+
+
+DAY_S = 86_400.0
+
+RULES: Mapping[str, RuleNumber] = {
+    "lease_s": RuleNumber(30.0, 3, DAY_S, "A lease's life without a heartbeat, pool own (L3)"),
+    "public_lease_s": RuleNumber(120.0, 3, DAY_S, "The same for workers of other pools (L3)"),
+    "losses": RuleNumber(5, 1, 1_000, "Workers lost with a unit before it fails (L9)"),
+    "failing_workers": RuleNumber(
+        3, 1, 1_000, "Workers on which a unit goes wrong before it fails; tries, where fewer (L9)"
+    ),
+    "charges": RuleNumber(
+        3, 1, 1_000, "Units a worker fails and others finish before it is quarantined (L9)"
+    ),
+    "quarantine_s": RuleNumber(600.0, 1, 30 * DAY_S, "A first quarantine; each strike doubles it"),
+    "longest_quarantine_s": RuleNumber(DAY_S, 1, 365 * DAY_S, "A quarantine at most (L9)"),
+    "stall_s": RuleNumber(
+        300.0, 5, 7 * DAY_S, "A unit without progress for so long is ended (L10)"
+    ),
+    "tail_every_s": RuleNumber(
+        0.5, 0, 3_600, "How often idle slots may take a unit another is at (L11); 0 is never"
+    ),
+    "known_s": RuleNumber(120.0, 0, DAY_S, "A worker seen so long ago may still come back (L9)"),
+    "keep_blobs_s": RuleNumber(DAY_S, 3_600, 365 * DAY_S, "Files no job needs are kept so long"),
+    "low_water_mib": RuleNumber(1_024, 0, 1 << 30, "Free disk below which uploads wait (L14)"),
+    "largest_upload_mib": RuleNumber(65_536, 1, 1 << 30, "One file at most (L14)"),
+}
+
+
+def read_rules(value: Any) -> dict[str, float]:
+    """Rules from a table, or from a text such as `lease_s=60, losses=7`.
+
+    Raises:
+        ValueError: A name or a number makes no sense.
+    """
+    if isinstance(value, str):
+        pairs = [part.partition("=") for part in value.split(",") if part.strip()]
+        value = {name.strip(): number.strip() for name, _, number in pairs}
+    if not isinstance(value, dict):
+        raise ValueError("must be numbers by name")  # noqa: TRY004  told as one kind to the reader
+    return {name: _read(name, number) for name, number in value.items()}
+
+
+def _read(name: str, value: Any) -> float:
+    rule = RULES.get(name)
+    if rule is None:
+        raise ValueError(f"has no rule {name!r}; there are: {', '.join(RULES)}")
+    kind = int if rule.whole else float
+    try:
+        number = kind(str(value))
+    except ValueError:
+        number = rule.least - 1
+    if not rule.least <= number <= rule.most:
+        raise ValueError(f"must have {name} from {rule.least:g} to {rule.most:g}")
+    return number
+
+
+def typed_rules(words: tuple[str, ...]) -> dict[str, float] | None:
+    """Rules as they were typed; None when none was.
+
+    Raises:
+        SettingsError: A name or a number makes no sense.
+    """
+    from framefarm.cli.failures import SettingsError  # noqa: PLC0415  only where rules are typed
+
+    try:
+        return read_rules(",".join(words)) if words else None
+    except ValueError as error:
+        raise SettingsError(f"--rule {error}") from error
+
+
+def with_rules(settings: ManagerSettings, rules: Mapping[str, float]) -> ManagerSettings:
+    """A manager's settings with these rules instead of their own."""
+    from dataclasses import replace  # noqa: PLC0415  --help needs none of it
+
+    told = dict(rules)
+    names = {
+        "losses": "losses",
+        "failing_workers": "workers",
+        "charges": "charges",
+        "quarantine_s": "quarantine_s",
+        "longest_quarantine_s": "longest_quarantine_s",
+    }
+    blame: dict[str, Any] = {names[name]: told.pop(name) for name in names if name in told}
+    sizes: dict[str, Any] = {
+        f"{name}_bytes": int(told.pop(f"{name}_mib")) << 20
+        for name in ("low_water", "largest_upload")
+        if f"{name}_mib" in told
+    }
+    others: dict[str, Any] = {**told, **sizes}
+    return replace(settings, blame=replace(settings.blame, **blame), **others)
