@@ -123,6 +123,7 @@ stages = Table(
     Column("done", Integer, nullable=False, server_default="0"),
     Column("failed", Integer, nullable=False, server_default="0"),
     Column("cancelled", Integer, nullable=False, server_default="0"),
+    Column("first_attempt", Integer, nullable=False, server_default="1"),
     Column("seconds", Float, nullable=False, server_default="0"),
     Column("slowest_s", Float, nullable=False, server_default="0"),
     Column("slowest_unit", Integer),
@@ -145,6 +146,7 @@ version for all frames of a job, so that none looks different from its neighbour
 could stand in for each other share one, so that a claim looks at a few rows however many wait.
 
 `total` counts all units; those that wait for another stage's units are in none of the counters.
+`first_attempt` is the number that their first attempt gets: above 1 once units were made anew.
 """
 
 spans = Table(

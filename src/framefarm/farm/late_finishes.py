@@ -112,10 +112,9 @@ def take_from_leases(
         units = Spans.restore(stored)
         left = units.difference(Spans.of(unit, unit))
         guarded = and_(t.leases.c.id == lease_id, t.leases.c.units == stored)
-        if left:
-            connection.execute(update(t.leases).where(guarded).values(units=str(left)))
-        else:
-            connection.execute(delete(t.leases).where(guarded))
+        # An emptied one stays, ended, with its last unit: it tells which attempts there were.
+        values = {"units": str(left)} if left else {"state": "ended"}
+        connection.execute(update(t.leases).where(guarded).values(values))
         told = str(unit) if left else ""
         news.lost.append(LostLease(lease_id, worker_id, "another worker finished it", told))
     return bool(held)

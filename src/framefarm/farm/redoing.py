@@ -143,7 +143,7 @@ def _make_anew(connection: Connection, job: JobFacts, chosen: dict[int, Spans], 
         _discard(connection, stage.id, chosen[stage.id], news)
         here = _where(connection, stage.id)
         done[stage.id] = here.done
-        _count(connection, stage, here)
+        _count(connection, stage, here, first_attempt=attempt)
         missing = stage.units.difference(here.anywhere)
         if job.plan.stages[stage.position].needs is not None:
             missing = _with_inputs(connection, job, stage, missing, done)
@@ -155,14 +155,13 @@ def _make_anew(connection: Connection, job: JobFacts, chosen: dict[int, Spans], 
 def _next_attempt(connection: Connection, stage_id: int) -> int:
     """One more than any attempt there was, so that attempts only rise."""
     highest = [
-        connection.execute(
-            select(func.max(number)).where(table.c.stage_id == stage_id)
-        ).scalar_one()
-        for table, number in (
-            (t.faults, t.faults.c.attempt),
-            (t.results, t.results.c.attempt),
-            (t.leases, t.leases.c.next_attempt - 1),
-            (t.spans, t.spans.c.attempt - 1),
+        connection.execute(select(func.max(number)).where(its_stage == stage_id)).scalar_one()
+        for its_stage, number in (
+            (t.faults.c.stage_id, t.faults.c.attempt),
+            (t.results.c.stage_id, t.results.c.attempt),
+            (t.leases.c.stage_id, t.leases.c.next_attempt - 1),
+            (t.spans.c.stage_id, t.spans.c.attempt - 1),
+            (t.stages.c.id, t.stages.c.first_attempt - 1),
         )
     ]
     return max((number or 0) for number in highest) + 1
@@ -264,7 +263,7 @@ def _failed_units(connection: Connection, stage_id: int) -> Spans:
     return Spans.from_units(connection.execute(failed).scalars())
 
 
-def _count(connection: Connection, stage: StageFacts, here: _Where) -> None:
+def _count(connection: Connection, stage: StageFacts, here: _Where, *, first_attempt: int) -> None:
     """Set a stage's counters and state to what there is."""
     connection.execute(delete(t.inputs).where(t.inputs.c.stage_id == stage.id))
     of_stage = t.results.c.stage_id == stage.id
@@ -286,6 +285,7 @@ def _count(connection: Connection, stage: StageFacts, here: _Where) -> None:
         "leased": len(here.leased),
         "failed": len(here.failed),
         "cancelled": 0,
+        "first_attempt": first_attempt,
         "seconds": totals.seconds,
         "peak_memory_bytes": totals.peak,
         "slowest_s": slowest.seconds if slowest else 0.0,

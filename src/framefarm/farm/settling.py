@@ -28,6 +28,8 @@ _ADD_PENDING = (
     .values(pending=t.stages.c.pending + bindparam("n"))
 )
 
+_FIRST_ATTEMPT = select(t.stages.c.first_attempt).where(t.stages.c.id == bindparam("stage"))
+
 
 def unlock_dependents(
     connection: Connection,
@@ -49,7 +51,9 @@ def unlock_dependents(
                     t.inputs.c.stage_id == stage_id, t.inputs.c.unit == dependent.unit
                 )
             )
-            make_pending(connection, stage_id, [(dependent.unit, dependent.unit, 1)], attempt=1)
+            attempt = connection.execute(_FIRST_ATTEMPT, {"stage": stage_id}).scalar_one()
+            run = (dependent.unit, dependent.unit, 1)
+            make_pending(connection, stage_id, [run], attempt=attempt)
             refresh_claimable(connection, [stage_id])
             news.work = True
 
@@ -176,7 +180,14 @@ def _finish_job(connection: Connection, job_id: int, now: float) -> None:
         .where(t.jobs.c.id == job_id, t.jobs.c.state.in_(JOB.sources(JobEvent.FINISH)))
         .values(state=JobState.DONE, finished_at=now, message="")
     )
-    # Every unit has its result: what a late report is told no longer depends on them.
+    # Every unit has its result: what a late report is told no longer depends on them. Only which
+    # attempts there were is kept, for units that are made anew some day.
+    above = select(func.max(t.leases.c.next_attempt)).where(t.leases.c.stage_id == t.stages.c.id)
+    connection.execute(
+        update(t.stages)
+        .where(t.stages.c.job_id == job_id, above.scalar_subquery() > t.stages.c.first_attempt)
+        .values(first_attempt=above.scalar_subquery())
+    )
     connection.execute(delete(t.leases).where(t.leases.c.stage_id.in_(_stage_ids(job_id))))
 
 

@@ -1,34 +1,61 @@
-"""Whatever happens in whatever order, the invariants hold and every unit ends (L1 to L9)."""
+"""Whatever happens in whatever order, the farm does what a plain model of its rules says.
+
+The machine drives the real functions over a real database, and a model of the rules in plain Python
+beside it. Every answer is predicted, and after each step every unit is where the model has it.
+"""
 
 from __future__ import annotations
 
 import os
 import shutil
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, multiple, rule
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, multiple, rule
 
-from framefarm.core.states import IllegalMoveError
+from framefarm.core.errors import FrameFarmError
+from framefarm.core.grace import GraceLimits, Watch
+from framefarm.core.plans import JobPlan, plan_render, plan_trial
+from framefarm.core.spans import Spans
+from framefarm.core.tail import Pace
+from framefarm.db import set_clock
 from framefarm.db import tables as t
-from framefarm.farm.claim_requests import ClaimedLease
-from framefarm.farm.redoing import NothingToRetryError
-from framefarm.farm.registry import Admission
+from framefarm.farm.blame import Blame
+from framefarm.farm.catalog import Catalog
+from framefarm.farm.charging import finish_and_charge
+from framefarm.farm.claim_requests import ClaimedLease, ClaimRequest
+from framefarm.farm.expiry import LeaseLives, expiry_round
+from framefarm.farm.quarantine import Bars, bars, begin_trial
+from framefarm.farm.registry import Admission, Renewal, renew_many
+from framefarm.farm.tails import TailRequest, lease_tails
+from framefarm.farm.worker_steering import WorkerAction, WorkerChange, steer
+from tests.integration.farm import model as m
 from tests.integration.farm.bench import Bench, ask, weave
 
 ENDED = {"done", "failed", "cancelled"}
 EXAMPLES = int(os.environ.get("FRAMEFARM_FARM_EXAMPLES", "30"))
-REPORTS = st.sampled_from(["finish", "finish", "finish", "error", "refused", "repeat"])
+LIMITS = GraceLimits(quiet_s=1e9, step_s=1.0)
+REASONS = ["error", "error", "crashed", "stalled", "refused", "placement", "out_of_memory"]
+GIB = 1 << 30
+
+
+class Slow:
+    """A watch that sees every holder at its unit for long, so that a second lease is worth it."""
+
+    def of(self, _stage: int, _worker: str, _slot: str, _unit: int) -> Pace:
+        return Pace(1_000.0)
+
+    def usual_s(self, _stage: int) -> float:
+        return 1.0
 
 
 class AnyOrder(RuleBasedStateMachine):
-    """Workers, jobs and people who do as they please.
-
-    What the machine remembers for itself: the answer each finish got first, and the highest attempt
-    of each unit, which the database alone could not tell.
-    """
+    """Workers, jobs, clocks and people who do as they please."""
 
     leases: Bundle[ClaimedLease] = Bundle("leases")
     workers: Bundle[Admission] = Bundle("workers")
@@ -38,66 +65,157 @@ class AnyOrder(RuleBasedStateMachine):
         super().__init__()
         self.folder = Path(tempfile.mkdtemp())
         self.bench = Bench(self.folder)
-        self.answers: dict[tuple[str, int], str] = {}
-        self.winners: dict[tuple[int, int], str] = {}
-        self.attempts: dict[tuple[int, int], int] = {}
-        self.here: set[str] = set()
+        self.model = m.Model()
+        set_clock(self.bench.engine, lambda _: self.model.now)
+        self.bench.blame = Blame(
+            elsewhere=lambda _c, _asked, avoid, more: self._others(avoid, more)
+        )
+        self.monotonic_s = 0.0
+        self.watch = Watch(LIMITS)
+        self.boots = 0
+        self._round(began=True)
 
     def teardown(self) -> None:
-        self._finish_everything()
-        self.bench.close()
-        shutil.rmtree(self.folder)
+        try:
+            self._finish_everything()
+        finally:
+            self.bench.close()
+            shutil.rmtree(self.folder)
 
     # --- people
 
     @rule(target=jobs, units=st.integers(1, 7), spread=st.booleans(), priority=st.integers(0, 2))
     def submit(self, units: int, spread: bool, priority: int) -> int:  # noqa: FBT001
         order = "spread" if spread else "sequential"
-        return self.bench.trial(f"1-{units}", order=order, priority=priority)
+        return self._submit(plan_trial(Spans.of(1, units), order=order), priority)
 
     @rule(target=jobs, frames=st.sampled_from(["1-5", "3-9x2", "1,4,9", "7"]))
     def submit_film(self, frames: str) -> int:
-        return self.bench.film(frames, segment=2)
+        plan = plan_render(Spans.parse(frames), movie=True, segment_frames=2)
+        return self._submit(plan, 1)
 
     @rule(target=jobs, units=st.integers(1, 6), group=st.integers(1, 3))
     def submit_weave(self, units: int, group: int) -> int:
-        return self.bench.store(weave(units, group))
+        return self._submit(weave(units, group), 1)
+
+    def _submit(self, plan: JobPlan, priority: int) -> int:
+        job = self.bench.store(plan, priority=priority)
+        ids = [self.bench.stage(job, at).id for at in range(len(plan.stages))]
+        self.model.submit(job, ids, plan, priority)
+        return job
 
     @rule(job=jobs)
     def cancel(self, job: int) -> None:
-        before = self.bench.job(job).state
-        try:
-            self.bench.cancel(job)
-        except IllegalMoveError:
-            assert before == "done"
-            assert self.bench.job(job).state == before
+        self._steer(job, self.model.cancel, lambda: self.bench.cancel(job))
+
+    @rule(job=jobs, now=st.booleans())
+    def pause(self, job: int, now: bool) -> None:  # noqa: FBT001
+        self._steer(
+            job,
+            lambda known: self.model.pause(known, at_once=now),
+            lambda: self.bench.pause(job, at_once=now),
+        )
+
+    @rule(job=jobs)
+    def resume(self, job: int) -> None:
+        self._steer(job, self.model.resume, lambda: self.bench.resume(job))
 
     @rule(job=jobs)
     def retry(self, job: int) -> None:
-        before = self.bench.job(job).state
-        try:
-            self.bench.retry(job)
-        except NothingToRetryError:
-            assert before in {"queued", "running", "done"}
-            assert self.bench.job(job).state == before
+        self._steer(
+            job,
+            lambda known: self.model.retry(known, None, everything=False),
+            lambda: self.bench.retry(job),
+        )
+
+    @rule(job=jobs, first=st.integers(1, 5), count=st.integers(1, 3))
+    def retry_frames(self, job: int, first: int, count: int) -> None:
+        known = self.model.jobs.get(job)
+        frames = set(range(first, first + count))
+        if known is None or not frames & set(known.stages[0].units):
+            return
+        self._steer(
+            job,
+            lambda known: self.model.retry(known, frames, everything=False),
+            lambda: self.bench.retry(job, f"{first}-{first + count - 1}"),
+        )
+
+    @rule(job=jobs)
+    def retry_all(self, job: int) -> None:
+        self._steer(
+            job,
+            lambda known: self.model.retry(known, None, everything=True),
+            lambda: self.bench.retry(job, everything=True),
+        )
+
+    @rule(job=jobs, priority=st.integers(0, 3))
+    def prioritize(self, job: int, priority: int) -> None:
+        def move(known: m.Job) -> bool:
+            for stage in known.stages:
+                stage.priority = priority
+            return True
+
+        self._steer(job, move, lambda: self.bench.prioritize(job, priority))
+
+    @rule(job=consumes(jobs))
+    def delete(self, job: int) -> None:
+        self._steer(
+            job, lambda known: self.model.delete(known) is None, lambda: self.bench.delete(job)
+        )
+
+    def _steer(self, job: int, predict: Callable[[m.Job], bool], act: Callable[[], object]) -> None:
+        known = self.model.jobs.get(job)
+        if known is not None and predict(known):
+            act()
+        else:
+            with pytest.raises(FrameFarmError):
+                act()
 
     # --- workers
 
-    @rule(target=workers)
-    def join(self) -> Admission:
+    @rule(target=workers, memory=st.sampled_from([0, 8 * GIB, 16 * GIB]))
+    def join(self, memory: int) -> Admission:
         worker = self.bench.hello()
-        self.here.add(worker.worker_id)
+        self.model.workers[worker.worker_id] = memory
         return worker
 
-    @rule(worker=workers, held=st.lists(leases, max_size=3), restarted=st.booleans())
-    def return_(self, worker: Admission, held: list[ClaimedLease], restarted: bool) -> None:  # noqa: FBT001
-        self.bench.hello(
-            worker_id=worker.worker_id,
-            key=worker.key,
-            boot_id=os.urandom(4).hex() if restarted else "boot",
-            holding=tuple(lease.lease_id for lease in held),
-            owed=tuple((lease.lease_id, lease.units.first) for lease in held),
-        )
+    @rule(worker=workers, held=st.lists(leases, max_size=3))
+    def return_(self, worker: Admission, held: list[ClaimedLease]) -> None:
+        holding = {lease.lease_id for lease in held}
+        mine = self.model.of_worker(worker.worker_id)
+        told = self._hello(worker, f"boot {self.boots}", holding=tuple(sorted(holding)))
+        for lease in mine:
+            if lease.id not in holding:
+                self.model.end(lease, lost=False)
+        assert set(told.dropped) == holding - {lease.id for lease in mine}
+
+    @rule(worker=workers, knows=st.booleans())
+    def die(self, worker: Admission, knows: bool) -> None:  # noqa: FBT001
+        """Its process is another one now, which may know what the old one was at (L8, L9)."""
+        self.boots += 1
+        mine = self.model.of_worker(worker.worker_id)
+        killed = [(lease.stage, min(lease.units)) for lease in mine] if knows else []
+        self._hello(worker, f"boot {self.boots}", interrupted=tuple(killed))
+        for lease in mine:
+            self.model.end(lease, lost=True, killed=killed)
+
+    def _hello(self, worker: Admission, boot: str, **facts: Any) -> Admission:
+        known = {"worker_id": worker.worker_id, "key": worker.key}
+        if not facts.get("interrupted") and boot == f"boot {self.boots}" and "holding" in facts:
+            boot = self.bench.rows(t.workers, t.workers.c.id == worker.worker_id)[0].boot_id
+        return self.bench.hello(**known, boot_id=boot, **facts)
+
+    @rule(worker=workers)
+    def pardon(self, worker: Admission) -> None:
+        change = WorkerChange(WorkerAction.ENABLE)
+        self.bench.do(steer, self.bench.catalog, worker.worker_id, change, connected=True)
+        for stage in self.model.stages.values():
+            for unit in stage.units.values():
+                for fault in unit.faults:
+                    fault.charged |= fault.worker == worker.worker_id
+        for key in list(self.model.quarantines):
+            if key[0] == worker.worker_id:
+                del self.model.quarantines[key]
 
     @rule(
         target=leases,
@@ -106,82 +224,259 @@ class AnyOrder(RuleBasedStateMachine):
         peers=st.integers(1, 3),
     )
     def claim(self, claimers: list[Admission], speed: float | None, peers: int) -> object:
-        speeds = {row.id: speed for row in self.bench.rows(t.stages)} if speed else {}
-        found = self.bench.claims(
-            [
-                ask(one.worker_id, seconds_per_unit=speeds, peers=peers, others=self._others)
-                for one in claimers
-            ]
+        speeds = dict.fromkeys(self.model.stages, speed) if speed else {}
+        its = self.bench.do(bars)
+        requests = [
+            self._request(one.worker_id, its, seconds_per_unit=speeds, peers=peers)
+            for one in claimers
+        ]
+        found = self.bench.claims(requests)
+        kept = [self._lent(request, lease) for request, lease in zip(requests, found, strict=True)]
+        return multiple(*(lease for lease in kept if lease is not None))
+
+    def _request(self, worker: str, its: dict[str, Bars], **more: Any) -> ClaimRequest:
+        mine = its.get(worker, Bars())
+        return ask(
+            worker,
+            memory_bytes=self.model.workers[worker],
+            others=lambda _asked, avoid, more: self._others(avoid, more),
+            barred=mine.barred,
+            probation=mine.probation,
+            **more,
         )
-        for lease in found:
-            if lease is not None:
-                self._note_attempts(lease)
-        return multiple(*(lease for lease in found if lease is not None))
+
+    def _lent(self, request: ClaimRequest, lease: ClaimedLease | None) -> ClaimedLease | None:
+        """Check that a slot may have what it got, and that nothing better was to be had."""
+        worker = request.worker_id
+        fresh = [stage for stage in self.model.claimable() if self._fresh(stage, request)]
+        if lease is None:
+            assert not fresh, f"{worker} got nothing of stage {fresh[0].id}"
+            return None
+        stage = self.model.stages[lease.stage_id]
+        assert stage in list(self.model.claimable())
+        assert all(one.priority <= stage.priority for one in fresh), "priority (L12)"
+        assert not self.model.barred(worker, stage.kind), "it is in quarantine (L9)"
+        for number in lease.units:
+            unit = stage.units[number]
+            assert (unit.state, unit.next_attempt) == ("pending", lease.attempt)
+            assert lease.attempt > unit.highest, "attempts only rise"
+        self.model.lend(self._held(lease))
+        return lease if self._on_trial(request, stage, lease) else None
+
+    def _fresh(self, stage: m.Stage, request: ClaimRequest) -> bool:
+        """Whether the slot may have any pending unit of a stage, whatever went wrong so far."""
+        on_its_own = (stage.kind, "") not in request.barred | request.probation
+        return on_its_own and not any(
+            fault.reason not in m.NOT_ITS_ERROR
+            for unit in stage.units.values()
+            for fault in unit.counting
+        )
+
+    def _on_trial(self, request: ClaimRequest, stage: m.Stage, lease: ClaimedLease) -> bool:
+        """What the dispatcher does with a lease of what its worker is on probation for."""
+        what = (stage.kind, "")
+        if what not in request.probation:
+            return True
+        assert len(lease.units) == 1
+        row = self.model.quarantines[request.worker_id, stage.kind]
+        expected = not self.model.barred(request.worker_id, stage.kind)
+        begun = self.bench.do(begin_trial, request.worker_id, what, lease.lease_id)
+        assert begun == expected
+        if begun:
+            row.trial = lease.lease_id
+            return True
+        self.bench.release(lease)
+        self.model.end(self.model.leases[lease.lease_id], lost=False)
+        return False
+
+    def _held(self, lease: ClaimedLease) -> m.Lease:
+        return m.Lease(
+            id=lease.lease_id,
+            stage=lease.stage_id,
+            worker=lease.worker_id,
+            attempt=lease.attempt,
+            units=set(lease.units),
+            expires_at=self.model.now + m.LEASE_S,
+            next_attempt=lease.attempt + 1,
+        )
+
+    @rule(target=leases, worker=workers)
+    def claim_tail(self, worker: Admission) -> object:
+        request = self._request(
+            worker.worker_id,
+            self.bench.do(bars),
+            seconds_per_unit=dict.fromkeys(self.model.stages, 1.0),
+        )
+        [lease] = self.bench.do(lease_tails, [TailRequest(request, Slow())])
+        if lease is None:
+            return multiple()
+        stage, number = self.model.stages[lease.stage_id], lease.units.first
+        [holder] = self.model.holders(stage.id, number)
+        assert stage.job.state == "running"
+        assert stage.count("pending") == 0, "the tail (L11)"
+        assert holder.worker != worker.worker_id
+        assert (lease.attempt, lease.tail, len(lease.units)) == (holder.next_attempt, True, 1)
+        assert not self.model.barred(worker.worker_id, stage.kind)
+        holder.next_attempt += 1
+        self.model.lend(self._held(lease))
+        return lease
+
+    @rule(reports=st.lists(st.tuples(leases, st.integers(0, 20)), min_size=1, max_size=4))
+    def finish(self, reports: list[tuple[ClaimedLease, int]]) -> None:
+        pairs = [(lease, lease.units.at(at % len(lease.units))) for lease, at in reports]
+        finishes = [self.bench.result(lease, unit) for lease, unit in pairs]
+        settled = self.bench.do(
+            finish_and_charge, self.bench.catalog, finishes, self.bench.blame.limits
+        )
+        held = [(self._held(lease), unit) for lease, unit in pairs]
+        expected = self.model.finish(held)
+        assert [one.answer for one in settled] == expected
+        accepted = [
+            pair for pair, told in zip(held, expected, strict=True) if told.startswith("accepted")
+        ]
+        self.model.charge(accepted)
 
     @rule(lease=leases)
-    def finish_many_at_once(self, lease: ClaimedLease) -> None:
-        finishes = [self.bench.result(lease, unit) for unit in lease.units]
-        for finish, answer in zip(finishes, self.bench.finishes(finishes), strict=True):
-            self._note_answer(lease, finish.unit, answer)
+    def finish_all_of_it(self, lease: ClaimedLease) -> None:
+        self.finish([(lease, at) for at in range(len(lease.units))])
 
-    @rule(lease=leases, report=REPORTS, at=st.integers(0, 20))
-    def report(self, lease: ClaimedLease, report: str, at: int) -> None:
+    @rule(lease=leases, reason=st.sampled_from(REASONS), at=st.integers(0, 20))
+    def fail(self, lease: ClaimedLease, reason: str, at: int) -> None:
         unit = lease.units.at(at % len(lease.units))
-        if report in {"error", "refused"}:
-            before = self._result(lease.stage_id, unit)
-            assert self.bench.fail(lease, unit, reason=report) in {"noted", "stale"}
-            assert self._result(lease.stage_id, unit) == before
-        else:
-            for _ in range(2 if report == "repeat" else 1):
-                self._note_answer(lease, unit, self.bench.finish(lease, unit))
+        memory = self.model.workers[lease.worker_id]
+        expected = self.model.fail(self._held(lease), unit, reason, memory)
 
-    @rule(lease=leases)
-    def expire(self, lease: ClaimedLease) -> None:
-        self.bench.expire(lease)
+        assert self.bench.fail(lease, unit, reason=reason, memory_bytes=memory) == expected
 
     @rule(lease=leases)
     def release(self, lease: ClaimedLease) -> None:
         self.bench.release(lease)
+        known = self.model.leases.get(lease.lease_id)
+        if known is not None and known.active:
+            self.model.end(known, lost=False)
 
-    @rule(worker=workers)
-    def lose(self, worker: Admission) -> None:
-        self.bench.lose(worker.worker_id)
+    @rule(worker=workers, held=st.lists(leases, min_size=1, max_size=4))
+    def renew(self, worker: Admission, held: list[ClaimedLease]) -> None:
+        ids = tuple(sorted({lease.lease_id for lease in held}))
+        [lost] = self.bench.do(renew_many, [Renewal(worker.worker_id, ids, m.LEASE_S)])
+
+        assert set(lost) == self.model.renew(worker.worker_id, ids)
+
+    # --- time
+
+    @rule(seconds=st.sampled_from([1.0, 12.0, 31.0, 601.0]))
+    def time_passes(self, seconds: float) -> None:
+        self.monotonic_s += seconds
+        self.model.now += seconds
+        self._round()
+
+    @rule(step_s=st.sampled_from([3_600.0, -3_600.0, 86_400.0, -86_400.0]))
+    def the_clock_steps(self, step_s: float) -> None:
+        self.model.now += step_s
+        self._round(began=True)
+
+    @rule(away_s=st.sampled_from([1.0, 100.0]))
+    def the_manager_starts_anew(self, away_s: float) -> None:
+        self.model.now += away_s
+        self.monotonic_s = 0.0
+        self.bench.catalog = Catalog()
+        self.watch = Watch(LIMITS)
+        self._round(began=True)
+
+    @rule(away_s=st.sampled_from([1.0, 100.0]))
+    def the_database_is_away(self, away_s: float) -> None:
+        self.monotonic_s += away_s
+        self.model.now += away_s
+        self.watch = self.watch.after_failure()
+        self._round(began=True)
+
+    def _round(self, *, began: bool = False) -> None:
+        """One round of the expiry duty; `began`: leases must begin their lives anew (L7)."""
+        done = self.bench.do(
+            expiry_round,
+            self.bench.catalog,
+            self.watch,
+            LeaseLives(m.LEASE_S),
+            monotonic_s=self.monotonic_s,
+        )
+        self.watch = done.watch
+        assert (done.disturbance is not None) == began
+        if began:
+            self.model.begin_anew()
+        expected = set() if began else self.model.expire()
+        assert {lost.lease_id for lost in done.news.lost} == expected
 
     # --- what must hold
 
     @invariant()
-    def all_is_well(self) -> None:
+    def all_is_where_the_model_has_it(self) -> None:
+        assert {row.id: row.state for row in self.bench.rows(t.jobs)} == {
+            job.id: job.state for job in self.model.jobs.values()
+        }
+        assert self._leases_there() == {
+            (lease.id, lease.stage, lease.active, tuple(sorted(lease.units)), lease.next_attempt)
+            for lease in self.model.leases.values()
+        }
+        assert self._quarantines_there() == {
+            key: (row.strikes, row.until) for key, row in self.model.quarantines.items()
+        }
+        self._compare_units()
         self.bench.check()
 
-    def _others(self, _asked: object, avoid: frozenset[str], _bytes: int) -> bool:
-        return bool(self.here - avoid)
+    def _leases_there(self) -> set[object]:
+        return {
+            (
+                row.id,
+                row.stage_id,
+                row.state == "active",
+                tuple(Spans.restore(row.units)),
+                row.next_attempt,
+            )
+            for row in self.bench.rows(t.leases)
+        }
 
-    def _note_attempts(self, lease: ClaimedLease) -> None:
-        for unit in lease.units:
-            before = self.attempts.get((lease.stage_id, unit), 0)
-            assert lease.attempt > before, "attempts only rise"
-            self.attempts[lease.stage_id, unit] = lease.attempt
+    def _quarantines_there(self) -> dict[object, object]:
+        return {
+            (row.worker_id, row.kind): (row.strikes, row.until_at)
+            for row in self.bench.rows(t.quarantines)
+        }
 
-    def _note_answer(self, lease: ClaimedLease, unit: int, answer: str) -> None:
-        known = self.answers.get((lease.lease_id, unit))
-        if known is not None and known.startswith("accepted"):
-            assert answer == known, "L5: a repeated finish gets the same answer"
-        if answer.startswith("accepted"):
-            winner = self.winners.setdefault((lease.stage_id, unit), lease.lease_id)
-            assert winner == lease.lease_id, "a unit was finished twice"
-        elif answer == "already_done":
-            assert (lease.stage_id, unit) in self.winners
-        self.answers[lease.lease_id, unit] = answer
+    def _compare_units(self) -> None:
+        pending = {
+            (row.stage_id, unit): row.attempt
+            for row in self.bench.rows(t.spans)
+            for unit in range(row.first, row.last + 1, row.step)
+        }
+        results = {
+            (row.stage_id, row.unit): (row.lease_id, row.answer, row.worker_id)
+            for row in self.bench.rows(t.results)
+        }
+        failed = {
+            (row.stage_id, row.unit)
+            for row in self.bench.rows(t.faults, t.faults.c.final, ~t.faults.c.forgiven)
+        }
+        units = {
+            (stage.id, number): unit
+            for stage in self.model.stages.values()
+            for number, unit in stage.units.items()
+        }
+        assert pending == {k: u.next_attempt for k, u in units.items() if u.state == "pending"}
+        assert results == {
+            key: (unit.result.lease, unit.result.answer, unit.result.worker)
+            for key, unit in units.items()
+            if unit.result is not None
+        }
+        assert failed == {key for key, unit in units.items() if unit.state == "failed"}
 
-    def _result(self, stage_id: int, unit: int) -> object:
-        return self.bench.rows(
-            t.results, t.results.c.stage_id == stage_id, t.results.c.unit == unit
-        )
+    def _others(self, avoid: frozenset[str], more_than: int) -> bool:
+        return self.model.others(avoid, more_than)
 
     def _finish_everything(self) -> None:
         """A good worker ends every job, whatever was done to it."""
         for row in self.bench.rows(t.leases, t.leases.c.state == "active"):
             self.bench.lose(row.worker_id)
+        for job in self.bench.rows(t.jobs, t.jobs.c.state == "paused"):
+            self.bench.resume(job.id)
         self.bench.work_off("good")
         for job in self.bench.rows(t.jobs):
             assert job.state in ENDED

@@ -201,3 +201,13 @@ def test_a_great_job_is_put_back_to_work_by_few_statements(bench: Bench):
 
     assert count.count < 60
     assert len(bench.rows(t.spans)) == 1
+
+
+def test_attempts_rise_for_segments_that_wait_for_frames_made_anew(bench: Bench):
+    job = bench.film("1-2", segment=2)
+    bench.work_off()
+    for attempt in (2, 3):
+        bench.retry(job, "1")
+        again = {lease.stage_id: lease.attempt for lease in bench.work_off()}
+        assert set(again.values()) == {attempt}
+        assert len(again) == 3

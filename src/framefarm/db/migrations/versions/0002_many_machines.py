@@ -93,6 +93,9 @@ def _change_stages() -> None:
     op.create_index(
         "ix_stages_claim", "stages", ["claimable", "queue", "priority", "job_id", "position"]
     )
+    op.add_column(
+        "stages", sa.Column("first_attempt", sa.Integer(), server_default="1", nullable=False)
+    )
     op.create_index("ix_stages_blend_sha256", "stages", ["blend_sha256"])
     stages = sa.table("stages", sa.column("kind"), sa.column("blender"), sa.column("queue"))
     pairs = sa.select(stages.c.kind, stages.c.blender).distinct()
