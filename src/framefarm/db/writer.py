@@ -106,6 +106,9 @@ class GroupCommitWriter:
         self._closed = False
         self.outages = 0
         self._thread = threading.Thread(target=self._loop, name="writer", daemon=True)
+        self._start()
+
+    def _start(self) -> None:
         self._thread.start()
 
     def submit(self, handler: Handler[Item, Answer], item: Item) -> asyncio.Future[Answer]:
@@ -143,15 +146,18 @@ class GroupCommitWriter:
 
     def _loop(self) -> None:
         while group := self._next_group():
-            try:
-                outcomes = self._write_group(group)
-            except Exception as error:  # noqa: BLE001  the thread serves everyone; it must not end
-                _log.exception("group_failed", size=len(group))
-                self.outages += 1
-                self._on_rollback()
-                failure = _translate(error)
-                outcomes = [(waiting, failure) for waiting in group]
-            _answer(outcomes)
+            self._serve(group)
+
+    def _serve(self, group: list[_Waiting]) -> None:
+        try:
+            outcomes = self._write_group(group)
+        except Exception as error:  # noqa: BLE001  the thread serves everyone; it must not end
+            _log.exception("group_failed", size=len(group))
+            self.outages += 1
+            self._on_rollback()
+            failure = _translate(error)
+            outcomes = [(waiting, failure) for waiting in group]
+        _answer(outcomes)
 
     def _next_group(self) -> list[_Waiting]:
         """What has queued up, at least one; nothing once the writer is closed and all is done."""

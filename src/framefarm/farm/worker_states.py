@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from sqlalchemy import Connection, and_, or_, select, update
+from sqlalchemy import Connection, and_, bindparam, or_, select, update
 
 from framefarm.core.errors import FrameFarmError
 from framefarm.core.requirements import Pool
@@ -74,6 +74,18 @@ def note_departure(connection: Connection, worker_id: str, boot_id: str, *, good
         connection.execute(update(t.workers).where(t.workers.c.id == worker_id).values(**seen))
 
 
+# Built once: it runs every few seconds, and building it costs more than running it.
+_SILENT = select(t.workers.c.id, t.workers.c.state).where(
+    t.workers.c.state.in_([WorkerState.IDLE, WorkerState.BUSY]),
+    or_(
+        *(
+            and_(t.workers.c.pool == pool, t.workers.c.last_seen_at < bindparam(pool.value))
+            for pool in Pool
+        )
+    ),
+)
+
+
 def note_lost(
     connection: Connection,
     connected: Callable[[str], bool],
@@ -89,19 +101,8 @@ def note_lost(
         How many there were.
     """
     now = database_now(connection)
-    silent = connection.execute(
-        select(t.workers.c.id, t.workers.c.state).where(
-            t.workers.c.state.in_([WorkerState.IDLE, WorkerState.BUSY]),
-            or_(
-                *(
-                    and_(
-                        t.workers.c.pool == pool, t.workers.c.last_seen_at < now - lease_s_of(pool)
-                    )
-                    for pool in Pool
-                )
-            ),
-        )
-    ).all()
+    limits = {pool.value: now - lease_s_of(pool) for pool in Pool}
+    silent = connection.execute(_SILENT, limits).all()
     lost = [worker for worker in silent if not connected(worker.id)]
     for worker in lost:
         move_worker(connection, worker, WorkerEvent.LOSE)
