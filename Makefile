@@ -1,7 +1,7 @@
 # Two commands do everything: `make demo` and `make test`. Both set up what they need.
 PYTHON ?= python3
 PY := .venv/bin/python
-.PHONY: setup demo test check format bench lock clean faults
+.PHONY: setup demo test simulate check format bench lock clean faults
 
 # Made last by the set-up, so an interrupted one is gone on with the next time.
 setup: .venv/.done
@@ -20,6 +20,11 @@ demo/shot.blend: scripts/demo_scene.py | setup
 test: setup
 	@$(PYTHON) scripts/setup.py --tests
 	$(PY) -m pytest -q
+
+# The whole farm with its faults in fast time; SEEDS=100 for fewer, see docs/explanation/simulation.md.
+SEEDS ?= 10000
+simulate: setup
+	$(PY) -m tests.simulation --count $(SEEDS)
 
 check: setup
 	.venv/bin/ruff format --check .

@@ -1,0 +1,105 @@
+"""What the jobs of a simulation are like: how long units take, and which never come out well."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+from framefarm.core.plans import JobPlan, plan_render, plan_trial
+from framefarm.core.spans import Spans
+from framefarm.farm.new_jobs import PlannedJob, PlannedStage
+
+ORDERS = ("sequential", "spread")
+
+
+@dataclass
+class Nature:
+    """The truth about a job, which only the simulation knows.
+
+    Attributes:
+        seconds: What a unit takes about.
+        has_files: Whether its results have files.
+        bad: Units of the first stage that fail wherever they are tried.
+        refused: Units that Blender refuses; no other try can help.
+        killers: Units that kill the worker's process.
+        hanging: Units that hang the first time.
+    """
+
+    seconds: float = 10.0
+    has_files: bool = True
+    bad: frozenset[int] = frozenset()
+    refused: frozenset[int] = frozenset()
+    killers: frozenset[int] = frozenset()
+    hanging: set[int] = field(default_factory=set)
+
+    @property
+    def hopeless(self) -> frozenset[int]:
+        """Units that can never be done."""
+        return self.bad | self.refused | self.killers
+
+
+class _Settings(msgspec.Struct):
+    """A task's settings here: only what tells jobs apart."""
+
+    nature: int
+
+
+def nature_of(settings: msgspec.Raw) -> int:
+    """The number of a job's nature, from the task that a worker was told."""
+    return msgspec.json.decode(settings, type=_Settings).nature
+
+
+def draw_nature(rng: random.Random, *, trouble: bool) -> Nature:
+    """A job's nature; with trouble, some of its units are bad."""
+    nature = Nature(seconds=rng.choice((0.3, 3.0, 12.0, 40.0)), has_files=rng.random() < 0.7)
+    if not trouble:
+        return nature
+    some = frozenset(rng.sample(range(1, 21), 2))
+    kind = rng.random()
+    if kind < 0.4:
+        nature.bad = some
+    elif kind < 0.6:
+        nature.refused = some
+    elif kind < 0.8:
+        nature.killers = frozenset(sorted(some)[:1])
+    else:
+        nature.hanging = set(some)
+    return nature
+
+
+def draw_job(rng: random.Random, nature: int, facts: Nature) -> PlannedJob:
+    """A trial, or a film with segments and a movie of them."""
+    units = rng.randint(1, 24)
+    order = rng.choice(ORDERS)
+    film = facts.has_files and rng.random() < 0.5
+    if film:
+        frames = Spans.of(1, units)
+        plan = plan_render(frames, order=order, movie=True, segment_frames=rng.choice((2, 5)))
+    else:
+        plan = plan_trial(Spans.of(1, units), order=order)
+    return plan_of(plan, nature, priority=rng.choice((10, 50, 50, 90)), film=film)
+
+
+def plan_of(plan: JobPlan, nature: int, *, priority: int, film: bool, **more: Any) -> PlannedJob:
+    """A job ready to be stored."""
+    stages = tuple(
+        PlannedStage(
+            plan=stage,
+            settings={"nature": nature},
+            largest_lease=1 if film and stage.needs is not None else 1_000,
+            wanted_blender="5.0" if film and stage.needs is None else "",
+            blend_sha256=f"{nature:064x}" if film and stage.needs is None else "",
+        )
+        for stage in plan.stages
+    )
+    return PlannedJob(
+        name=f"job {nature}",
+        kind=plan.stages[0].kind,
+        stages=stages,
+        settings={},
+        priority=priority,
+        **more,
+    )

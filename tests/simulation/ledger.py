@@ -1,0 +1,212 @@
+"""What the simulation knows to be true: who holds what, what was acknowledged, what was rendered.
+
+It hears from the database (what was committed), from the workers (what they do) and from the faults
+(what they did), and says at once when a promise of the farm is broken.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from framefarm.agent import instructions as do
+from framefarm.agent.instructions import Instruction
+from framefarm.agent.state import held_leases
+from framefarm.agent.work import UnitWork
+from framefarm.core.spans import Spans
+
+from .database import Note
+
+if TYPE_CHECKING:
+    from .workers import Machine
+
+Unit = tuple[int, int]
+"""Stage and unit."""
+
+
+@dataclass
+class Lease:
+    """A lease as it was committed.
+
+    Attributes:
+        holder: Its worker.
+        seen_at: When it was last in good hands: held by a living worker that can be heard.
+        active: Whether it is in force.
+    """
+
+    stage: int
+    units: Spans
+    holder: str
+    seen_at: float
+    active: bool = True
+
+
+@dataclass
+class Ledger:
+    """The books of one simulation.
+
+    Attributes:
+        fail: Called with what is wrong.
+        excused: How many renders more than one a unit may have had, by why.
+    """
+
+    fail: Callable[[str], None]
+    now: Callable[[], float]
+    leases: dict[str, Lease] = field(default_factory=dict)
+    results: dict[Unit, str] = field(default_factory=dict)
+    attempts: dict[Unit, int] = field(default_factory=dict)
+    renders: Counter[Unit] = field(default_factory=Counter)
+    wrongs: Counter[Unit] = field(default_factory=Counter)
+    excused: Counter[str] = field(default_factory=Counter)
+    forgettable: set[int] = field(default_factory=set)
+    """Stages whose results a person asked to forget."""
+
+    # --- from the database
+
+    def commit(self, notes: list[Note]) -> None:
+        """Take in what was committed."""
+        for note in notes:
+            _RULES[note.kind](self, note)
+
+    def _leased(self, note: Note) -> None:
+        lease, _, text = note.text.partition(" ")
+        units = Spans.restore(text)
+        self.leases[lease] = Lease(note.stage, units, note.worker, self.now())
+        for unit in units:
+            before = self.attempts.get((note.stage, unit), 0)
+            if note.attempt <= before:
+                self.fail(
+                    f"unit {unit} of stage {note.stage} is leased as attempt {note.attempt}, "
+                    f"after attempt {before}"
+                )
+            self.attempts[note.stage, unit] = note.attempt
+        if note.kind == "tail":
+            self.excused["a tail lease"] += len(units)
+
+    def _ended(self, note: Note) -> None:
+        lease = self.leases.get(note.text.partition(" ")[0])
+        if lease is not None:
+            lease.active = False
+
+    def _done(self, note: Note) -> None:
+        lease, _, unit = note.text.partition(" ")
+        at = (note.stage, int(unit))
+        if at in self.results:
+            self.fail(f"unit {unit} of stage {note.stage} is done a second time")
+        self.results[at] = lease
+
+    def _forgot(self, note: Note) -> None:
+        unit = int(note.text.partition(" ")[2])
+        if note.stage not in self.forgettable:
+            self.fail(f"the result of unit {unit} of stage {note.stage} is gone")
+        self.results.pop((note.stage, unit), None)
+
+    # --- from the workers
+
+    def performs(self, machine: Machine, instruction: Instruction) -> None:
+        """An agent does what it decided."""
+        if isinstance(instruction, do.StartUnit):
+            work = instruction.work
+            self.renders[work.stage, work.unit] += 1
+            machine.trace(machine.name, "begins %s", _name(work))
+        elif isinstance(instruction, do.Keep):
+            machine.trace(machine.name, "has made %s", _name(instruction.work))
+
+    def goes_wrong(self, machine: Machine, work: UnitWork, why: str) -> None:
+        """A unit fails because the simulation wants it so."""
+        machine.trace(machine.name, "fails %s: %s", _name(work), why)
+        self.wrongs[work.stage, work.unit] += 1
+        self.excuse("a unit that failed", 1)
+
+    def surprised(self, machine: Machine, what: str) -> None:
+        """Something happened that nobody thought of."""
+        self.fail(f"{machine.name}: {what}")
+
+    # --- from the faults
+
+    def excuse(self, why: str, renders: int) -> None:
+        """Allow renders more than one a unit."""
+        self.excused[why] += renders
+
+    def loses_process(self, machine: Machine, why: str) -> None:
+        """A process ends: what it has not stored may be rendered again."""
+        if machine.agent is None:
+            return
+        state = machine.agent.state
+        working = sum(slot.working is not None for slot in state.slots.values())
+        # What it owes and has stored is delivered by its next process; until that comes, it may be
+        # rendered again elsewhere.
+        self.excuse(why, working + len(state.keeping) + len(state.owed))
+        for slot in state.slots.values():
+            if slot.working is not None:
+                self.wrongs[slot.working.stage, slot.working.unit] += 1
+
+    def lose_touch(self, machine: Machine, why: str) -> None:
+        """A worker may not be heard for so long that what it holds goes to others."""
+        if machine.agent is None:
+            return
+        state = machine.agent.state
+        slots = state.slots.values()
+        held = sum(sum(map(len, s.lease.rest)) for s in slots if s.lease)
+        working = sum(slot.working is not None for slot in slots)
+        # A lease on its way there will be begun when it arrives.
+        coming = sum(
+            len(lease.units)
+            for lease in self.leases.values()
+            if lease.active and lease.holder == machine.worker_id
+        )
+        self.excuse(why, max(held + working, coming) + len(state.keeping) + len(state.owed))
+
+    # --- at the end
+
+    @property
+    def extra_renders(self) -> int:
+        """How many renders there were more than one a unit."""
+        return sum(count - 1 for count in self.renders.values())
+
+    def close(self) -> None:
+        """Hold the renders against the faults."""
+        allowed = sum(self.excused.values())
+        if self.extra_renders > allowed:
+            again = {unit: count for unit, count in self.renders.items() if count > 1}
+            self.fail(
+                f"{self.extra_renders} extra renders, but {allowed} are excused "
+                f"({dict(self.excused)}); rendered again: {again}"
+            )
+
+    def see(self, machines: list[Machine]) -> None:
+        """Note which leases are in good hands now."""
+        now = self.now()
+        for machine in machines:
+            agent = machine.agent
+            if agent is None or agent.process.frozen or not machine.cable.up.open:
+                continue
+            for lease in held_leases(agent.state):
+                if lease in self.leases:
+                    self.leases[lease].seen_at = now
+
+    def overdue(self, stage_leases: set[str], limit_s: float, since: float) -> list[str]:
+        """Of leases in force, those that nobody has held for longer than a limit."""
+        for lease in self.leases.keys() - stage_leases:
+            del self.leases[lease]
+        now = self.now()
+        return [
+            lease
+            for lease in sorted(stage_leases)
+            if now - max(self.leases[lease].seen_at, since) > limit_s
+        ]
+
+
+_RULES: dict[str, Callable[[Ledger, Note], None]] = {
+    "leased": Ledger._leased,
+    "tail": Ledger._leased,
+    "ended": Ledger._ended,
+    "done": Ledger._done,
+    "forgot": Ledger._forgot,
+}
+
+
+def _name(work: UnitWork) -> str:
+    return f"{work.kind} unit {work.unit} of stage {work.stage}, attempt {work.attempt}"

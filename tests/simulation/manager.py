@@ -1,0 +1,295 @@
+"""The manager's machine: one manager after the other over the same database and the same blobs."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import random
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+from fastapi import FastAPI
+from sqlalchemy.exc import DBAPIError
+
+from framefarm.api.app import create_app
+from framefarm.api.reach import Reach
+from framefarm.core.errors import FrameFarmError
+from framefarm.farm import intake, service
+from framefarm.farm.news import News
+from framefarm.farm.service import Farm
+from framefarm.farm.settings import ManagerSettings
+from framefarm.storage import BlobMismatchError, StorageFullError
+
+from .database import Database
+from .network import ManagerEnd, Response
+from .timeline import Process, Timeline
+from .trace import Trace
+from .writer import SimulatedWriter
+
+
+class Blobs:
+    """The manager's blobs, in memory; they survive it."""
+
+    def __init__(self) -> None:
+        self.full = False
+        self._there: set[str] = set()
+
+    def receive(self, sha256: str, size_bytes: int) -> IncomingBlob:
+        if self.full:
+            raise StorageFullError("The manager's disk is full.")
+        return IncomingBlob(self, sha256, size_bytes)
+
+    def has(self, sha256: str) -> bool:
+        return sha256 in self._there
+
+    def keep(self, sha256: str) -> None:
+        self._there.add(sha256)
+
+    def remove(self, sha256: str) -> None:
+        self._there.discard(sha256)
+
+    def remove_leftovers(self) -> None:
+        """Nothing is left over."""
+
+
+class IncomingBlob:
+    """A blob on its way in; checked as the real one is."""
+
+    def __init__(self, blobs: Blobs, sha256: str, size_bytes: int) -> None:
+        self.path = Path(sha256)
+        self._blobs = blobs
+        self._sha256 = sha256
+        self._size_bytes = size_bytes
+        self._bytes = b""
+
+    @property
+    def missing_bytes(self) -> int:
+        return self._size_bytes - len(self._bytes)
+
+    def write(self, piece: bytes | memoryview) -> None:
+        self._bytes += bytes(piece)
+
+    def check(self) -> None:
+        if self.missing_bytes or hashlib.sha256(self._bytes).hexdigest() != self._sha256:
+            raise BlobMismatchError("The bytes that came are not those that were announced.")
+
+    def keep(self) -> None:
+        self._blobs.keep(self._sha256)
+
+    def __enter__(self) -> IncomingBlob:  # noqa: PYI034
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Nothing is left of what was not kept."""
+
+
+class SimulatedFarm(Farm):
+    """The real farm, less what it shows to people and what it puts into folders."""
+
+    watch: Callable[[News], None]
+
+    async def spread(self, news: News) -> None:
+        self.watch(news)
+        await super().spread(news)
+
+    def deliver_soon(self, *_: object) -> None:
+        """Placing files is not simulated."""
+
+    async def _tell(self, *_: object) -> None:
+        """Nobody follows a job here."""
+
+    async def _deliver_leftovers(self) -> None:
+        """Placing files is not simulated."""
+
+
+class Incarnation:
+    """One manager process, from its start to its end."""
+
+    def __init__(self, machine: ManagerMachine, process: Process) -> None:
+        self.process = process
+        self._machine = machine
+        self.farm: SimulatedFarm
+        self.app: FastAPI
+
+    async def begin(self) -> None:
+        """Open the database and begin to serve."""
+        with self._machine.parts(self):
+            self.farm = SimulatedFarm(self._machine.settings)
+        self.farm.watch = self._machine.on_news
+        self.app = create_app(self.farm, Reach("127.0.0.1", 7070))
+        await self.farm.start()
+
+    def commit_s(self) -> float:
+        return self._machine.rng.uniform(0.001, 0.01)
+
+    def committed(self) -> None:
+        if self.process.alive:
+            self._machine.on_commit()
+
+
+class ManagerMachine:
+    """Starts managers, kills them, and passes on what the network brings.
+
+    Args:
+        settings: Of every manager.
+        database: What they share.
+        timeline, rng, trace: Of the simulation.
+    """
+
+    def __init__(
+        self,
+        settings: ManagerSettings,
+        database: Database,
+        timeline: Timeline,
+        rng: random.Random,
+        trace: Trace,
+    ) -> None:
+        self.settings = settings
+        self.database = database
+        self.timeline = timeline
+        self.rng = rng
+        self.trace = trace
+        self.blobs = Blobs()
+        self.life: Incarnation | None = None
+        self.serving = False
+        self.on_news: Callable[[News], None] = lambda _: None
+        self.on_commit: Callable[[], None] = lambda: None
+        self.on_start: Callable[[], None] = lambda: None
+        self.on_death: Callable[[], None] = lambda: None
+        database.on_crash = partial(self.kill, "in the middle of a statement")
+
+    @property
+    def process(self) -> Process | None:
+        """The process that listens now, None when none does."""
+        return self.life.process if self.life is not None and self.serving else None
+
+    @property
+    def farm(self) -> SimulatedFarm | None:
+        """The farm that serves now."""
+        return self.life.farm if self.life is not None and self.serving else None
+
+    def start(self) -> None:
+        """Start a manager; it serves a moment later."""
+        self.trace("manager", "starts")
+        self.database.arm(crashed=False)
+        process = Process(self.timeline, "manager")
+        self.life = Incarnation(self, process)
+        process.run(self._begin(self.life))
+
+    async def _begin(self, life: Incarnation) -> None:
+        try:
+            await life.begin()
+        except FrameFarmError as error:
+            # What a service manager does with one that did not start: it tries again.
+            self.trace("manager", "cannot start: %s", error)
+            self.kill("could not start")
+            self.timeline.call_later(1.0, self.start)
+        else:
+            self.serving = True
+            self.on_start()
+            self.trace("manager", "serves, epoch %s", life.farm.epoch[:6])
+
+    def kill(self, why: str) -> None:
+        """SIGKILL."""
+        if self.life is None:
+            return
+        self.trace("manager", "dies: %s", why)
+        self.life.process.kill()
+        self.life, self.serving = None, False
+        self.on_death()
+
+    async def stop(self) -> None:
+        """Stop it as an operator does."""
+        life, self.serving = self.life, False
+        if life is not None:
+            await life.farm.stop()
+            life.process.kill()
+            self.life = None
+            self.trace("manager", "stopped")
+            self.on_death()
+
+    def serve(self, end: ManagerEnd) -> None:
+        """Talk to a worker."""
+        assert self.life is not None
+        scope = {"type": "websocket", "path": "/api/workers/connect", **_scope({})}
+        self.life.process.run(self.life.app(scope, end.receive, end.send))
+
+    async def answer(
+        self, method: str, path: str, headers: dict[str, str], body: bytes
+    ) -> Response:
+        """Answer a request as the API does."""
+        assert self.life is not None
+        scope = {"type": "http", "method": method, "path": path, **_scope(headers)}
+        exchange = _Exchange(body)
+        # Whatever was raised has been answered with 500 before.
+        with contextlib.suppress(DBAPIError):
+            await self.life.app(scope, exchange.receive, exchange.send)
+        return exchange.response
+
+    @contextlib.contextmanager
+    def parts(self, life: Incarnation) -> Iterator[None]:
+        """Let a farm that is made inside be made of simulated parts."""
+        with contextlib.ExitStack() as stack:
+            for name, part in {
+                "open_engine": lambda _: self.database.engine,
+                "migrate": lambda _: None,
+                "BlobFolder": lambda *_, **__: self.blobs,
+                "GroupCommitWriter": partial(SimulatedWriter, life=life),
+            }.items():
+                stack.enter_context(mock.patch.object(service, name, part))
+            yield
+
+
+@contextlib.contextmanager
+def any_picture() -> Iterator[None]:
+    """Inside, what simulated workers send passes for pictures; hash and size are still checked."""
+    with mock.patch.object(intake, "_CHECKS", {}):
+        yield
+
+
+class _Exchange:
+    """A request and its answer, as ASGI hands them over."""
+
+    def __init__(self, body: bytes) -> None:
+        self._messages = [{"type": "http.request", "body": body, "more_body": False}]
+        self._start: dict[str, Any] = {}
+        self._body = b""
+
+    async def receive(self) -> dict[str, Any]:
+        if self._messages:
+            return self._messages.pop()
+        await asyncio.sleep(_NOBODY_WAITS_LONGER_S)
+        return {"type": "http.disconnect"}
+
+    async def send(self, message: dict[str, Any]) -> None:
+        if message["type"] == "http.response.start":
+            self._start = message
+        else:
+            self._body += message.get("body", b"")
+
+    @property
+    def response(self) -> Response:
+        headers = {k.decode(): v.decode() for k, v in self._start["headers"]}
+        return Response(self._start["status"], headers, self._body)
+
+
+_NOBODY_WAITS_LONGER_S = 60.0
+
+
+def _scope(headers: dict[str, str]) -> dict[str, Any]:
+    """What a request of the manager's own machine looks like."""
+    shown = {"host": "127.0.0.1:7070", **headers}
+    return {
+        "asgi": {"version": "3.0"},
+        "scheme": "http",
+        "query_string": b"",
+        "root_path": "",
+        "headers": [(k.lower().encode(), v.encode()) for k, v in shown.items()],
+        "client": ("127.0.0.1", 50_000),
+        "server": ("127.0.0.1", 7070),
+        "subprotocols": [],
+    }

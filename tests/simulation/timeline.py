@@ -1,0 +1,170 @@
+"""The one event queue: an event loop whose time passes only when nothing is left to do now.
+
+Everything that runs in it belongs to a `Process`, which can be frozen (SIGSTOP) and killed
+(SIGKILL) at any moment between two callbacks. A killed process runs nothing more, no `finally`
+either, just as no operating system would run it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+from collections.abc import Callable, Coroutine
+from contextvars import Context, ContextVar
+from typing import Any
+
+_OWNER: ContextVar[Process | None] = ContextVar("owner", default=None)
+_NOBODY = Context()
+
+
+class Process:
+    """What a set of callbacks and tasks belongs to; may be frozen, goes on, and is killed."""
+
+    def __init__(self, timeline: Timeline, name: str) -> None:
+        self.name = name
+        self.alive = True
+        self.frozen = False
+        self._timeline = timeline
+        self._held: list[asyncio.Handle] = []
+        timeline.processes.append(self)
+
+    def run(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
+        """Begin a task that belongs to this process."""
+        token = _OWNER.set(self)
+        try:
+            return self._timeline.create_task(work)
+        finally:
+            _OWNER.reset(token)
+
+    def call(self, function: Callable[..., Any], *args: Any) -> None:
+        """Let this process call a function now, or when it goes on."""
+        token = _OWNER.set(self)
+        try:
+            self._timeline.call_soon(function, *args)
+        finally:
+            _OWNER.reset(token)
+
+    def kill(self) -> None:
+        self.alive = self.frozen = False
+
+    def freeze(self) -> None:
+        self.frozen = self.alive
+
+    def thaw(self) -> None:
+        if self.frozen:
+            self.frozen = False
+            self.let_go()
+
+    def let_go(self) -> None:
+        """Run what was kept."""
+        held, self._held = self._held, []
+        self._timeline.put_back(held)
+
+    def take(self, handle: asyncio.Handle) -> None:
+        """Run a callback, or keep it: until the process goes on, or until all is over."""
+        if self.alive and not self.frozen:
+            handle._run()
+        else:
+            # Also of the dead: a task whose next step is lost could not even be cancelled.
+            self._held.append(handle)
+
+
+class Timeline(asyncio.BaseEventLoop):
+    """Simulated time.
+
+    Threads there are none: what would run in one runs at once, where it is asked for.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._now = 0.0
+        self.processes: list[Process] = []
+        self._tasks: list[asyncio.Task[Any]] = []
+        self._ending = False
+        self.steps = 0
+        self.set_task_factory(self._make_task)
+
+    def time(self) -> float:
+        return self._now
+
+    def run_in_executor(self, _: object, func: Callable[..., Any], *args: Any) -> Any:
+        future = self.create_future()
+        try:
+            future.set_result(func(*args))
+        except Exception as error:  # noqa: BLE001  it is the caller's
+            future.set_exception(error)
+        return future
+
+    def outside(self, delay_s: float, function: Callable[..., Any], *args: Any) -> None:
+        """Call a function later that belongs to no process, so that it happens in any case."""
+        self.call_at(self._now + delay_s, function, *args, context=_NOBODY)
+
+    def put_back(self, handles: list[asyncio.Handle]) -> None:
+        """Run callbacks that were kept, in their order, before anything else."""
+        self._ready.extendleft(reversed(handles))  # type: ignore[attr-defined]
+
+    def end(self) -> None:
+        """Let every task end, and close."""
+        self._ending = True
+        for process in self.processes:
+            process.let_go()
+        for _ in range(_ROUNDS):
+            left = [task for task in self._tasks if not task.done()]
+            if not left:
+                break
+            for task in left:
+                task.cancel()
+            self.run_forever()
+        self._tasks.clear()
+        self.close()
+
+    def _make_task(
+        self, _: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, Any], **options: Any
+    ) -> asyncio.Task[Any]:
+        task = asyncio.Task(work, loop=self, **options)
+        # Those of killed processes must be held: Python would end them, with their `finally`.
+        self._tasks.append(task)
+        if len(self._tasks) > _TASKS_BEFORE_TIDYING and len(self._tasks) % 512 == 0:
+            self._tasks = [task for task in self._tasks if not task.done()]
+        return task
+
+    def _run_once(self) -> None:
+        ready, scheduled = self._ready, self._scheduled  # type: ignore[attr-defined]
+        if not ready:
+            if not scheduled or self._ending:
+                self.stop()
+                return
+            self._now = max(self._now, scheduled[0]._when)
+            while scheduled and scheduled[0]._when <= self._now:
+                handle = heapq.heappop(scheduled)
+                handle._scheduled = False
+                ready.append(handle)
+        for _ in range(len(ready)):
+            handle = ready.popleft()
+            if handle._cancelled:
+                continue
+            self.steps += 1
+            owner = None if self._ending else handle._context.get(_OWNER)  # type: ignore[attr-defined]
+            if owner is None:
+                handle._run()
+            else:
+                owner.take(handle)
+
+    def _timer_handle_cancelled(self, _: asyncio.TimerHandle) -> None:
+        """Cancelled ones are skipped when their time comes."""
+
+    def _write_to_self(self) -> None:
+        """Nobody sleeps, so nobody has to be woken."""
+
+    def _process_events(self, _: object) -> None:
+        """There are no sockets."""
+
+
+_TASKS_BEFORE_TIDYING = 1_000
+_ROUNDS = 20
+"""A task that waits for something in its `finally` has to be ended again."""
+
+
+def current_process() -> Process | None:
+    """The process that is running now."""
+    return _OWNER.get()

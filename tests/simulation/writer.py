@@ -1,0 +1,51 @@
+"""The group-commit writer without its thread: it writes when its moment in simulated time comes."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Engine
+
+from framefarm.db.writer import GroupCommitWriter, Handler
+
+if TYPE_CHECKING:
+    from .manager import Incarnation
+
+
+class SimulatedWriter(GroupCommitWriter):
+    """Groups, transactions, savepoints and errors are the real writer's; only the thread is not.
+
+    Args:
+        engine: Where to write.
+        life: The manager it writes for.
+        options: The real writer's.
+    """
+
+    def __init__(self, engine: Engine, life: Incarnation, **options: Any) -> None:
+        self._life = life
+        self._due = False
+        super().__init__(engine, **options)
+
+    def _start(self) -> None:
+        """There is no thread."""
+
+    def submit(self, handler: Handler[Any, Any], item: Any) -> asyncio.Future[Any]:
+        future = super().submit(handler, item)
+        if not self._due:
+            self._due = True
+            asyncio.get_running_loop().call_later(self._life.commit_s(), self._write)
+        return future
+
+    def close(self) -> None:
+        """Write what has queued up; refuse what comes later."""
+        self._closed = True
+        if self._due:
+            self._write()
+
+    def _write(self) -> None:
+        if not self._due:
+            return
+        self._due = False
+        self._serve(self._next_group())
+        self._life.committed()
