@@ -135,7 +135,7 @@ stages = Table(
         name="counters",
     ),
     Index("ix_stages_claim", "claimable", "queue", "priority", "job_id", "position"),
-    Index("ix_stages_blend_sha256", "blend_sha256"),
+    Index("ix_stages_blend", "blend_sha256", "claimable"),
     sqlite_autoincrement=True,
 )
 """One step of a job. `claimable` is true while the job may run, `pending` is above zero and the

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import heapq
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Integer, bindparam, func, literal_column, select, tuple_
 
-from framefarm.core.requirements import Ability, requirements_of
+from framefarm.core.requirements import Ability, Requirements, requirements_of
 from framefarm.db import tables as t
 from framefarm.farm.carving import Source
 
@@ -22,7 +22,10 @@ _AT_A_TIME = 32
 
 
 def _queues_in_use() -> Any:
-    """The queues of all claimable stages: an index look-up for each, no walk over the stages."""
+    """The queues of all claimable stages, each with what its best stage is ordered by.
+
+    A few index look-ups for each queue, in one statement, and no walk over the stages.
+    """
     first = (
         select(func.min(t.stages.c.queue).label("queue"))
         .where(t.stages.c.claimable)
@@ -34,7 +37,21 @@ def _queues_in_use() -> Any:
         .scalar_subquery()
     )
     found = first.union_all(select(following).where(first.c.queue.is_not(None)))
-    return select(found.c.queue).where(found.c.queue.is_not(None))
+    best = select(found.c.queue, _best(func.max(t.stages.c.priority), queue=found.c.queue)).where(
+        found.c.queue.is_not(None)
+    )
+    queues = best.subquery("queues")
+    oldest = _best(func.min(t.stages.c.job_id), queue=queues.c.queue, priority=queues.c.priority)
+    return select(queues.c.queue, queues.c.priority, oldest)
+
+
+def _best(what: Any, *, queue: Any, priority: Any = None) -> Any:
+    """The lowest or highest of something in a queue, as a subquery named like its column."""
+    [column] = what.clauses
+    asked = select(what).where(t.stages.c.claimable, t.stages.c.queue == queue)
+    if priority is not None:
+        asked = asked.where(t.stages.c.priority == priority)
+    return asked.scalar_subquery().label(column.name)
 
 
 _QUEUES = _queues_in_use()
@@ -42,16 +59,24 @@ _IN_QUEUE = t.stages.c.claimable & (t.stages.c.queue == bindparam("queue"))
 _NEXT_PRIORITY = select(func.max(t.stages.c.priority)).where(
     _IN_QUEUE, t.stages.c.priority < bindparam("below", type_=Integer)
 )
+_COLUMNS = (
+    t.stages.c.id,
+    t.stages.c.job_id,
+    t.stages.c.position,
+    t.stages.c.priority,
+    t.stages.c.pending,
+    t.stages.c.largest_lease,
+    t.stages.c.blend_sha256,
+    t.stages.c.queue,
+)
+_HOLDING = (
+    select(*_COLUMNS)
+    .where(t.stages.c.claimable, t.stages.c.blend_sha256 == bindparam("blend"))
+    .order_by(t.stages.c.priority.desc(), t.stages.c.job_id, t.stages.c.position)
+    .limit(_AT_A_TIME)
+)
 _STAGES = (
-    select(
-        t.stages.c.id,
-        t.stages.c.job_id,
-        t.stages.c.position,
-        t.stages.c.priority,
-        t.stages.c.pending,
-        t.stages.c.largest_lease,
-        t.stages.c.blend_sha256,
-    )
+    select(*_COLUMNS)
     .where(
         _IN_QUEUE,
         t.stages.c.priority == bindparam("priority", type_=Integer),
@@ -69,57 +94,66 @@ _RUNNING = (
     .where(t.leases.c.state == literal_column("'active'"))
     .group_by(t.jobs.c.owner)
 )
-_ABOVE_ALL = 1 << 30
 _BEFORE_ALL = (-1, -1)
+_LAST_POSITION = 1 << 30
 
 
 _Key = tuple[int, int, int, int]
-"""By what sources are ordered: the lowest goes first."""
+"""By what stages are ordered: the lowest goes first."""
 
 
 class Queue:
-    """The stages of one queue that can be leased, loaded as far as they are looked at."""
+    """The stages of one queue that can be leased, loaded as far as they are looked at.
 
-    def __init__(self, connection: Connection, text: str) -> None:
-        self.asked = requirements_of(text)
-        self.sources: list[Source] = []
-        self._connection = connection
-        self._text = text
+    Args:
+        offer: Knows the sources there are by now.
+        row: What `_QUEUES` tells of it.
+    """
+
+    def __init__(self, offer: Offer, row: Any) -> None:
+        self.asked = requirements_of(row.queue)
+        self._offer = offer
+        self._text = row.queue
+        self._best: tuple[int, int] = (row.priority, row.job_id)
+        self._sources: list[Source] = []
         self._used_up = 0
-        self._priority: int | None = _ABOVE_ALL
+        self._priority: int | None = row.priority
         self._after = _BEFORE_ALL
 
     def __iter__(self) -> Iterator[Source]:
         """Those that have units left, highest priority first, then oldest job first."""
-        while self._used_up < len(self.sources) and not self.sources[self._used_up].left:
+        while self._used_up < len(self._sources) and not self._sources[self._used_up].left:
             self._used_up += 1
         at = self._used_up
-        while at < len(self.sources) or self._load():
-            if self.sources[at].left:
-                yield self.sources[at]
+        while at < len(self._sources) or self._load():
+            if self._sources[at].left:
+                yield self._sources[at]
             at += 1
 
-    def head(self) -> Source | None:
-        """The first of them."""
-        return next(iter(self), None)
+    def expected(self) -> tuple[int, int]:
+        """Priority and job of the first of them; they may be better than what there is."""
+        if self._used_up < len(self._sources):
+            stage = self._sources[self._used_up].stage
+            self._best = (stage.priority, stage.job_id)
+        return self._best
 
     def _load(self) -> bool:
         """Load some more; False when there are none."""
         while self._priority is not None:
-            rows = self._rows() if self._priority < _ABOVE_ALL else ()
+            rows = self._rows()
             if rows:
                 self._after = (rows[-1].job_id, rows[-1].position)
-                self.sources += [Source(self._connection, row, self.asked) for row in rows]
+                self._sources += [self._offer.source(row, self.asked) for row in rows]
                 return True
             below = {"queue": self._text, "below": self._priority}
-            self._priority = self._connection.execute(_NEXT_PRIORITY, below).scalar_one()
+            self._priority = self._offer.connection.execute(_NEXT_PRIORITY, below).scalar_one()
             self._after = _BEFORE_ALL
         return False
 
     def _rows(self) -> Sequence[Any]:
         job, position = self._after
         where = {"queue": self._text, "priority": self._priority, "job": job, "position": position}
-        return self._connection.execute(_STAGES, where).all()
+        return self._offer.connection.execute(_STAGES, where).all()
 
 
 class Offer:
@@ -130,16 +164,24 @@ class Offer:
     """
 
     def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-        texts = connection.execute(_QUEUES).scalars().all()
-        self._queues = [Queue(connection, text) for text in texts]
+        self.connection = connection
+        self._queues = [Queue(self, row) for row in connection.execute(_QUEUES)]
+        self._sources: dict[int, Source] = {}
+        self._holding: dict[str, list[Source]] = {}
         self._suited: dict[Ability, list[Queue]] = {}
         self._running: Counter[str] | None = None
 
     @property
-    def sources(self) -> Iterator[Source]:
+    def sources(self) -> Iterable[Source]:
         """Those that were looked at."""
-        return (source for queue in self._queues for source in queue.sources)
+        return self._sources.values()
+
+    def source(self, row: Any, asked: Requirements) -> Source:
+        """The one source of a stage."""
+        found = self._sources.get(row.id)
+        if found is None:
+            found = self._sources[row.id] = Source(self.connection, row, asked)
+        return found
 
     def preferred(
         self, ability: Ability, *, warm: str | None, cached: frozenset[str]
@@ -151,14 +193,18 @@ class Offer:
             warm: SHA-256 of the .blend its Blender holds open.
             cached: SHA-256 of the .blends on its disk.
         """
-        queues = [queue for queue in self._suiting(ability) if queue.head() is not None]
-        if not queues:
+        in_order = self._merged(self._suiting(ability))
+        first = next(in_order, None)
+        if first is None:
             return
-        yield from self._at_hand(queues, warm, cached)
-        if len(queues) == 1:
-            yield from queues[0]
-        else:
-            yield from heapq.merge(*queues, key=self._key)
+        if first.stage.blend_sha256 != warm:
+            if warm is not None:
+                yield from self._as_good(first, self._holders(warm), ability)
+            if cached and first.stage.blend_sha256 not in cached:
+                on_disk = [s for s in self.sources if s.stage.blend_sha256 in cached]
+                yield from self._as_good(first, on_disk, ability)
+        yield first
+        yield from in_order
 
     def note_taken(self, source: Source) -> None:
         """Count a lease for its owner."""
@@ -171,37 +217,53 @@ class Offer:
             self._suited[ability] = found
         return self._suited[ability]
 
-    def _at_hand(
-        self, queues: list[Queue], warm: str | None, cached: frozenset[str]
-    ) -> Iterator[Source]:
-        """What the slot has open, else on its disk, among the best priority and fairest owners."""
-        if warm is None and not cached:
+    def _merged(self, queues: list[Queue]) -> Iterator[Source]:
+        """The sources of several queues in one order; a queue is loaded when its turn comes."""
+        if len(queues) == 1:
+            yield from queues[0]
             return
-        first = min((head for queue in queues if (head := queue.head())), key=self._key)
-        if first.stage.blend_sha256 == warm:
-            return
-        near = [
+        heap: list[tuple[_Key, int, Iterator[Source], Source | None]] = []
+        for number, queue in enumerate(queues):
+            priority, job = queue.expected()
+            key = (-priority, self._share(queue.asked), job, -_LAST_POSITION)
+            heap.append((key, number, iter(queue), None))
+        heapq.heapify(heap)
+        while heap:
+            _, number, rest, source = heapq.heappop(heap)
+            if source is not None:
+                yield source
+            following = next(rest, None)
+            if following is not None:
+                heapq.heappush(heap, (self._key(following), number, rest, following))
+
+    def _as_good(self, first: Source, sources: Iterable[Source], ability: Ability) -> list[Source]:
+        """Those that are no less urgent than the first, and whose owner has no more slots."""
+        return [
             source
-            for queue in queues
-            for source in queue.sources
+            for source in sources
             if source.left
             and source.stage.priority == first.stage.priority
-            and self._share(source) <= self._share(first)
+            and self._share(source.asked) <= self._share(first.asked)
+            and ability.suits(source.asked)
         ]
-        yield from (source for source in near if source.stage.blend_sha256 == warm)
-        if first.stage.blend_sha256 not in cached:
-            yield from (source for source in near if source.stage.blend_sha256 in cached)
+
+    def _holders(self, blend: str) -> list[Source]:
+        """Stages that render a .blend."""
+        if blend not in self._holding:
+            rows = self.connection.execute(_HOLDING, {"blend": blend})
+            self._holding[blend] = [self.source(row, requirements_of(row.queue)) for row in rows]
+        return self._holding[blend]
 
     def _key(self, source: Source) -> _Key:
         stage = source.stage
-        return -stage.priority, self._share(source), stage.job_id, -stage.position
+        return -stage.priority, self._share(source.asked), stage.job_id, -stage.position
 
-    def _share(self, source: Source) -> int:
-        """How many leases the owner of a source has."""
+    def _share(self, asked: Requirements) -> int:
+        """How many leases an owner has."""
         if self._running is None:
             owners = {queue.asked.owner for queue in self._queues}
             self._running = self._count_running() if len(owners) > 1 else Counter()
-        return self._running[source.asked.owner]
+        return self._running[asked.owner]
 
     def _count_running(self) -> Counter[str]:
-        return Counter({owner: n for owner, n in self._connection.execute(_RUNNING)})  # noqa: C416
+        return Counter({owner: n for owner, n in self.connection.execute(_RUNNING)})  # noqa: C416

@@ -96,7 +96,7 @@ def _change_stages() -> None:
     op.add_column(
         "stages", sa.Column("first_attempt", sa.Integer(), server_default="1", nullable=False)
     )
-    op.create_index("ix_stages_blend_sha256", "stages", ["blend_sha256"])
+    op.create_index("ix_stages_blend", "stages", ["blend_sha256", "claimable"])
     stages = sa.table("stages", sa.column("kind"), sa.column("blender"), sa.column("queue"))
     pairs = sa.select(stages.c.kind, stages.c.blender).distinct()
     for kind, blender in op.get_bind().execute(pairs).all():
