@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 from sqlalchemy import func, select, text
 
@@ -16,9 +14,9 @@ MILLION = "1-1000000"
 
 @pytest.mark.parametrize("order", ["sequential", "spread"])
 def test_a_million_units_are_a_few_rows_and_under_a_mebibyte(bench: Bench, order: str):
-    started = time.perf_counter()
+    statements = bench.count_statements()
     job = bench.trial(MILLION, order=order)
-    took_s = time.perf_counter() - started
+    asked = statements.count
 
     bench.do(lambda c: c.execute(text("SELECT 1")))
     with bench.engine.connect() as connection:
@@ -32,7 +30,7 @@ def test_a_million_units_are_a_few_rows_and_under_a_mebibyte(bench: Bench, order
     assert rows["spans"] <= 6
     assert sum(rows.values()) <= 9
     assert bench.path.stat().st_size <= 1 << 20
-    assert took_s <= 0.5
+    assert asked <= 6
 
 
 def test_a_film_of_a_million_frames_is_a_few_rows_too(bench: Bench):
@@ -52,6 +50,4 @@ def test_leases_and_results_of_a_million_units_cost_what_they_do_elsewhere(bench
 
     assert bench.stage(job).done == 200
     with bench.engine.connect() as connection:
-        started = time.perf_counter()
         assert check_invariants(connection) == []
-        assert time.perf_counter() - started < 2.0
