@@ -2,24 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-import secrets
 import time
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Self
 
 import psutil  # type: ignore[import-untyped,unused-ignore]  # stubs are a package of their own
 
 from framefarm.blender.child_process import NO_LIMITS, ChildLimits, ChildProcess
-from framefarm.blender.errors import (
-    BlenderCrashedError,
-    BlenderMemoryError,
-    BlenderProcessError,
-    BlenderRefusedError,
-    BlenderStalledError,
-    BlenderStartError,
-)
-from framefarm.blender.log_capture import TAIL_BYTES
+from framefarm.blender.conversation import Conversation, OnProgress
 from framefarm.blender.orders import (
     ConfiguredScene,
     CyclesDevice,
@@ -52,9 +41,6 @@ __all__ = [
 MIB = 1024 * 1024
 
 
-OnProgress = Callable[[FrameProgress], None]
-
-
 class WarmBlender:
     """One Blender process and the file it has open. Not for concurrent use: one order at a time.
 
@@ -81,8 +67,7 @@ class WarmBlender:
         self._child = child
         self._allow_scripts = allow_scripts
         self._threads = threads
-        self._stall_s = stall_s
-        self._last_used = time.monotonic()
+        self._talk = Conversation(child, stall_s=stall_s)
         self._pid = child.pid
 
     @classmethod
@@ -124,7 +109,7 @@ class WarmBlender:
             installation, child, allow_scripts=allow_scripts, threads=threads, stall_s=stall_s
         )
         try:
-            hello = await warm._hello(start_timeout_s)
+            hello = await warm._talk.hello(warm._what(), start_timeout_s)
         except BaseException:
             await warm.kill()
             raise
@@ -165,7 +150,7 @@ class WarmBlender:
     @property
     def idle_s(self) -> float:
         """Seconds since its last order was answered."""
-        return time.monotonic() - self._last_used
+        return time.monotonic() - self._talk.answered_at
 
     def needs_recycling(self, *, max_idle_s: float, max_rss_bytes: int) -> bool:
         """Whether to quit it: it ended, was idle too long, grew too large, or left children."""
@@ -182,7 +167,7 @@ class WarmBlender:
             BlenderRefusedError: `open`: this Blender cannot.
             BlenderProcessError: It crashed or stalled.
         """
-        report, log = await self._ask(
+        report, log = await self._talk.ask(
             f"opening {path}",
             {"order": "open", "path": _absolute(path), "scripts": self._allow_scripts},
             "opened",
@@ -204,7 +189,7 @@ class WarmBlender:
         asked = {name: getattr(settings, name) for name in RenderSettings.__slots__}
         asked["threads"] = settings.threads or self._threads
         order = {"order": "configure", "settings": asked}
-        report, _ = await self._ask("setting up the scene", order, "configured", stall_s)
+        report, _ = await self._talk.ask("setting up the scene", order, "configured", stall_s)
         return ConfiguredScene(
             report["scene"], report["engine"], report["camera"], report["file_format"]
         )
@@ -230,15 +215,14 @@ class WarmBlender:
             BlenderCrashedError, BlenderStalledError: It is gone.
         """
         order = {"order": "render", "frame": frame, "out_dir": _absolute(out_dir)}
-        self._child.memory.forget_peak()
-        report, log = await self._ask(
+        report, log = await self._talk.ask(
             f"rendering frame {frame}", order, "rendered", stall_s, on_progress
         )
         return _rendered(report, log, self._child.memory.peak_bytes)
 
     async def devices(self) -> tuple[CyclesDevice, ...]:
         """The GPUs that Cycles finds, once for each backend, the faster one first."""
-        report, _ = await self._ask("listing devices", {"order": "devices"}, "devices", None)
+        report, _ = await self._talk.ask("listing devices", {"order": "devices"}, "devices", None)
         return tuple(CyclesDevice(**device) for device in report["devices"])
 
     async def probe(self, device: str, out_dir: Path, *, stall_s: float | None = None) -> str:
@@ -257,12 +241,12 @@ class WarmBlender:
             BlenderProcessError: It crashed or stalled.
         """
         order = {"order": "probe", "device": device, "out_dir": _absolute(out_dir)}
-        report, _ = await self._ask(f"probing {device}", order, "probed", stall_s)
+        report, _ = await self._talk.ask(f"probing {device}", order, "probed", stall_s)
         return str(report["device"])
 
     async def close_file(self) -> None:
         """Let go of the open file and its memory."""
-        await self._ask("closing the file", {"order": "close"}, "closed", None)
+        await self._talk.ask("closing the file", {"order": "close"}, "closed", None)
 
     async def quit(self, *, grace_s: float = 2.0) -> None:
         """End it, by force after `grace_s`, and remove its temporary files."""
@@ -272,101 +256,13 @@ class WarmBlender:
         """End it and everything it started at once, and remove its temporary files."""
         await self._child.kill()
 
-    async def _hello(self, timeout_s: float) -> dict[str, Any]:
-        try:
-            async with asyncio.timeout(timeout_s):
-                hello = await self._child.receive()
-        except TimeoutError as error:
-            raise BlenderStartError(
-                f"{self._what()} did not come up within {timeout_s:g} s; "
-                "`framefarm doctor` tries it alone",
-                log_tail=self._child.log.tail(),
-            ) from error
-        if self._child.memory.excess is not None:
-            raise await self._ended("starting")
-        if hello is None or hello.get("report") != "hello":
-            code = await self._child.exit_code()
-            tail = self._child.log.tail()
-            reason = tail.strip().splitlines()[-1:] or ["it printed nothing"]
-            raise BlenderStartError(
-                f"{self._what()} ended at once with exit code {code}: {reason[0]}", log_tail=tail
-            )
-        return hello
-
     def _what(self) -> str:
         return f"Blender {self.installation.full_version} ({self.installation.path})"
-
-    async def _ask(
-        self,
-        doing: str,
-        order: dict[str, Any],
-        answer: str,
-        stall_s: float | None,
-        on_progress: OnProgress | None = None,
-    ) -> tuple[dict[str, Any], str]:
-        stall_s = self._stall_s if stall_s is None else stall_s
-        mark = f"--- {secrets.token_hex(8)} ---"
-        try:
-            report = await self._exchange(doing, order | {"mark": mark}, stall_s, on_progress)
-            log = await self._child.log.take_until(mark, timeout_s=2.0)
-        except BaseException:
-            await self.kill()
-            raise
-        self._last_used = time.monotonic()
-        if report["report"] == "refused":
-            raise BlenderRefusedError(report["kind"], report["message"], log_text=log)
-        if report["report"] != answer:
-            await self.kill()
-            raise BlenderCrashedError(doing, exit_code=None, log_tail=log[-TAIL_BYTES:])
-        return report, log
-
-    async def _exchange(
-        self, doing: str, order: dict[str, Any], stall_s: float, on_progress: OnProgress | None
-    ) -> dict[str, Any]:
-        await self._child.send(order)
-        while True:
-            report = await self._next_report(doing, stall_s)
-            if report["report"] == "progress" and on_progress is not None:
-                on_progress(_progress(report))
-            if report["report"] not in ("started", "progress"):
-                return report
-
-    async def _next_report(self, doing: str, stall_s: float) -> dict[str, Any]:
-        try:
-            async with asyncio.timeout(stall_s):
-                report = await self._child.receive()
-        except TimeoutError as error:
-            tail, peak = self._child.log.tail(), self._child.memory.peak_bytes
-            raise BlenderStalledError(
-                doing, stall_s=stall_s, log_tail=tail, peak_bytes=peak
-            ) from error
-        if report is None:
-            raise await self._ended(doing)
-        return report
-
-    async def _ended(self, doing: str) -> BlenderProcessError:
-        code = await self._child.exit_code()
-        tail, memory = self._child.log.tail(), self._child.memory
-        if memory.excess is not None:
-            return BlenderMemoryError(
-                doing,
-                peak_bytes=memory.excess.peak_bytes,
-                limit_bytes=memory.excess.limit_bytes,
-                log_tail=tail,
-            )
-        peak = memory.peak_bytes
-        return BlenderCrashedError(doing, exit_code=code, log_tail=tail, peak_bytes=peak)
 
 
 def _absolute(path: Path) -> str:
     # The process works in a folder of its own.
     return str(path.absolute())
-
-
-def _progress(report: dict[str, Any]) -> FrameProgress:
-    return FrameProgress(
-        report["frame"], report["phase"], report["samples_done"], report["samples_total"]
-    )
 
 
 def _rendered(report: dict[str, Any], log: str, tree_peak_bytes: int) -> RenderedFrame:

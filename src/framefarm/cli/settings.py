@@ -99,6 +99,7 @@ class Settings:
         memory: Most memory a slot may take, such as `8G` or `75%`; None for no such limit.
         nice: How far a worker's renders give way to other programs, 0 to 19.
         only_when_idle: A worker begins nothing while somebody uses its machine.
+        probe_devices: A worker tries by rendering which devices it has.
         idle_after: Seconds a machine must be quiet before it counts as not in use.
         hours: When a worker begins frames, such as `19:00-07:00`; None for always.
         blenders: Blenders besides those found: executables, folders, Pythons with `bpy`.
@@ -118,6 +119,7 @@ class Settings:
     memory: str | None = None
     nice: int = 0
     only_when_idle: bool = False
+    probe_devices: bool = True
     idle_after: int = 180
     hours: str | None = None
     blenders: tuple[Path, ...] = ()
@@ -153,6 +155,7 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "memory": _checked(lambda text: parse_memory(text, 1 << 50), "memory such as 8G or 75%"),
     "nice": _count(_MAX_NICE, least=0),
     "only_when_idle": _flag,
+    "probe_devices": _flag,
     "idle_after": _count(_DAY_S),
     "hours": _checked(Hours.parse, "hours such as 19:00-07:00"),
     "blenders": _paths,

@@ -177,6 +177,8 @@ def _away(worker: Row[Any], link: Link | None) -> list[str]:
     if link is None:
         seen = datetime.fromtimestamp(worker.last_seen_at, UTC).isoformat(" ", "minutes")
         return [f"it is not connected, last seen {seen[:16]} UTC; start it there"]
+    if link.facts.resting:
+        return [f"it asks for no work just now: {link.facts.resting}"]
     return []
 
 

@@ -109,6 +109,19 @@ def test_steered_workers_are_told_with_the_command_that_helps(manager: Manager):
     assert "framefarm workers enable on" in found["on"][0]
 
 
+def test_a_worker_that_rests_of_its_own_accord_is_told_with_its_own_words(manager: Manager):
+    job = manager.trial()
+    night = {"host": "here", "resting": "it works 19:00-07:00 only, next at 19:00"}
+    with manager.worker(name="owl", facts=night) as owl:
+        resting = reasons(why(manager, job))
+        owl.hears({"type": "facts", "facts": {"host": "here"}})
+        awake = reasons(why(manager, job))
+
+    expected = "it asks for no work just now: it works 19:00-07:00 only, next at 19:00"
+    assert resting["owl"] == [expected]
+    assert expected not in awake["owl"]
+
+
 def test_paused_and_ended_jobs_say_so(manager: Manager):
     paused, cancelled = manager.trial(), manager.trial()
     manager.http.post(f"/api/jobs/{cancelled['id']}/cancel").raise_for_status()

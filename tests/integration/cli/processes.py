@@ -17,9 +17,13 @@ _PATIENCE_S = 60.0
 
 
 def environment(home: Path, **more: str) -> dict[str, str]:
-    """This process's environment with data and settings of its own."""
+    """This process's environment with data and settings of its own.
+
+    Workers do not try their devices, which costs each new one the start of two Blenders.
+    """
     kept = {name: value for name, value in os.environ.items() if not name.startswith("FRAMEFARM")}
-    return {**kept, "FRAMEFARM_HOME": str(home), "XDG_CONFIG_HOME": str(home / "config"), **more}
+    own = {"FRAMEFARM_HOME": str(home), "XDG_CONFIG_HOME": str(home / "config")}
+    return {**kept, **own, "FRAMEFARM_PROBE_DEVICES": "no", **more}
 
 
 class Running:

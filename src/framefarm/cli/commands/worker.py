@@ -100,6 +100,7 @@ def command(**typed: Any) -> None:
             memory_bytes=_memory_bytes(settings.memory),
             niceness=settings.nice,
             only_when_idle=settings.only_when_idle,
+            probe_devices=settings.probe_devices,
             idle=IdleLimits(quiet_s=settings.idle_after),
             hours=Hours.parse(settings.hours) if settings.hours else None,
             blenders=settings.blenders,
