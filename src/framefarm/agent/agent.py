@@ -15,15 +15,17 @@ from framefarm.agent.errors import RefusedByManagerError
 from framefarm.agent.events import DrainAsked, Event, StopAsked
 from framefarm.agent.executors.blenders import most_likely
 from framefarm.agent.executors.table import EXECUTORS
-from framefarm.agent.http import check_url
+from framefarm.agent.http import BadUrlError, check_url, is_encrypted
 from framefarm.agent.journal import open_journal
 from framefarm.agent.lock import DataDirLock
 from framefarm.agent.parts import Ending, Performer
 from framefarm.agent.probing import DeviceProber, find_places
 from framefarm.agent.settings import AgentSettings
 from framefarm.agent.state import AgentState, held_leases
+from framefarm.agent.trust import Trust
 from framefarm.agent.upkeep import Upkeep
 from framefarm.blender.installations import BlenderInstallation, find_blenders
+from framefarm.protocol.join_token import read_join_token
 from framefarm.protocol.messages import Restart
 
 if TYPE_CHECKING:
@@ -62,7 +64,8 @@ class Agent:
         die: Random number from 0 up to 1, for the pauses between tries.
 
     Raises:
-        BadUrlError: `url` is no address of a manager.
+        BadUrlError: `url` is no address of a manager, or not of the one that the join token is of.
+        JoinTokenTextError: The join token is none.
     """
 
     def __init__(
@@ -76,6 +79,7 @@ class Agent:
     ) -> None:
         self.url = check_url(url)
         self.settings = settings
+        self._trust = Trust(self.url, _fingerprint(self.url, settings))
         self._journal = open_journal(settings.log_level, agent=settings.worker_name)
         self._executors = executors
         self._find = find
@@ -118,6 +122,7 @@ class Agent:
                 self.url,
                 self.settings,
                 Wires(self._tell, self._key, self._held, self._die, self._journal),
+                trust=self._trust,
                 executors=self._executors,
                 blenders=blenders,
                 places=await find_places(self.settings, prober),
@@ -236,3 +241,16 @@ class Agent:
 
     def _held(self) -> tuple[str, ...]:
         return held_leases(self._state)
+
+
+def _fingerprint(url: str, settings: AgentSettings) -> str | None:
+    """The manager's certificate's, as the join token tells it."""
+    if settings.join_token is None:
+        return settings.fingerprint
+    fingerprint = read_join_token(settings.join_token).fingerprint or settings.fingerprint
+    if fingerprint is not None and not is_encrypted(url):
+        raise BadUrlError(
+            f"the join token is of a manager that encrypts; its address begins with https://, "
+            f"not as in {url}"
+        )
+    return fingerprint

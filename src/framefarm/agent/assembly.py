@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from framefarm.agent.executors.table import MakeExecutor
     from framefarm.agent.journal import Journal
     from framefarm.agent.settings import AgentSettings
+    from framefarm.agent.trust import Trust
     from framefarm.blender.installations import BlenderInstallation
     from framefarm.protocol.messages import SlotOffer
 
@@ -103,6 +104,7 @@ async def assemble(
     settings: AgentSettings,
     wires: Wires,
     *,
+    trust: Trust,
     executors: Mapping[str, MakeExecutor],
     blenders: Sequence[BlenderInstallation],
     places: Mapping[str, Place],
@@ -127,7 +129,7 @@ async def assemble(
         OSError: The data directory cannot be used.
     """
     store = await asyncio.to_thread(Store, settings)
-    http = open_client(url, connections=settings.upload_workers + _FETCHES)
+    http = open_client(url, trust.context, connections=settings.upload_workers + _FETCHES)
     keeping_pool = low_priority_pool("framefarm-keep", 2)
     working_pool = low_priority_pool("framefarm-work", len(settings.slot_plans) + 1)
     cache = BlobCache(
@@ -137,12 +139,13 @@ async def assemble(
         journal=wires.journal,
     )
     found = await asyncio.to_thread(store.load, cache)
+    trust.remember(found.identities.farms)
     cores = settings.cores or usable_cores()
     machine = Machine(url, settings.data_dir, cores=cores)
     await asyncio.to_thread(machine.look)
     offers = slot_offers(settings, blenders, cores=cores, memory_bytes=memory_bytes())
     connection = Connection(
-        url, tell=wires.tell, held=wires.held, die=wires.die, journal=wires.journal
+        url, trust, tell=wires.tell, held=wires.held, die=wires.die, journal=wires.journal
     )
     sources = SourceFiles()
 
@@ -175,6 +178,7 @@ async def assemble(
         )
 
     parts = Parts(
+        url=url,
         settings=settings,
         boot_id=boot_id,
         machine=machine,
@@ -200,6 +204,8 @@ async def assemble(
         cache=cache,
         workdirs=store.workdirs,
         identity_file=store.identity_file,
+        trust=trust,
+        outbox=store.outbox,
         http=http,
         pools=(keeping_pool, working_pool),
     )

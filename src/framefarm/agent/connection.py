@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ssl
 from typing import TYPE_CHECKING
 
 from websockets.asyncio.client import ClientConnection, connect
@@ -11,8 +12,10 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketExce
 
 from framefarm.agent.backoff import MOST_UNCONNECTED_S, at_least, full_jitter, retry_after_s
 from framefarm.agent.events import Connected, Disconnected
-from framefarm.agent.http import connect_url, is_loopback
+from framefarm.agent.http import connect_url, is_encrypted, is_loopback
+from framefarm.agent.trust import CertificateChangedError, tls_reason
 from framefarm.protocol import MalformedMessageError, decode_orders, encode_reports
+from framefarm.protocol.discovery import FARM_HEADER
 from framefarm.protocol.limits import MAX_MESSAGE_BYTES
 from framefarm.protocol.messages import Heartbeat, Progress, Report, Welcome
 
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
     from framefarm.agent.backoff import Die
     from framefarm.agent.events import Event
     from framefarm.agent.journal import Journal
+    from framefarm.agent.trust import Trust
 
 MAX_QUEUED = 10_000
 """Reports that wait to be sent. A manager that reads none of so many is as good as gone; after the
@@ -38,15 +42,20 @@ class Connection:
 
     Args:
         url: The manager's address.
+        trust: Whom to believe there.
         tell: Takes what happens, all of one packet together.
         held: The leases to renew now.
         die: Random number from 0 up to 1.
         journal: For what is worth knowing.
+
+    Attributes:
+        farm: Which farm it is connected with; empty when that manager does not say.
     """
 
     def __init__(
         self,
         url: str,
+        trust: Trust,
         *,
         tell: Callable[[Sequence[Event]], None],
         held: Callable[[], tuple[str, ...]],
@@ -54,10 +63,12 @@ class Connection:
         journal: Journal,
     ) -> None:
         self._url = url
+        self._trust = trust
         self._tell = tell
         self._held = held
         self._die = die
         self._journal = journal
+        self.farm = ""
         self._socket: ClientConnection | None = None
         self._queue: list[Report] = []
         self._progress: dict[str, Progress] = {}
@@ -124,8 +135,10 @@ class Connection:
 
     async def _session(self) -> None:
         try:
+            await self._trust.prepare()
             async with connect(
                 connect_url(self._url),
+                ssl=self._trust.context if is_encrypted(self._url) else None,
                 max_size=MAX_MESSAGE_BYTES,
                 compression=None,
                 open_timeout=_OPEN_TIMEOUT_S,
@@ -135,12 +148,17 @@ class Connection:
                 # A proxy of the environment must not get between processes of one machine.
                 proxy=None if is_loopback(self._url) else True,
             ) as socket:
+                self.farm = _farm_of(socket)
                 await self._talk(socket)
         except InvalidStatus as refused:
             # A manager that many workers reach at once says so before there is a WebSocket.
             self._asked_wait_s = retry_after_s(refused.response.headers.get("Retry-After"))
             status = f"HTTP {refused.response.status_code}"
             self._journal.warning("no connection", url=self._url, reason=status)
+        except CertificateChangedError as error:
+            self._journal.error("no connection", url=self._url, reason=str(error))
+        except ssl.SSLError as error:
+            self._journal.warning("no connection", url=self._url, reason=tls_reason(error))
         except (OSError, TimeoutError, WebSocketException, MalformedMessageError) as error:
             self._journal.warning("no connection", url=self._url, reason=str(error))
 
@@ -190,6 +208,10 @@ class Connection:
         while True:
             await asyncio.sleep(self._beat_every_s or 1.0)
             self.send(Heartbeat(self._held()))
+
+
+def _farm_of(socket: ClientConnection) -> str:
+    return socket.response.headers.get(FARM_HEADER, "") if socket.response else ""
 
 
 def packets(reports: Sequence[Report]) -> Iterator[bytes]:

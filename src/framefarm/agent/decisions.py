@@ -97,7 +97,7 @@ def _welcome(state: AgentState, order: msg.Welcome) -> Decision:
         draining=order.draining,
         deferred=frozenset(),
     )
-    settle = do.Settle(order.worker_id, order.key, order.lease_s, order.stall_s)
+    settle = do.Settle(order.worker_id, order.key, order.lease_s, order.stall_s, order.name)
     state, stops = (state, []) if order.enabled else give_back(state)
     return state, [
         settle,

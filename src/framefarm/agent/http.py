@@ -45,17 +45,40 @@ def is_loopback(url: str) -> bool:
         return False
 
 
-def open_client(url: str, *, connections: int) -> httpx.AsyncClient:
+def is_encrypted(url: str) -> bool:
+    """Whether the manager speaks TLS."""
+    return url.startswith("https:")
+
+
+def same_place(one: str, other: str) -> bool:
+    """Whether two addresses lead to the same port of the same host."""
+    return _place(one) == _place(other)
+
+
+def _place(url: str) -> tuple[str | None, int | None]:
+    parts = urlsplit(url)
+    try:
+        port = parts.port
+    except ValueError:
+        port = None
+    return parts.hostname, port or (443 if parts.scheme == "https" else 80)
+
+
+def open_client(url: str, context: ssl.SSLContext, *, connections: int) -> httpx.AsyncClient:
     """Make the client for results and blobs.
 
     The long read timeout is for the manager checking a large movie; the connection's own death
     shows earlier, on the WebSocket.
+
+    Args:
+        url: The manager's address.
+        context: Verifies it, where it speaks TLS.
+        connections: At most so many at a time.
     """
     return httpx.AsyncClient(
         base_url=url,
         timeout=httpx.Timeout(60.0, connect=5.0, pool=None),
         limits=httpx.Limits(max_connections=connections, max_keepalive_connections=connections),
         trust_env=not is_loopback(url),
-        # Loading the certificate store takes 20 ms of the start, for nothing without TLS.
-        verify=True if url.startswith("https") else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
+        verify=context,
     )

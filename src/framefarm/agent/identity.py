@@ -1,6 +1,8 @@
 """Who this worker is: its id and its key, in a file nobody else may read.
 
-The key never goes into arguments, environments or logs; children such as Blender never see it.
+The key never goes into arguments, environments or logs; children such as Blender never see it. A
+machine may have worked for several farms. Each gets the key that it gave and no other, so the file
+holds one identity for each, with the certificate that the farm's manager showed.
 """
 
 from __future__ import annotations
@@ -15,35 +17,70 @@ from framefarm.agent.disk import write_durably
 from framefarm.agent.errors import IdentityError
 
 FILE_NAME = "identity.json"
+_FARMS_REMEMBERED = 20
 
 
-class Identity(msgspec.Struct, frozen=True):
-    """What the manager gave this worker in its first welcome.
+class Identity(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a manager gave this worker in its first welcome.
 
     Attributes:
         worker_id: Its id.
         key: Its secret.
+        farm: Which farm that is of; empty when the manager did not say.
+        url: Where its manager was last.
+        certificate: The only one that the manager is believed by, in PEM form; empty when it speaks
+            no TLS, or has one that every machine trusts.
     """
 
     worker_id: str
     key: str
+    farm: str = ""
+    url: str = ""
+    certificate: str = ""
 
     def __repr__(self) -> str:
         """Without the key, so that no log line shows it by accident."""
-        return f"Identity(worker_id={self.worker_id!r})"
+        return f"Identity(worker_id={self.worker_id!r}, farm={self.farm!r}, url={self.url!r})"
+
+
+class Identities(msgspec.Struct, frozen=True):
+    """All identities of a worker.
+
+    Attributes:
+        farms: The one welcomed last comes first.
+    """
+
+    farms: tuple[Identity, ...] = ()
+
+    @property
+    def latest(self) -> Identity | None:
+        """The one welcomed last."""
+        return self.farms[0] if self.farms else None
+
+    def at(self, farm: str, certificate: str) -> Identity | None:
+        """Who the worker is to a farm, whose manager is believed by a certificate if any.
+
+        One that was given under a certificate is shown to nobody who cannot show the same.
+        """
+        for known in self.farms:
+            if known.farm == farm and known.certificate in ("", certificate):
+                return known
+        return None
+
+    def with_latest(self, identity: Identity) -> Identities:
+        """The same with this one in front, in place of an older one of the same farm."""
+        others = tuple(known for known in self.farms if known.farm != identity.farm)
+        return Identities((identity, *others)[:_FARMS_REMEMBERED])
 
 
 class IdentityFile:
-    """The file of one agent's identity."""
+    """The file of one agent's identities."""
 
     def __init__(self, data_dir: Path) -> None:
         self._path = data_dir / FILE_NAME
 
-    def load(self) -> Identity | None:
-        """Read it.
-
-        Returns:
-            The identity, None when this worker never was welcomed.
+    def load(self) -> Identities:
+        """Read it; without any identity when this worker never was welcomed.
 
         Raises:
             IdentityError: The file is there but cannot be used.
@@ -51,21 +88,21 @@ class IdentityFile:
         try:
             text = self._path.read_bytes()
             self._close_to_others()
-            return msgspec.json.decode(text, type=Identity)
+            return msgspec.json.decode(text, type=Identities)
         except FileNotFoundError:
-            return None
+            return Identities()
         except (OSError, msgspec.DecodeError) as error:
             reason = f"cannot be read ({error}); delete it to join as a new worker"
             raise IdentityError(self._path, reason) from error
 
-    def save(self, identity: Identity) -> None:
+    def save(self, identities: Identities) -> None:
         """Write it, for this user only.
 
         Raises:
             IdentityError: The disk failed.
         """
         try:
-            write_durably(self._path, msgspec.json.encode(identity), mode=0o600)
+            write_durably(self._path, msgspec.json.encode(identities), mode=0o600)
         except OSError as error:
             reason = f"cannot be written: {error.strerror}"
             raise IdentityError(self._path, reason) from error

@@ -44,6 +44,7 @@ class Settle:
 
     Attributes:
         worker_id, key: To be remembered; `key` is None when it was said before.
+        name: What people call the worker there.
         lease_s: Heartbeats go out every third of it (L3).
         stall_s: A unit without progress for this long is killed (L10).
     """
@@ -52,6 +53,7 @@ class Settle:
     key: str | None
     lease_s: float
     stall_s: float
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,12 +45,14 @@ class Receipt(msgspec.Struct, frozen=True):
         lease, unit: Where it is offered.
         manifest: What it is, with the names, hashes and sizes of its files.
         stored: Where each file lies under `files/`, in the manifest's order.
+        farm: Whose it is; another farm would call it gone, and it would be lost.
     """
 
     lease: str
     unit: int
     manifest: ResultManifest
     stored: tuple[str, ...] = ()
+    farm: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +72,13 @@ class Outbox:
     """The results of one agent that the manager has not acknowledged.
 
     All methods block on the disk; call them from a thread.
+
+    Attributes:
+        farm: The one that the agent works for now.
     """
 
     def __init__(self, root: Path) -> None:
+        self.farm = ""
         self._root = root
         self._root.mkdir(parents=True, exist_ok=True)
 
@@ -151,7 +157,7 @@ class Outbox:
             )
             sync_dir(path / FILES)
             manifest = _manifest(work, described, facts)
-            receipt = Receipt(work.lease, work.unit, manifest, stored)
+            receipt = Receipt(work.lease, work.unit, manifest, stored, self.farm)
             write_durably(path / RECEIPT, msgspec.json.encode(receipt))
             sync_dir(self._root)
         except OSError as error:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from framefarm import __version__
 from framefarm.agent import instructions as do
-from framefarm.agent.identity import Identity
+from framefarm.agent.identity import Identities, Identity
 from framefarm.agent.machine import Machine, worth_telling
 from framefarm.protocol.limits import MAX_CACHED_TOLD, PROTOCOL_VERSION
 from framefarm.protocol.messages import FactsChanged, Hello, MachineFacts, SlotOffer
@@ -25,8 +25,10 @@ if TYPE_CHECKING:
     from framefarm.agent.identity import IdentityFile
     from framefarm.agent.journal import Journal
     from framefarm.agent.keeping import Keeper
+    from framefarm.agent.outbox import Outbox
     from framefarm.agent.settings import AgentSettings
     from framefarm.agent.slots import Slot
+    from framefarm.agent.trust import Trust
     from framefarm.agent.uploads import Uploader
     from framefarm.agent.workdirs import WorkDirs
 
@@ -39,11 +41,13 @@ class Parts:
     """Everything an agent consists of besides its state.
 
     Attributes:
+        url: The manager's address.
         boot_id: Random per process run.
         offers: What the slots can do.
         pools: Threads, to be shut down at the end.
     """
 
+    url: str
     settings: AgentSettings
     boot_id: str
     machine: Machine
@@ -55,6 +59,8 @@ class Parts:
     cache: BlobCache
     workdirs: WorkDirs
     identity_file: IdentityFile
+    trust: Trust
+    outbox: Outbox
     http: httpx.AsyncClient
     pools: tuple[ThreadPoolExecutor, ...]
 
@@ -64,12 +70,12 @@ class Found:
     """What lies in the data directory from earlier runs.
 
     Attributes:
-        identity: Who this worker is; None when it never was welcomed.
+        identities: Who this worker is, to each farm that it has joined.
         owed: Results that were never acknowledged.
         interrupted: Stage and unit of what a process that died was at.
     """
 
-    identity: Identity | None
+    identities: Identities
     owed: tuple[Owed, ...]
     interrupted: tuple[tuple[int, int], ...] = ()
 
@@ -106,7 +112,8 @@ class Performer:
         journal: Journal,
     ) -> None:
         self._parts = parts
-        self._identity = found.identity
+        self._identities = found.identities
+        self._identity: Identity | None = None
         self._interrupted = found.interrupted
         self._told: MachineFacts | None = None
         self._owed = tuple((item.lease, item.unit) for item in found.owed)
@@ -121,7 +128,7 @@ class Performer:
 
     @property
     def key(self) -> str | None:
-        """The worker's secret, None before its first welcome."""
+        """The worker's secret, None before this farm's first welcome."""
         return self._identity.key if self._identity else None
 
     def perform(self, instruction: do.Instruction) -> None:  # noqa: C901, PLR0912 - one line each
@@ -162,7 +169,7 @@ class Performer:
         return self._told
 
     def _hello(self, greet: do.Greet) -> Hello:
-        settings, identity = self._parts.settings, self._identity
+        settings, identity = self._parts.settings, self._recall()
         return Hello(
             protocol=PROTOCOL_VERSION,
             boot_id=self._parts.boot_id,
@@ -172,7 +179,7 @@ class Performer:
             slots=self._parts.offers,
             worker_id=identity.worker_id if identity else None,
             key=identity.key if identity else None,
-            join_token=settings.join_token,
+            join_token=settings.join_secret,
             holding=greet.holding,
             # Also what was delivered since: the manager keeps only what is still open.
             owed=self._owed,
@@ -181,13 +188,31 @@ class Performer:
             clock_at=time.time(),
         )
 
+    def _recall(self) -> Identity | None:
+        """Who this worker is to the farm that it is connected with."""
+        farm = self._parts.connection.farm
+        self._identity = self._identities.at(farm, self._parts.trust.certificate)
+        self._parts.outbox.farm = farm
+        return self._identity
+
     def _settle(self, said: do.Settle) -> None:
-        if said.key is not None:
-            self._identity = Identity(said.worker_id, said.key)
-            self._parts.identity_file.save(self._identity)
+        self._remember(said)
         # Told once: on every hello it would look like another death.
         self._interrupted = ()
         self._parts.connection.pace(said.lease_s)
         for slot in self._parts.slots.values():
             slot.stall_s = said.stall_s
-        self._journal.info("connected", worker=said.worker_id)
+        self._journal.info("connected", worker=said.name or said.worker_id, url=self._parts.url)
+
+    def _remember(self, said: do.Settle) -> None:
+        """Keep who the worker is now, so that a restart finds the same manager and the same key."""
+        key = said.key or self.key
+        if key is None:
+            return
+        parts = self._parts
+        self._identity = Identity(
+            said.worker_id, key, parts.connection.farm, parts.url, parts.trust.certificate
+        )
+        if self._identity != self._identities.latest:
+            self._identities = self._identities.with_latest(self._identity)
+            parts.identity_file.save(self._identities)

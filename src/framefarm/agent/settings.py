@@ -36,7 +36,10 @@ class AgentSettings:
         managed_dir: Where `framefarm blender install` puts Blenders; None for nowhere.
         cache_bytes: Most the cache of fetched files may hold; files in use do not count as spare.
         disk_reserve_bytes: Below this much free disk no new lease is taken (L6, L14).
-        join_token: What lets an unknown worker in, where the manager asks for one.
+        join_token: What lets an unknown worker in, where the manager asks for one, as people
+            are shown it.
+        fingerprint: SHA-256 of the only certificate the manager is believed by; None where the join
+            token says it, or nobody knows.
         media: Also offer a slot that encodes and joins movies.
         warm_start: Start Blender before the first lease asks for one.
         idle_s: A warm Blender that did nothing for this long is ended.
@@ -65,6 +68,7 @@ class AgentSettings:
     cache_bytes: int = 20 * GIB
     disk_reserve_bytes: int = GIB // 2
     join_token: str | None = None
+    fingerprint: str | None = None
     media: bool = True
     warm_start: bool = True
     idle_s: float = 900.0
@@ -73,6 +77,11 @@ class AgentSettings:
     max_keeping: int = 4
     max_owed: int = 64
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    @property
+    def join_secret(self) -> str | None:
+        """The part of the join token that the manager is to know."""
+        return None if self.join_token is None else self.join_token.partition(".")[0]
 
     @property
     def worker_name(self) -> str:

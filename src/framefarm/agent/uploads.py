@@ -32,6 +32,8 @@ CONTENT_TYPE = "application/vnd.framefarm.result"
 _CHUNK_BYTES = 1 << 20
 _MAX_ANSWER_BYTES = 64 << 10
 _NO_KEY_YET_S = 0.5
+_ANOTHER_FARM_S = 600.0
+"""It is kept for when this worker works for that one again."""
 
 
 class Uploader:
@@ -122,6 +124,8 @@ class Uploader:
             return TryAgain(_NO_KEY_YET_S, "no welcome yet")
         try:
             result = await asyncio.to_thread(self._outbox.open, entry)
+            if result.receipt.farm not in ("", self._outbox.farm):
+                return TryAgain(_ANOTHER_FARM_S, "it was made for another farm")
             return await self._put(result, key, attempt)
         except OutboxError as error:
             return Refused(str(error))

@@ -37,7 +37,7 @@ class Reach:
         fingerprint: SHA-256 of the certificate that workers are to pin; None when it has none, or
             one that every machine trusts anyway.
         tls: Whether it speaks TLS.
-        name: Of its certificate, where that names no address; empty when any address will do.
+        name: Of its certificate, where others verify it; empty when any address will do.
     """
 
     host: str
@@ -50,7 +50,7 @@ class Reach:
     def local_url(self) -> str:
         """For programs on this machine."""
         local = self.host if is_loopback(self.host) else "127.0.0.1"
-        return self._url(self.name or local)
+        return self._url(local)
 
     @property
     def open_to_others(self) -> bool:

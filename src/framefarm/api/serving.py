@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import errno
 import gc
 import logging
 import signal
 import socket
 import threading
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from functools import partial
 from pathlib import Path
 from types import FrameType
-from typing import TextIO, cast
+from typing import TYPE_CHECKING, TextIO, cast
 
 import structlog
 import uvicorn
@@ -22,16 +21,22 @@ import uvicorn
 from framefarm.api.app import create_app
 from framefarm.api.gate import Gate
 from framefarm.api.http_connection import BoundedHttp
+from framefarm.api.listening import ServeError, listening
 from framefarm.api.reach import Reach
 from framefarm.api.websocket_connection import BoundedWebSocket
-from framefarm.core.errors import FrameFarmError
+from framefarm.client import local_manager
+from framefarm.client.local_manager import LocalManager
 from framefarm.farm.service import Farm
 from framefarm.farm.settings import ConnectionLimits, ManagerSettings
 from framefarm.protocol.limits import MAX_MESSAGE_BYTES
 
+if TYPE_CHECKING:
+    from framefarm.api.certificate import Certificate
+
 _log = structlog.get_logger(__name__)
 
 DEFAULT_PORT = 7070
+_CUT_OFF_S = 0.05
 _BACKLOG = 4_096
 """As many workers may knock at the same moment; the kernel has the last word (somaxconn)."""
 
@@ -50,10 +55,11 @@ _NO_NEWS = (
 )
 
 
-class ServeError(FrameFarmError):
-    """The manager could not be started."""
+OnReady = Callable[[Farm], Awaitable[None]]
 
-    code = "serve"
+
+async def _nothing_to_do(_: Farm) -> None:
+    """Nobody waits for it."""
 
 
 class DataLock:
@@ -84,25 +90,39 @@ class ManagerServer:
         settings: The manager's.
         host: Address to listen on.
         port: 0 takes any free one.
+        certificate: To speak TLS with; None for plain HTTP.
+        announce: Tell the local network where the manager is.
     """
 
     def __init__(
-        self, settings: ManagerSettings, host: str = "127.0.0.1", port: int = DEFAULT_PORT
+        self,
+        settings: ManagerSettings,
+        host: str = "127.0.0.1",
+        port: int = DEFAULT_PORT,
+        *,
+        certificate: Certificate | None = None,
+        announce: bool = False,
     ) -> None:
         self._settings = settings
         self._host = host
         self._port = port
+        self._certificate = certificate
+        self._announce = announce
         self._server: uvicorn.Server | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._listening = threading.Event()
         self._error: BaseException | None = None
-        self._on_ready: Callable[[], None] = lambda: None
+        self._on_ready: OnReady = _nothing_to_do
 
     @property
     def reach(self) -> Reach:
         """Where it answers; the port is known once it listens."""
-        return Reach(self._host, self._port)
+        shown = self._certificate
+        if shown is None:
+            return Reach(self._host, self._port)
+        pinned = shown.fingerprint if shown.self_signed else None
+        return Reach(self._host, self._port, pinned, tls=True, name=shown.name_for_others)
 
     @property
     def url(self) -> str:
@@ -131,11 +151,11 @@ class ManagerServer:
             self._loop.call_soon_threadsafe(self._ask_to_stop)
         self._thread.join(timeout_s)
 
-    def serve_forever(self, *, on_ready: Callable[[], None] = lambda: None) -> None:
+    def serve_forever(self, *, on_ready: OnReady = _nothing_to_do) -> None:
         """Serve in this thread until SIGINT or SIGTERM.
 
         Args:
-            on_ready: Called without arguments once it answers.
+            on_ready: Awaited with the farm once it answers.
 
         Raises:
             ServeError: The address or the data folder is in use.
@@ -155,48 +175,52 @@ class ManagerServer:
     async def _serve(self, *, handle_signals: bool) -> None:
         lock = DataLock(self._settings.data_dir)
         try:
-            with self._listen() as listener:
-                await self._serve_on(listener, handle_signals=handle_signals)
+            with listening(self._host, self._port, backlog=_BACKLOG) as listeners:
+                self._port = listeners[0].getsockname()[1]
+                await self._serve_on(listeners, handle_signals=handle_signals)
         finally:
             lock.release()
 
-    async def _serve_on(self, listener: socket.socket, *, handle_signals: bool) -> None:
+    async def _serve_on(self, listeners: list[socket.socket], *, handle_signals: bool) -> None:
         farm = Farm(self._settings)
         try:
             await farm.start()
             self._loop = asyncio.get_running_loop()
 
             gate = _gate(self._settings.connections)
-            self._server = _Server(_config(farm, self.reach, gate))
+            self._server = _Server(_config(farm, self.reach, gate, self._certificate))
             if handle_signals:
                 self._catch_signals()
             self._listening.set()
-            self._on_ready()
+            await self._on_ready(farm)
             _log.info("manager_ready", url=self.url, data=str(self._settings.data_dir))
-            await self._server.serve(sockets=[listener])
+            async with self._told(farm):
+                await self._server.serve(sockets=listeners)
+            await _cut_off(self._server)
         finally:
             await farm.stop()
 
-    def _listen(self) -> socket.socket:
-        family = socket.AF_INET6 if ":" in self._host else socket.AF_INET
-        listener = socket.socket(family, socket.SOCK_STREAM)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    @contextlib.asynccontextmanager
+    async def _told(self, farm: Farm) -> AsyncIterator[None]:
+        """Let commands of this machine, and the local network if wanted, know where this is."""
+        shown = self._certificate
+        certificate = "" if shown is None else shown.chain.read_text()
+        local_manager.note(self._settings.data_dir, LocalManager(self.url, certificate))
         try:
-            listener.bind((self._host, self._port))
-        except OSError as error:
-            listener.close()
-            if error.errno == errno.EADDRINUSE:
-                why = "another program uses that port"
-            else:
-                why = error.strerror or str(error)
-            raise ServeError(
-                f"Cannot listen on {self._host}:{self._port}: {why}. "
-                "Choose another with --listen HOST:PORT."
-            ) from error
-        # Listen at once: a worker started at the same time waits in the backlog, unrefused.
-        listener.listen(_BACKLOG)
-        self._port = listener.getsockname()[1]
-        return listener
+            async with self._announced(farm):
+                yield
+        finally:
+            local_manager.forget(self._settings.data_dir)
+
+    @contextlib.asynccontextmanager
+    async def _announced(self, farm: Farm) -> AsyncIterator[None]:
+        if not self._announce:
+            yield
+            return
+        from framefarm.api.announcing import announced  # noqa: PLC0415  a tenth of a second
+
+        async with announced(self.reach, farm.farm_id):
+            yield
 
     def _catch_signals(self) -> None:
         assert self._loop is not None
@@ -206,6 +230,17 @@ class ManagerServer:
     def _ask_to_stop(self) -> None:
         assert self._server is not None
         self._server.should_exit = True
+
+
+async def _cut_off(server: uvicorn.Server) -> None:
+    """End connections whose other side does not: TLS waits half a minute for its goodbye."""
+    connections = list(server.server_state.connections)
+    for connection in connections:
+        if connection.transport is not None:
+            connection.transport.abort()
+    if connections:
+        # What is cut off is taken down by the loop, which ends next.
+        await asyncio.sleep(_CUT_OFF_S)
 
 
 def _run(serving: Coroutine[None, None, None]) -> None:
@@ -292,7 +327,9 @@ def raise_file_limit() -> int:
     return _FILES_WITHOUT_LIMIT if soft == resource.RLIM_INFINITY else soft
 
 
-def _config(farm: Farm, reach: Reach, gate: Gate) -> uvicorn.Config:
+def _config(
+    farm: Farm, reach: Reach, gate: Gate, certificate: Certificate | None
+) -> uvicorn.Config:
     limits = farm.settings.connections
     log = logging.getLogger("uvicorn.error")
     if not any(isinstance(one, _Expected) for one in log.filters):
@@ -311,5 +348,7 @@ def _config(farm: Farm, reach: Reach, gate: Gate) -> uvicorn.Config:
         # Who is local is decided by who really connects, not by what a header says.
         proxy_headers=False,
         timeout_keep_alive=int(limits.idle_s),
+        ssl_certfile=None if certificate is None else certificate.chain,
+        ssl_keyfile=None if certificate is None else certificate.key,
         timeout_graceful_shutdown=1,
     )

@@ -26,12 +26,11 @@ from framefarm.farm.service import Farm
 from framefarm.farm.worker_states import note_departure
 from framefarm.protocol import MalformedMessageError, decode_reports, encode_orders
 from framefarm.protocol import messages as m
+from framefarm.protocol.discovery import FARM_HEADER
 from framefarm.protocol.limits import MAX_ERROR_CHARACTERS, MAX_LOG_BYTES, PROTOCOL_VERSION
 
 _log = structlog.get_logger(__name__)
 
-FARM_HEADER = b"framefarm-farm"
-"""Of the answer that opens the WebSocket: which farm this is."""
 
 _GOODBYE_S = 2.0
 _BYE = 1000
@@ -58,7 +57,7 @@ class WorkerSocket:
     async def serve(self) -> None:
         """Talk to the worker until either side goes."""
         # Before its hello, so that a worker shows its key to no other farm than the one it is of.
-        await self._socket.accept(headers=[(FARM_HEADER, self._farm.farm_id.encode())])
+        await self._socket.accept(headers=[(FARM_HEADER.encode(), self._farm.farm_id.encode())])
         try:
             link = await self._greet()
             while link is not None:

@@ -2,29 +2,41 @@
 
 from __future__ import annotations
 
+import ipaddress
+import re
+
 from framefarm.cli.failures import UsageFailure
 
-_LOOPBACK = ("127.0.0.1", "localhost", "::1")
+_LOCAL = "127.0.0.1"
+EVERYWHERE = "0.0.0.0"  # noqa: S104  listened on by who asks for it
 _HIGHEST_PORT = 65_535
+_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
 
 
 def parse_listen(text: str) -> tuple[str, int]:
     """Read `HOST:PORT`, `[::1]:PORT`, `:PORT` or `PORT`.
 
     Returns:
-        Host and port; the host is a loopback address.
+        Host and port.
 
     Raises:
-        UsageFailure: It is no address, or one that other machines reach.
+        UsageFailure: It is no address.
     """
     host, _, port_text = text.strip().rpartition(":")
-    host = host.removeprefix("[").removesuffix("]") or _LOOPBACK[0]
-    if not (port_text.isascii() and port_text.isdigit()) or int(port_text) > _HIGHEST_PORT:
-        raise UsageFailure(f"{text!r} is no address to listen on; write it like 127.0.0.1:7070")
-    if host not in _LOOPBACK and not host.startswith("127."):
+    host = host.removeprefix("[").removesuffix("]") or _LOCAL
+    is_port = port_text.isascii() and port_text.isdigit() and int(port_text) <= _HIGHEST_PORT
+    if not is_port or not _is_host(host):
         raise UsageFailure(
-            f"the manager would answer every machine that reaches {host}, and cannot tell friend "
-            "from stranger yet: joining over the network comes with tokens, in a later version. "
-            "Listen on 127.0.0.1 until then"
+            f"{text!r} is no address to listen on; write it like 127.0.0.1:7070, "
+            "or 0.0.0.0:7070 for other machines as well"
         )
-    return ("127.0.0.1" if host == "localhost" else host), int(port_text)
+    return (_LOCAL if host == "localhost" else host), int(port_text)
+
+
+def _is_host(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        # Digits and dots that are no address would be looked up as a name, for seconds.
+        return _NAME.fullmatch(host) is not None and not host.replace(".", "").isdigit()
+    return True

@@ -9,10 +9,13 @@ import click
 
 from framefarm.cli.groups import option
 from framefarm.cli.settings import load_settings
+from framefarm.client import local_manager
 from framefarm.client.farm import Farm
+from framefarm.client.transport import is_loopback
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 _HIGHEST_JOB = 10**12
+DEFAULT_URL = "http://127.0.0.1:7070"
 
 
 def url_option(function: _F) -> _F:
@@ -40,4 +43,9 @@ def worker_argument(function: _F) -> _F:
 
 def open_farm(url: str | None) -> Farm:
     """The manager that a command talks to: as typed, of the environment, or on this machine."""
-    return Farm(load_settings(url=url).url)
+    settings = load_settings(url=url)
+    local = local_manager.find(settings.manager_dir)
+    found = settings.url or (local.url if local else DEFAULT_URL)
+    # What the manager of this machine shows is known from its own data folder.
+    trusted = local.certificate if local and is_loopback(found) else ""
+    return Farm(found, certificate=trusted)

@@ -13,11 +13,13 @@ import click
 
 from framefarm.cli import failures
 from framefarm.cli.app import app
+from framefarm.cli.concealing import conceal_token
 from framefarm.core.errors import FrameFarmError
 
 
 def main() -> NoReturn:
     """Run the command that was typed and end the process."""
+    conceal_token()
     code = run(sys.argv[1:])
     _flush()
     if len(threading.enumerate()) > 1:

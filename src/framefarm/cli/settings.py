@@ -87,7 +87,9 @@ class Settings:
     """What commands need to know beyond their own options.
 
     Attributes:
-        url: Manager that `submit`, `jobs` and the like talk to, and a worker joins.
+        url: Manager that `submit`, `jobs` and the like talk to, and a worker joins; None is the
+            one on this machine, and for a worker also the one it joined last.
+        join: Join token of a new worker.
         listen: Address that `serve` listens on.
         home: Folder of all data that has no folder of its own.
         data: The manager's folder; None is `home/manager`.
@@ -107,7 +109,8 @@ class Settings:
         rules: Numbers of the lease rules that differ from their defaults, for `serve`.
     """
 
-    url: str = "http://127.0.0.1:7070"
+    url: str | None = None
+    join: str | None = None
     listen: str = "127.0.0.1:7070"
     home: Path = Path()
     data: Path | None = None
@@ -144,6 +147,7 @@ class Settings:
 
 _READERS: dict[str, Callable[[Any], Any]] = {
     "url": _text,
+    "join": _text,
     "listen": _text,
     "home": _path,
     "data": _path,

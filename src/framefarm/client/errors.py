@@ -3,6 +3,7 @@
 ClientError
 ├── BadFarmUrlError          the address is no http or https address
 ├── FarmUnreachableError     nothing answers there (retryable)
+├── WrongCertificateError    whoever answers there is not who it should be
 ├── FarmAnswerError          the manager answered, with an error
 ├── UnreadableAnswerError    something else than a manager answered
 ├── UnsafeFileNameError      a file of a job would leave the folder it is fetched to
@@ -49,6 +50,24 @@ class FarmUnreachableError(ClientError):
         super().__init__(f"No manager answers at {url} ({reason}).")
         self.url = url
         self.reason = str(reason)
+
+
+class WrongCertificateError(ClientError):
+    """Whoever answers at an address shows another certificate than it should.
+
+    Attributes:
+        url: The address.
+    """
+
+    code = "wrong_certificate"
+
+    def __init__(self, url: str) -> None:
+        super().__init__(
+            f"What answers at {url} shows another certificate than the manager you were invited "
+            "by; nothing was sent to it. If the manager was set up anew, ask for a new join token "
+            "(`framefarm workers invite` on its machine). Else somebody stands in between."
+        )
+        self.url = url
 
 
 class FarmAnswerError(ClientError):

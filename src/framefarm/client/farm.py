@@ -45,10 +45,19 @@ class Farm(WorkerCalls):
         url: The manager's address, for example `http://127.0.0.1:7070`.
         timeout_s: How long one step of a request may take.
         patience_s: How long `events` waits for a manager that went away.
+        certificate: In PEM form, the only one that an https manager is believed by; empty for those
+            that the system trusts.
     """
 
-    def __init__(self, url: str, *, timeout_s: float = 30.0, patience_s: float = 60.0) -> None:
-        self._transport = Transport(url, timeout_s=timeout_s)
+    def __init__(
+        self,
+        url: str,
+        *,
+        timeout_s: float = 30.0,
+        patience_s: float = 60.0,
+        certificate: str = "",
+    ) -> None:
+        self._transport = Transport(url, timeout_s=timeout_s, certificate=certificate)
         self._patience_s = patience_s
 
     @property

@@ -8,6 +8,8 @@ do not open a thousand connections.
 from __future__ import annotations
 
 import http.client
+import ipaddress
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -21,6 +23,7 @@ from framefarm.client.errors import (
     FarmUnreachableError,
     UnreadableAnswerError,
 )
+from framefarm.client.pinning import pinned_context
 
 Body = bytes | BinaryIO | Iterable[bytes] | None
 _BROKEN = (OSError, http.client.HTTPException)
@@ -48,16 +51,22 @@ class Transport:
         url: The manager's address, `http://host:port` or https, with a path before `/api` if any.
         timeout_s: How long one step (connecting, one read) may take.
         pause: Waits before a busy manager is asked again.
+        certificate: See `Farm`.
     """
 
     def __init__(
-        self, url: str, *, timeout_s: float = 30.0, pause: Callable[[float], None] = time.sleep
+        self,
+        url: str,
+        *,
+        timeout_s: float = 30.0,
+        pause: Callable[[float], None] = time.sleep,
+        certificate: str = "",
     ) -> None:
         self.url = url.rstrip("/")
         self._timeout_s = timeout_s
         self._pause = pause
         self._kept = threading.local()
-        self._make, self._prefix = _read_url(self.url)
+        self._make, self._prefix = _read_url(self.url, certificate)
 
     def request(
         self,
@@ -181,7 +190,18 @@ def _send(
             raise
 
 
-def _read_url(url: str) -> tuple[Callable[[float], http.client.HTTPConnection], str]:
+def is_loopback(url: str) -> bool:
+    """Whether an address is this machine's own."""
+    try:
+        host = urlsplit(url).hostname or ""
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _read_url(
+    url: str, certificate: str
+) -> tuple[Callable[[float], http.client.HTTPConnection], str]:
     """What opens a connection, and the path that comes before every other."""
     try:
         parts = urlsplit(url)
@@ -190,8 +210,14 @@ def _read_url(url: str) -> tuple[Callable[[float], http.client.HTTPConnection], 
         raise BadFarmUrlError(url) from error
     if parts.scheme not in ("http", "https") or not host or parts.query or parts.fragment:
         raise BadFarmUrlError(url)
-    kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-    return lambda timeout_s: kind(host, port, timeout=timeout_s), parts.path
+    if parts.scheme == "http":
+        return lambda timeout_s: http.client.HTTPConnection(
+            host, port, timeout=timeout_s
+        ), parts.path
+    context = pinned_context(certificate) if certificate else ssl.create_default_context()
+    return lambda timeout_s: http.client.HTTPSConnection(
+        host, port, timeout=timeout_s, context=context
+    ), parts.path
 
 
 def _retry_after_s(headers: Mapping[str, str]) -> float:
@@ -206,6 +232,8 @@ def _retry_after_s(headers: Mapping[str, str]) -> float:
 def _reason(error: BaseException) -> str:
     if isinstance(error, TimeoutError):
         return "it takes too long"
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"its certificate is not trusted here: {error.verify_message}"
     if isinstance(error, OSError) and error.strerror:
         return error.strerror.lower()
     return str(error) or type(error).__name__

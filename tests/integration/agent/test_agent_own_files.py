@@ -13,9 +13,9 @@ import pytest
 from framefarm.agent import sources as sources_module
 from framefarm.agent.disk import write_durably
 from framefarm.agent.errors import DataDirInUseError, IdentityError
-from framefarm.agent.identity import FILE_NAME, Identity, IdentityFile
+from framefarm.agent.identity import FILE_NAME, Identities, Identity, IdentityFile
 from framefarm.agent.lock import DataDirLock
-from framefarm.agent.machine import machine_facts
+from framefarm.agent.machine import Machine
 from framefarm.agent.sources import SourceFiles
 from framefarm.agent.work import UnitWork
 from framefarm.agent.workdirs import WorkDirs
@@ -23,20 +23,23 @@ from framefarm.agent.workdirs import WorkDirs
 posix = pytest.mark.skipif(os.name == "nt", reason="file modes are POSIX")
 
 
+ME = Identities((Identity("w1", "secret", farm="f1", url="http://box:7070"),))
+
+
 class TestIdentity:
     def test_saved_identity_is_loaded(self, tmp_path: Path):
-        IdentityFile(tmp_path).save(Identity("w1", "secret"))
+        IdentityFile(tmp_path).save(ME)
 
-        assert IdentityFile(tmp_path).load() == Identity("w1", "secret")
+        assert IdentityFile(tmp_path).load() == ME
 
     def test_new_worker_has_none(self, tmp_path: Path):
-        assert IdentityFile(tmp_path).load() is None
+        assert IdentityFile(tmp_path).load().latest is None
 
     @posix
     def test_file_is_for_its_user_only_even_with_an_open_umask(self, tmp_path: Path):
         before = os.umask(0)
         try:
-            IdentityFile(tmp_path).save(Identity("w1", "secret"))
+            IdentityFile(tmp_path).save(ME)
         finally:
             os.umask(before)
 
@@ -44,23 +47,41 @@ class TestIdentity:
 
     @posix
     def test_file_that_was_opened_up_is_closed_again(self, tmp_path: Path):
-        IdentityFile(tmp_path).save(Identity("w1", "secret"))
+        IdentityFile(tmp_path).save(ME)
         (tmp_path / FILE_NAME).chmod(0o644)
 
         IdentityFile(tmp_path).load()
 
         assert stat.S_IMODE((tmp_path / FILE_NAME).stat().st_mode) == 0o600
 
-    def test_damaged_file_says_what_to_do(self, tmp_path: Path):
-        (tmp_path / FILE_NAME).write_bytes(b"{")
+    @pytest.mark.parametrize("content", [b"{", b"[]", b'{"farms":[{"key":1}]}'])
+    def test_damaged_file_says_what_to_do(self, tmp_path: Path, content: bytes):
+        (tmp_path / FILE_NAME).write_bytes(content)
 
         with pytest.raises(IdentityError, match="delete it"):
             IdentityFile(tmp_path).load()
 
     def test_key_is_not_shown_by_accident(self):
-        identity = Identity("w1", "secret")
+        assert "secret" not in f"{ME!r} {ME} {ME.latest!r}"
 
-        assert "secret" not in f"{identity!r} {identity}"
+    def test_each_farm_is_shown_the_key_that_it_gave(self):
+        both = ME.with_latest(Identity("w2", "other", farm="f2"))
+
+        assert [one.worker_id for one in both.farms] == ["w2", "w1"]
+        assert both.at("f1", "") == ME.latest
+        assert both.at("f3", "") is None
+
+    def test_a_key_given_under_a_certificate_is_shown_under_no_other(self):
+        mine = Identities((Identity("w1", "secret", farm="f1", certificate="PEM"),))
+
+        assert mine.at("f1", "PEM") == mine.latest
+        assert mine.at("f1", "") is None
+        assert mine.at("f1", "ANOTHER") is None
+
+    def test_a_farm_joined_again_has_one_identity(self):
+        again = ME.with_latest(Identity("w9", "new", farm="f1"))
+
+        assert again.farms == (Identity("w9", "new", farm="f1"),)
 
 
 class TestLock:
@@ -179,7 +200,10 @@ class TestWriting:
 
 
 def test_facts_of_this_machine_are_there(tmp_path: Path):
-    facts = machine_facts(tmp_path)
+    machine = Machine("http://127.0.0.1:7070", tmp_path, cores=2)
+    machine.look()
+
+    facts = machine.facts()
 
     assert facts.host
     assert facts.cores >= 1

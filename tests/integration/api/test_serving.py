@@ -166,10 +166,11 @@ def test_outputs_that_are_missing_are_placed_at_the_next_start(tmp_path: Path, e
 
 def test_a_served_manager_ends_on_a_signal(tmp_path: Path):
     script = (
-        "import sys; from pathlib import Path; from framefarm.api.serving import ManagerServer;"
+        "import asyncio, sys; from pathlib import Path;"
+        "from framefarm.api.serving import ManagerServer;"
         "from framefarm.farm.settings import ManagerSettings;"
         "s = ManagerServer(ManagerSettings(Path(sys.argv[1])), port=0);"
-        "s.serve_forever(on_ready=lambda: print(s.url, flush=True))"
+        "s.serve_forever(on_ready=lambda _: asyncio.to_thread(print, s.url, flush=True))"
     )
     for caught in (signal.SIGINT, signal.SIGTERM):
         child = subprocess.Popen(

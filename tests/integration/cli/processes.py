@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from queue import Empty, SimpleQueue
 
@@ -27,18 +27,33 @@ def environment(home: Path, **more: str) -> dict[str, str]:
 
 
 class Running:
-    """A framefarm process. Its standard output and error are read as they come."""
+    """A framefarm process. Its standard output and error are read as they come.
 
-    def __init__(self, *words: str, env: Mapping[str, str], cwd: Path | None = None) -> None:
+    Args:
+        within: A command to run it by, such as one that changes the network.
+        said: What it is told on its standard input.
+    """
+
+    def __init__(
+        self,
+        *words: str,
+        env: Mapping[str, str],
+        cwd: Path | None = None,
+        within: Sequence[str] = (),
+        said: str | None = None,
+    ) -> None:
         self._process = subprocess.Popen(
-            [*PROGRAM, *words],
+            [*within, *PROGRAM, *words],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.DEVNULL if said is None else subprocess.PIPE,
             env=dict(env),
             cwd=cwd,
             text=True,
         )
+        if said is not None and self._process.stdin is not None:
+            self._process.stdin.write(said)
+            self._process.stdin.close()
         self.lines: list[str] = []
         self._queue: SimpleQueue[str | None] = SimpleQueue()
         self._reader = threading.Thread(target=self._read, daemon=True)

@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from framefarm.cli.failures import UsageFailure
 from framefarm.cli.groups import command as declare
 from framefarm.cli.groups import option
+
+if TYPE_CHECKING:
+    from framefarm.api.certificate import Certificate
+    from framefarm.api.serving import ManagerServer
+    from framefarm.cli.settings import Settings
+    from framefarm.farm.service import Farm
+
+_FILE = click.Path(path_type=Path, dir_okay=False)
+_OTHERS = "Other machines"
+_FIRST_TOKEN_S = 3600.0
 
 
 @declare("serve", short_help="Run a manager.")
@@ -27,6 +40,22 @@ from framefarm.cli.groups import option
 )
 @option("--watch-invariants", is_flag=True, help="Check each minute that nothing is lost.")
 @option("--json-logs", is_flag=True, help="Write log lines as JSON.")
+@option(
+    "--lan",
+    is_flag=True,
+    section=_OTHERS,
+    help="Answer other machines too, let them find this one, and print what to type there.",
+)
+@option(
+    "--tls",
+    is_flag=True,
+    section=_OTHERS,
+    help="Encrypt, with a certificate made here; the join line tells workers to trust it.",
+)
+@option(
+    "--tls-cert", type=_FILE, metavar="FILE", section=_OTHERS, help="Encrypt with this one (PEM)."
+)
+@option("--tls-key", type=_FILE, metavar="FILE", section=_OTHERS, help="Its private key (PEM).")
 def command(
     listen: str | None,
     data: Path | None,
@@ -34,10 +63,14 @@ def command(
     *,
     watch_invariants: bool,
     json_logs: bool,
+    **others: Any,
 ) -> None:
-    """Run a manager until Ctrl-C: it keeps the jobs and hands out the work."""
-    from framefarm.cli.addresses import parse_listen  # noqa: PLC0415  --help needs none of this
-    from framefarm.cli.display import words  # noqa: PLC0415
+    """Run a manager until Ctrl-C: it keeps the jobs and hands out the work.
+
+    Without options it answers this machine only. With --lan it prints the line to type on another
+    machine, which then works for it.
+    """
+    from framefarm.cli.addresses import EVERYWHERE, parse_listen  # noqa: PLC0415  not for --help
     from framefarm.cli.rule_numbers import typed_rules, with_rules  # noqa: PLC0415
     from framefarm.cli.settings import load_settings  # noqa: PLC0415
 
@@ -45,6 +78,7 @@ def command(
         listen=listen, data=data, json_logs=json_logs or None, rules=typed_rules(rules)
     )
     host, port = parse_listen(settings.listen)
+    certificate = _certificate(settings, **others)
 
     from framefarm.api.serving import ManagerServer  # noqa: PLC0415  takes a second
     from framefarm.cli.logs import log_to_stderr  # noqa: PLC0415
@@ -54,10 +88,59 @@ def command(
     manager = ManagerSettings(
         data_dir=settings.manager_dir, keeper=True, watch_invariants=watch_invariants
     )
-    server = ManagerServer(with_rules(manager, settings.rules), host=host, port=port)
+    server = ManagerServer(
+        with_rules(manager, settings.rules),
+        host=EVERYWHERE if others["lan"] else host,
+        port=port,
+        certificate=certificate,
+        announce=others["lan"],
+    )
 
-    def ready() -> None:
-        click.echo(f"manager ready at {server.url}, data in {words.place(settings.manager_dir)}")
-        click.echo(f"add workers with: framefarm worker {server.url}")
+    async def ready(farm: Farm) -> None:
+        await _tell(server, farm, settings)
 
     server.serve_forever(on_ready=ready)
+
+
+def _certificate(
+    settings: Settings, *, tls: bool, tls_cert: Path | None, tls_key: Path | None, lan: bool
+) -> Certificate | None:
+    del lan
+    if (tls_cert is None) != (tls_key is None):
+        raise UsageFailure("--tls-cert and --tls-key come together: the certificate and its key")
+    if not tls and tls_cert is None:
+        return None
+    from framefarm.api import certificate  # noqa: PLC0415  only for who encrypts
+
+    if tls_cert is not None and tls_key is not None:
+        return certificate.load_certificate(tls_cert, tls_key)
+    return certificate.own_certificate(settings.manager_dir)
+
+
+async def _tell(server: ManagerServer, farm: Farm, settings: Settings) -> None:
+    from framefarm.cli.display import words  # noqa: PLC0415  not for --help
+
+    click.echo(f"manager ready at {server.url}, data in {words.place(settings.manager_dir)}")
+    if not server.reach.open_to_others:
+        click.echo("add workers on this machine with: framefarm worker")
+        click.echo("to let other machines work for it, start it with: framefarm serve --lan")
+        return
+    click.echo(await _invitation(server, farm))
+    click.echo("For more: framefarm workers invite --uses 5")
+    click.echo("A worker on this machine needs no token: framefarm worker")
+
+
+async def _invitation(server: ManagerServer, farm: Farm) -> str:
+    from framefarm.cli.display.invitation import invitation  # noqa: PLC0415  not for --help
+    from framefarm.core.requirements import Pool  # noqa: PLC0415
+    from framefarm.protocol.join_token import JoinToken  # noqa: PLC0415
+
+    made = await farm.invite(pool=Pool.OWN, uses=1, lifetime_s=_FIRST_TOKEN_S)
+    return "\n" + invitation(
+        JoinToken(made.secret, server.reach.fingerprint).text,
+        urls=server.reach.urls(),
+        pool=made.pool,
+        uses=made.uses,
+        expires_at=datetime.fromtimestamp(made.expires_at, UTC),
+        now=datetime.now(UTC).astimezone(),
+    )

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from framefarm.cli.concealing import FROM_INPUT, read_token
 from framefarm.cli.groups import command as declare
 from framefarm.cli.groups import option
 from framefarm.core.hours import Hours
@@ -78,19 +79,32 @@ if TYPE_CHECKING:
     metavar="DIR",
     help="Cache and unsent results. Default: ~/.local/share/framefarm/worker.",
 )
+@option(
+    "--join",
+    metavar="TOKEN",
+    help="Lets a new worker in; - reads it from standard input. Also FRAMEFARM_JOIN.",
+)
 def command(**typed: Any) -> None:
-    """Render for the manager at URL until Ctrl-C. Default: http://127.0.0.1:7070.
+    """Render for the manager at URL until Ctrl-C.
+
+    Without URL: for the manager it joined last, else one on this machine, else one on the network.
+    On another machine than the manager's it needs a join token the first time.
 
     Work that is interrupted goes back to the manager; finished frames are kept and handed in later.
     SIGTERM does the same as Ctrl-C, within 2 s; SIGUSR1 ends after the frames in work.
     """
     from framefarm.agent import Agent, AgentSettings  # noqa: PLC0415  --help needs none of this
     from framefarm.agent.idleness import IdleLimits  # noqa: PLC0415
+    from framefarm.cli.finding import choose_manager  # noqa: PLC0415
     from framefarm.cli.settings import load_settings  # noqa: PLC0415
 
+    if typed["join"] == FROM_INPUT:
+        typed["join"] = read_token()
     settings = load_settings(**typed)
+    manager = choose_manager(settings)
+    click.echo(f"manager: {manager.url} ({manager.how})", err=True)
     agent = Agent(
-        settings.url,
+        manager.url,
         AgentSettings(
             data_dir=settings.worker_dir,
             name=settings.worker_name,
@@ -105,6 +119,8 @@ def command(**typed: Any) -> None:
             hours=Hours.parse(settings.hours) if settings.hours else None,
             blenders=settings.blenders,
             managed_dir=settings.managed_blenders,
+            join_token=settings.join,
+            fingerprint=manager.fingerprint,
         ),
     )
     if asyncio.run(_run(agent)):

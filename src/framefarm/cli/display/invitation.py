@@ -38,7 +38,8 @@ def invitation(
         )
     lines = ["On the other machine, type:", "", f"  {join_line(urls[0], token)}", "", good]
     if others := urls[1 : 1 + _OTHERS_TOLD]:
-        lines.append(f"If it cannot reach that address, put there: {' or '.join(others)}")
+        lines.append("If that address is not reached from there, put in its place:")
+        lines += [f"  {url}" for url in others]
     return "\n".join(lines)
 
 
