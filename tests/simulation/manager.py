@@ -49,8 +49,9 @@ class Blobs:
     def keep(self, sha256: str) -> None:
         self._there.add(sha256)
 
-    def remove(self, sha256: str) -> None:
-        self._there.discard(sha256)
+    def untouched_since(self, _: float) -> Iterator[str]:
+        """None is old enough to be removed."""
+        return iter(())
 
     def remove_leftovers(self) -> None:
         """Nothing is left over."""
@@ -215,7 +216,7 @@ class ManagerMachine:
     def serve(self, end: ManagerEnd) -> None:
         """Talk to a worker."""
         assert self.life is not None
-        scope = {"type": "websocket", "path": "/api/workers/connect", **_scope({})}
+        scope = {"type": "websocket", "path": "/api/workers/connect", **_scope({}, end)}
         self.life.process.run(self.life.app(scope, end.receive, end.send))
 
     async def answer(
@@ -223,8 +224,8 @@ class ManagerMachine:
     ) -> Response:
         """Answer a request as the API does."""
         assert self.life is not None
-        scope = {"type": "http", "method": method, "path": path, **_scope(headers)}
         exchange = _Exchange(body)
+        scope = {"type": "http", "method": method, "path": path, **_scope(headers, exchange)}
         # Whatever was raised has been answered with 500 before.
         with contextlib.suppress(DBAPIError):
             await self.life.app(scope, exchange.receive, exchange.send)
@@ -259,6 +260,9 @@ class _Exchange:
         self._start: dict[str, Any] = {}
         self._body = b""
 
+    def recognise(self) -> None:
+        """Strangers are not simulated."""
+
     async def receive(self) -> dict[str, Any]:
         if self._messages:
             return self._messages.pop()
@@ -280,7 +284,7 @@ class _Exchange:
 _NOBODY_WAITS_LONGER_S = 60.0
 
 
-def _scope(headers: dict[str, str]) -> dict[str, Any]:
+def _scope(headers: dict[str, str], connection: ManagerEnd | _Exchange) -> dict[str, Any]:
     """What a request of the manager's own machine looks like."""
     shown = {"host": "127.0.0.1:7070", **headers}
     return {
@@ -292,4 +296,5 @@ def _scope(headers: dict[str, str]) -> dict[str, Any]:
         "client": ("127.0.0.1", 50_000),
         "server": ("127.0.0.1", 7070),
         "subprotocols": [],
+        "state": {"connection": connection},
     }

@@ -233,7 +233,7 @@ class Wire:
         self._down: asyncio.Queue[str | None] = asyncio.Queue()
         self._arrives = {"up": 0.0, "down": 0.0}
         self._up.put_nowait({"type": "websocket.connect"})
-        self.manager_end = ManagerEnd(self._up.get, self._from_manager)
+        self.manager_end = ManagerEnd(self, self._up.get, self._from_manager)
         self.worker_end = ClientEnd(self)
 
     def break_(self, why: str, *, manager_in_s: float = 0.05, worker_in_s: float = 0.05) -> None:
@@ -260,10 +260,13 @@ class Wire:
         message = {"type": "websocket.receive", "text": text}
         self._send("up", self.cable.up, len(text), lambda: self._up.put_nowait(message))
 
+    def to_worker(self, text: str) -> None:
+        """Send from the manager."""
+        self._send("down", self.cable.down, len(text), lambda: self._down.put_nowait(text))
+
     async def _from_manager(self, message: Any) -> None:
         if message["type"] == "websocket.send":
-            text = message["text"]
-            self._send("down", self.cable.down, len(text), lambda: self._down.put_nowait(text))
+            self.to_worker(message["text"])
         elif message["type"] == "websocket.close":
             # After what was sent before it.
             self._send("down", self.cable.down, 0, lambda: self.break_("closed by the manager"))
@@ -284,10 +287,18 @@ class Wire:
 
 @dataclass(frozen=True)
 class ManagerEnd:
-    """The manager's end, as ASGI has it."""
+    """The manager's end: ASGI, and what the application asks of its connection besides."""
 
+    wire: Wire
     receive: Callable[[], Coroutine[Any, Any, dict[str, Any]]]
     send: Callable[[Any], Coroutine[Any, Any, None]]
+
+    def send_now(self, text: bytes) -> None:
+        """Send without waiting."""
+        self.wire.to_worker(text.decode())
+
+    def recognise(self) -> None:
+        """Strangers are not simulated."""
 
 
 class ClientEnd:

@@ -32,9 +32,18 @@ class Process:
         """Begin a task that belongs to this process."""
         token = _OWNER.set(self)
         try:
-            return self._timeline.create_task(work)
+            task = self._timeline.create_task(work)
+            task.add_done_callback(self._look_at)
+            return task
         finally:
             _OWNER.reset(token)
+
+    def _look_at(self, task: asyncio.Task[Any]) -> None:
+        # Tasks are held for ever, so Python would never tell that nobody looked.
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            context = {"message": f"a task of {self.name} failed", "exception": error}
+            self._timeline.call_exception_handler(context)
 
     def call(self, function: Callable[..., Any], *args: Any) -> None:
         """Let this process call a function now, or when it goes on."""
