@@ -19,7 +19,7 @@ from framefarm.farm.worker_steering import (
     WorkerAction,
     WorkerChange,
     rename,
-    steer,
+    steer_many,
 )
 from framefarm.protocol import messages as m
 
@@ -84,13 +84,13 @@ class WorkerOrders:
     def _steer_some(
         self, connection: Connection, ids: Sequence[str], change: WorkerChange
     ) -> _Many:
-        told, news = [], News()
-        for worker_id in ids:
-            connected = self._roster.get(worker_id) is not None
-            one, freed = steer(connection, self._catalog, worker_id, change, connected=connected)
-            told.append(one)
-            news.add(freed)
-        return told, news
+        return steer_many(
+            connection,
+            self._catalog,
+            ids,
+            change,
+            connected=lambda worker_id: self._roster.get(worker_id) is not None,
+        )
 
     async def _tell(self, steered: Steered, change: WorkerChange) -> None:
         link = self._roster.get(steered.id)

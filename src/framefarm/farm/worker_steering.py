@@ -7,12 +7,12 @@ welcome.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, select, update
+from sqlalchemy import Connection, func, select, union, update
 
 from framefarm.core.errors import FrameFarmError
 from framefarm.core.states import WorkerEvent, WorkerState
@@ -83,37 +83,76 @@ class Steered:
     tags: tuple[str, ...] = ()
 
 
-def steer(
+def steer_many(
     connection: Connection,
     catalog: Catalog,
-    worker_id: str,
+    worker_ids: Sequence[str],
     change: WorkerChange,
-    *,
-    connected: bool,
-) -> tuple[Steered, News]:
-    """Do what was asked with one worker.
+    connected: Callable[[str], bool],
+) -> tuple[list[Steered], News]:
+    """Do what was asked with some workers.
 
     Args:
-        worker_id: Of a worker there is.
-        connected: Whether it is connected.
+        worker_ids: Of workers there are.
+        connected: Whether a worker is connected.
 
     Returns:
-        What became of it, and of its leases.
+        What became of each, in their order, and of their leases.
 
     Raises:
-        WorkerMovedError: Something else happened to it at the same moment.
+        WorkerMovedError: Something else happened to one of them at the same moment.
     """
-    worker = connection.execute(select(t.workers).where(t.workers.c.id == worker_id)).one()
-    if worker.revoked_at is not None:
-        return _told(worker, "refused", "was revoked and cannot come back"), News()
-    news = News()
-    if change.now:
-        reason = f"its worker was told to {change.action}"
-        news = free_worker(connection, catalog, worker_id, reason=reason, lost=False)
-    steered = _STEPS[change.action](_Step(connection, worker, change, connected, len(news.lost)))
-    if change.action is WorkerAction.ENABLE:
-        news.barred.add(worker_id)
-    return steered, news
+    found = connection.execute(select(*_COLUMNS).where(t.workers.c.id.in_(worker_ids)))
+    workers = {worker.id: worker for worker in found}
+    leases = _leases_of(connection, worker_ids)
+    blamed = _blamed(connection, worker_ids) if change.action is WorkerAction.ENABLE else set()
+    told, news = [], News()
+    for worker_id in worker_ids:
+        worker, held = workers[worker_id], leases.get(worker_id, 0)
+        if worker.revoked_at is not None:
+            told.append(_told(worker, "refused", "was revoked and cannot come back"))
+            continue
+        if change.now and held:
+            reason = f"its worker was told to {change.action}"
+            news.add(free_worker(connection, catalog, worker_id, reason=reason, lost=False))
+        if worker_id in blamed and lift(connection, worker_id):
+            news.barred.add(worker_id)
+        pardoned = worker_id in news.barred
+        step = _Step(connection, worker, change, held, pardoned, connected(worker_id))
+        told.append(_STEPS[change.action](step))
+    return told, news
+
+
+_COLUMNS = (
+    t.workers.c.id,
+    t.workers.c.name,
+    t.workers.c.state,
+    t.workers.c.reason,
+    t.workers.c.tags,
+    t.workers.c.boot_id,
+    t.workers.c.revoked_at,
+)
+
+
+def _leases_of(connection: Connection, worker_ids: Sequence[str]) -> dict[str, int]:
+    """How many leases each worker holds; those without any are left out."""
+    counted = connection.execute(
+        select(t.leases.c.worker_id, func.count().label("held"))
+        .where(t.leases.c.worker_id.in_(worker_ids), t.leases.c.state == "active")
+        .group_by(t.leases.c.worker_id)
+    )
+    return {row.worker_id: row.held for row in counted}
+
+
+def _blamed(connection: Connection, worker_ids: Sequence[str]) -> set[str]:
+    """Those of some workers that have anything to be pardoned."""
+    found = union(
+        select(t.quarantines.c.worker_id).where(t.quarantines.c.worker_id.in_(worker_ids)),
+        select(t.faults.c.worker_id).where(
+            t.faults.c.worker_id.in_(worker_ids), ~t.faults.c.charged
+        ),
+    )
+    return set(connection.execute(found).scalars())
 
 
 @dataclass(frozen=True)
@@ -121,14 +160,16 @@ class _Step:
     """One change of one worker.
 
     Attributes:
-        freed: How many leases it had to give back for it.
+        held: How many leases it has, or had to give back for it.
+        pardoned: Whether a quarantine of it is over by this.
     """
 
     connection: Connection
-    worker: Row[Any]
+    worker: Any
     change: WorkerChange
+    held: int
+    pardoned: bool
     connected: bool
-    freed: int
 
     @property
     def state(self) -> WorkerState:
@@ -141,30 +182,21 @@ class _Step:
     def told(self, outcome: str, message: str) -> Steered:
         return _told(self.worker, outcome, message)
 
-    def leases(self) -> int:
-        """How many it still has to end."""
-        active = (t.leases.c.worker_id == self.worker.id) & (t.leases.c.state == "active")
-        counted = select(func.count()).select_from(t.leases).where(active)
-        return int(self.connection.execute(counted).scalar_one())
-
-    def after_leases(self, before: str) -> str:
+    def leases(self, before: str) -> str:
         """Words for what happens to the leases that it has or had."""
-        if self.freed:
-            return f"; {_leases(self.freed)} given back"
-        left = self.leases()
-        return f"; {before} {_leases(left)}" if left else ""
+        if not self.held:
+            return ""
+        its = "its lease" if self.held == 1 else f"its {self.held} leases"
+        if self.change.now:
+            return f"; {its} {'was' if self.held == 1 else 'were'} given back"
+        return f"; {before} {its}"
 
 
-def _told(worker: Row[Any], outcome: str, message: str, tags: tuple[str, ...] = ()) -> Steered:
+def _told(worker: Any, outcome: str, message: str, tags: tuple[str, ...] = ()) -> Steered:
     return Steered(worker.id, worker.name, outcome, message, tags or tuple(worker.tags))
 
 
-def _leases(count: int) -> str:
-    return "its lease" if count == 1 else f"its {count} leases"
-
-
 def _enable(step: _Step) -> Steered:
-    lifted = lift(step.connection, step.worker.id)
     barred = step.state is WorkerState.QUARANTINED
     event = WorkerEvent.PARDON if barred else WorkerEvent.ENABLE
     after = move_worker(step.connection, step.worker, event, reason="")
@@ -173,7 +205,7 @@ def _enable(step: _Step) -> Steered:
             select(t.workers.c.id, t.workers.c.state).where(t.workers.c.id == step.worker.id)
         ).one()
         move_worker(step.connection, connected, WorkerEvent.CONNECT)
-    if lifted or barred:
+    if step.pardoned or barred:
         return step.told("done", "is enabled; its quarantine is over")
     if after is step.state:
         return step.told("unchanged", "was enabled already")
@@ -182,8 +214,9 @@ def _enable(step: _Step) -> Steered:
 
 def _disable(step: _Step) -> Steered:
     step.move(WorkerEvent.DISABLE)
-    leases = step.after_leases("it ends")
-    if step.state is WorkerState.DISABLED and not step.freed:
+    leases = step.leases("it ends")
+    given_back = step.change.now and step.held
+    if step.state is WorkerState.DISABLED and not given_back:
         return step.told("unchanged", f"was disabled already{leases}")
     return step.told("done", f"is disabled{leases}")
 
@@ -192,7 +225,7 @@ def _drain(step: _Step) -> Steered:
     if step.state is WorkerState.DISABLED:
         return step.told("unchanged", "is disabled, so it gets no work anyway")
     step.move(WorkerEvent.DRAIN)
-    leases = step.after_leases("it ends") or "; it has nothing in work"
+    leases = step.leases("it ends") or "; it has nothing in work"
     if step.state is WorkerState.DRAINING:
         return step.told("unchanged", f"was draining already{leases}")
     return step.told("done", f"drains{leases}")
@@ -209,7 +242,7 @@ def _restart(step: _Step) -> Steered:
     )
     if not step.connected:
         return step.told("done", "restarts when it is connected again")
-    return step.told("done", f"restarts{step.after_leases('first it ends')}")
+    return step.told("done", f"restarts{step.leases('first it ends')}")
 
 
 def _tag(step: _Step) -> Steered:

@@ -12,7 +12,7 @@ from framefarm.farm.claim_requests import ClaimedLease
 from framefarm.farm.news import News
 from framefarm.farm.quarantine import Bars, bars, begin_trial
 from framefarm.farm.registry import Admission
-from framefarm.farm.worker_steering import WorkerAction, WorkerChange, steer
+from framefarm.farm.worker_steering import WorkerAction, WorkerChange, steer_many
 from tests.integration.farm.bench import Bench
 
 LIMITS = BlameLimits()
@@ -191,8 +191,12 @@ def test_l9_late_successes_from_before_the_quarantine_do_not_end_it(bench: Bench
 def test_l9_a_person_can_pardon(bench: Bench):
     worker = set_aside(bench).worker_id
 
-    steered, news = bench.do(
-        steer, bench.catalog, worker, WorkerChange(WorkerAction.ENABLE), connected=True
+    [steered], news = bench.do(
+        steer_many,
+        bench.catalog,
+        [worker],
+        WorkerChange(WorkerAction.ENABLE),
+        connected=lambda _: True,
     )
 
     assert steered.message == "is enabled; its quarantine is over"

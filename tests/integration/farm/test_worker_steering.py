@@ -13,7 +13,7 @@ from framefarm.farm.worker_steering import (
     WorkerChange,
     WorkerNameError,
     rename,
-    steer,
+    steer_many,
 )
 from tests.integration.farm.bench import Bench
 
@@ -21,12 +21,12 @@ from tests.integration.farm.bench import Bench
 def tell(
     bench: Bench, worker: Admission, action: str, *, connected: bool = True, **change
 ) -> Steered:
-    steered, bench.news = bench.do(
-        steer,
+    [steered], bench.news = bench.do(
+        steer_many,
         bench.catalog,
-        worker.worker_id,
+        [worker.worker_id],
         WorkerChange(WorkerAction(action), **change),
-        connected=connected,
+        connected=lambda _: connected,
     )
     bench.check()
     return steered
@@ -93,7 +93,7 @@ def test_a_disabled_worker_ends_its_lease_first_unless_told_now(bench: Bench):
     )
 
     now = tell(bench, worker, "disable", now=True)
-    assert (now.outcome, now.message) == ("done", "is disabled; its lease given back")
+    assert (now.outcome, now.message) == ("done", "is disabled; its lease was given back")
     assert [lost.lease_id for lost in bench.news.lost] == [lease.lease_id]
     assert bench.rows(t.faults) == []
     assert bench.take("other").attempt == 2
