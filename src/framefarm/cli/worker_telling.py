@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 import click
@@ -10,17 +11,20 @@ import click
 from framefarm.cli import failures
 from framefarm.cli.farm_options import open_farm
 from framefarm.cli.worker_choice import chosen_workers
+from framefarm.client.farm import Farm
 from framefarm.client.worker_views import Steered
 
 _NAME_WIDTH = 30
+_LOOK_EVERY_S = 0.5
 
 
-def tell_workers(action: str, chosen: dict[str, Any], **how: Any) -> int:
+def tell_workers(action: str, chosen: dict[str, Any], *, wait: bool = False, **how: Any) -> int:
     """Tell the workers that were chosen something, and print what became of each.
 
     Args:
         action: See `Farm.steer_workers`.
         chosen: What was typed: the choice of workers, `url`, `as_json`.
+        wait: Come back only once none of them has anything in work.
         how: `now`, `reason` or `tags`.
 
     Returns:
@@ -29,6 +33,8 @@ def tell_workers(action: str, chosen: dict[str, Any], **how: Any) -> int:
     workers = chosen_workers(chosen)
     with open_farm(chosen["url"]) as farm:
         steered = farm.steer_workers(action, workers, **how)
+        if wait:
+            wait_until_idle(farm, {one.id for one in steered})
     if chosen["as_json"]:
         import msgspec  # noqa: PLC0415  loaded by the client already
 
@@ -37,6 +43,14 @@ def tell_workers(action: str, chosen: dict[str, Any], **how: Any) -> int:
         click.echo("\n".join(steered_lines(steered)))
     refused = any(one.outcome == "refused" for one in steered)
     return failures.UNITS_FAILED if refused else failures.DONE
+
+
+def wait_until_idle(
+    farm: Farm, ids: Collection[str], *, pause: Callable[[float], None] = time.sleep
+) -> None:
+    """Wait until none of some workers has a lease; one that is lost has none after a while."""
+    while any(worker.work for worker in farm.workers() if worker.id in ids):
+        pause(_LOOK_EVERY_S)
 
 
 def steered_lines(steered: Sequence[Steered]) -> list[str]:

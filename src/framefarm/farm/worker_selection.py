@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 from framefarm.core.errors import FrameFarmError
-from framefarm.farm.worker_names import find_worker
+from framefarm.farm.worker_names import NoSuchWorkerError, find_worker
 from framefarm.farm.worker_pages import WorkerFilter, matching_workers
 from framefarm.farm.worker_views import Links
+
+_WILD = frozenset("*?[")
 
 
 class NoWorkerMatchesError(FrameFarmError):
@@ -23,7 +25,8 @@ class Selection:
     """Workers by name, else by filter, else all.
 
     Attributes:
-        names: See `find_worker`.
+        names: See `find_worker`; or patterns with `*` and `?`, which stand for all workers whose
+            name is like that.
         where: None means all, if there are no names.
     """
 
@@ -40,12 +43,23 @@ def select_workers(connection: Connection, links: Links, selection: Selection) -
         NoWorkerMatchesError: The filter lets nobody through.
     """
     if selection.names:
-        found = [find_worker(connection, name).id for name in selection.names]
-        return list(dict.fromkeys(found))
-    where = selection.where or WorkerFilter()
+        found = [_named(connection, links, name) for name in selection.names]
+        return list(dict.fromkeys(worker_id for ids in found for worker_id in ids))
+    return _matching(connection, links, selection.where or WorkerFilter())
+
+
+def _named(connection: Connection, links: Links, name: str) -> list[str]:
+    try:
+        return [find_worker(connection, name).id]
+    except NoSuchWorkerError:
+        if not _WILD & set(name):
+            raise
+    return _matching(connection, links, WorkerFilter(name=name))
+
+
+def _matching(connection: Connection, links: Links, where: WorkerFilter) -> list[str]:
     ids = [view.id for view in matching_workers(connection, links, where)]
     if not ids:
-        raise NoWorkerMatchesError(
-            "No worker matches that; `framefarm workers` lists those there are."
-        )
+        what = f"is called like {where.name!r}" if where.name else "matches that"
+        raise NoWorkerMatchesError(f"No worker {what}; `framefarm workers` lists those there are.")
     return ids

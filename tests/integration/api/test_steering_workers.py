@@ -183,6 +183,10 @@ def test_workers_are_chosen_by_names_by_filter_or_all(manager: Manager, three):
     }
     assert steer(manager, "disable", where={"host": "h?re", "pool": "own"}).keys() == set("abc")
     assert steer(manager, "enable", all=True) == dict.fromkeys("abc", "done: is enabled")
+    assert steer(manager, "drain", "[ab]", "B*") == dict.fromkeys(
+        "ab", "done: drains; it has nothing in work"
+    )
+    steer(manager, "enable", "?")
     assert steer(manager, "enable", "a", three[0].id) == {"a": "unchanged: was enabled already"}
 
 
@@ -201,6 +205,11 @@ def test_a_filter_that_nobody_passes_is_an_error(manager: Manager, three):
         "/api/workers/steer", json={"action": "disable", "where": {"tag": ["none"]}}
     )
     is_problem(answer, 404, "no_such_worker")
+    answer = manager.http.post(
+        "/api/workers/steer", json={"action": "disable", "workers": ["a", "z*"]}
+    )
+    told = is_problem(answer, 404, "no_such_worker")
+    assert "No worker is called like 'z*'" in told["detail"]
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,7 @@ def submit_trial(cli: RunCli, *words: str) -> int:
 
 
 def until(cli: RunCli, **facts) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while any(ants(cli)[name] != value for name, value in facts.items()):
         assert time.monotonic() < deadline, (facts, ants(cli))
 
@@ -62,13 +62,24 @@ def test_a_drained_worker_ends_its_lease_and_works_again_once_enabled(farm_cli):
     said(farm_cli("cancel", str(job)))
 
 
+def test_a_drain_that_is_waited_for_ends_with_nothing_in_work(farm_cli):
+    job = submit_trial(farm_cli, "--units", "1-400", "--seconds", "0.05")
+    until(farm_cli, state="busy")
+
+    assert said(farm_cli("workers", "drain", "ants", "--wait")).startswith("ants  drains")
+
+    assert (ants(farm_cli)["state"], ants(farm_cli)["work"]) == ("draining", [])
+    said(farm_cli("cancel", str(job)))
+    said(farm_cli("workers", "enable", "ants"))
+
+
 def test_a_worker_disabled_now_gives_its_lease_back(farm_cli):
     job = submit_trial(farm_cli, "--units", "1-400", "--seconds", "0.05")
     until(farm_cli, state="busy")
 
     told = said(farm_cli("workers", "disable", "--state", "busy", "--now"))
 
-    assert told == "ants  is disabled; its lease given back\n"
+    assert told == "ants  is disabled; its lease was given back\n"
     assert ants(farm_cli)["work"] == []
     said(farm_cli("cancel", str(job)))
     said(farm_cli("workers", "enable", "--all"))
