@@ -150,8 +150,6 @@ def _let(link: Link, *, claim: bool) -> None:
     link.enabled = claim
     for slot in link.slots.values():
         slot.waiting = False
-    if claim:
-        link.barred = link.probation = frozenset()
 
 
 def _carry(link: Link, tags: Sequence[str]) -> None:

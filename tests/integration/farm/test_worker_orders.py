@@ -52,6 +52,7 @@ async def test_a_worker_that_greets_while_it_is_steered_is_reminded(tmp_path: Pa
         [link.worker_id], WorkerChange(WorkerAction.TAG, tags=frozenset({"fast"}))
     )
     farm.roster.add(link)
+    link.barred = frozenset({("render", "5.0")})
     assert (link.enabled, ears.heard) == (True, [])
 
     assert farm.orders.count != decided
@@ -59,6 +60,7 @@ async def test_a_worker_that_greets_while_it_is_steered_is_reminded(tmp_path: Pa
 
     assert not link.enabled
     assert ears.heard == [m.Drain(), m.Restart()]
+    assert link.barred == {("render", "5.0")}
     assert link.slots["cpu"].ability.tags == link.tags == {"fast"}
     await farm.stop()
 
