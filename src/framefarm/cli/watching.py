@@ -37,7 +37,8 @@ def watch_job(farm: Farm, job: JobView, *, json_lines: bool) -> int:
             return INTERRUPTED
         summary = summarize(farm, job, wall_s=time.monotonic() - began, output="")
         code = DONE if summary.job.state == "done" and not summary.failed else UNITS_FAILED
-        hint = f"framefarm logs {job.id}" if code else ""
+        again = f"; try again: framefarm retry {job.id}" if summary.failed else ""
+        hint = f"framefarm logs {job.id}{again}" if code else ""
         display.summary(replace(summary, output=_where(summary.job), log_hint=hint), code)
         return code
     finally:

@@ -15,7 +15,7 @@ from framefarm.db import tables as t
 from framefarm.farm.blame import Blame, asked_of, faults_of, note_faults
 from framefarm.farm.catalog import Catalog, StageFacts
 from framefarm.farm.finishes import Settlement
-from framefarm.farm.late_finishes import leases_holding
+from framefarm.farm.late_finishes import leases_holding, take_from_pending
 from framefarm.farm.news import News, UnitNews
 from framefarm.farm.quarantine import Charges
 from framefarm.farm.settling import end_what_is_done, make_pending, refresh_claimable
@@ -69,6 +69,34 @@ def _fail_one(
     refresh_claimable(connection, [stage.id])
     end_what_is_done(connection, [stage.id], now=now, news=news)
     return Settlement("noted", news)
+
+
+def note_failure(
+    connection: Connection, catalog: Catalog, failure: Failure, blame: Blame, news: News
+) -> None:
+    """Count a failure that the manager found itself, of a unit that its lease has given back.
+
+    The lease, ended, keeps the unit: should the worker deliver it all the same, it counts (L4).
+    """
+    stage = catalog.stage(connection, failure.stage_id)
+    if stage is None:
+        return
+    shared = bool(leases_holding(connection, failure.stage_id, failure.unit))
+    verdict = None if shared else _judge(connection, failure, blame)
+    failed = verdict is not None and verdict.failed
+    if failed and not take_from_pending(connection, stage.id, failure.unit):
+        return
+    now = database_now(connection)
+    _note(connection, failure, verdict, now)
+    if verdict is not None and failed:
+        connection.execute(_LEASED_TO_FAILED.where(t.stages.c.id == stage.id))
+        why = verdict.why or failure.message
+        news.units.append(_news_of(stage, failure, "failed", why))
+    else:
+        news.units.append(_news_of(stage, failure, "retry", failure.message))
+    Charges(connection, blame.limits, news).charge_trial(failure.lease_id, failure.reason)
+    refresh_claimable(connection, [stage.id])
+    end_what_is_done(connection, [stage.id], now=now, news=news)
 
 
 def _judge(connection: Connection, failure: Failure, blame: Blame) -> Verdict:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Row, select
 
 from framefarm.core.errors import FrameFarmError
 from framefarm.db import tables as t
@@ -77,8 +78,19 @@ def job_log(connection: Connection, job_id: int) -> str:
         .order_by(t.faults.c.id.desc())
         .limit(_SHOWN)
     ).all()
-    return "\n".join(
-        f"{row.kind} {row.unit}, attempt {row.attempt} on {row.name or row.worker_id}: "
-        f"{row.reason}: {row.message}\n{row.log_tail}"
-        for row in reversed(rows)
-    )
+    return "\n\n".join(_told(row) for row in reversed(rows))
+
+
+_UNIT_WORDS = {"render": "frame", "movie": "segment", "join": "movie", "trial": "unit"}
+
+
+def _told(row: Row[Any]) -> str:
+    """One attempt: which unit, where, why, and what became of it; then the end of its log."""
+    what = f"{_UNIT_WORDS.get(row.kind, row.kind)} {row.unit}"
+    where = f"attempt {row.attempt} on {row.name or row.worker_id}"
+    lot = _GIVEN_UP if row.final and not row.forgiven else ""
+    first = f"{what}, {where}: {row.reason.replace('_', ' ')}: {row.message}{lot}"
+    return f"{first}\n{row.log_tail}".rstrip("\n")
+
+
+_GIVEN_UP = " [given up]"

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import Any
 
-from sqlalchemy import Connection, Select, bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, Row, Select, bindparam, delete, func, insert, select, update
 
 from framefarm.core.outcome import StageTally, job_outcome
 from framefarm.core.plans import Dependent
@@ -171,7 +172,7 @@ def _end_job(connection: Connection, job_id: int, now: float) -> None:
     elif outcome == JobState.DONE:
         _finish_job(connection, job_id, now)
     else:
-        _fail_job(connection, job_id, now, message=_why_failed(rows))
+        _fail_job(connection, job_id, now, message=_why_failed(connection, rows))
 
 
 def _finish_job(connection: Connection, job_id: int, now: float) -> None:
@@ -226,6 +227,24 @@ def _stage_ids(job_id: int) -> Select[tuple[int]]:
     return select(t.stages.c.id).where(t.stages.c.job_id == job_id)
 
 
-def _why_failed(rows: Iterable[object]) -> str:
-    failed = [f"{row.failed} of {row.total} in {row.kind}" for row in rows if row.failed]  # type: ignore[attr-defined]
-    return f"Units failed: {', '.join(failed)}."
+def _why_failed(connection: Connection, stages: Sequence[Row[Any]]) -> str:
+    """Of which stages how many units failed, and the first of them with its reason."""
+    failed = [f"{row.failed} of {row.total} in {row.kind}" for row in stages if row.failed]
+    first = connection.execute(
+        select(t.faults.c.unit, t.faults.c.message, t.stages.c.kind)
+        .join(t.stages, t.stages.c.id == t.faults.c.stage_id)
+        .where(
+            t.faults.c.stage_id.in_([row.id for row in stages]),
+            t.faults.c.final,
+            ~t.faults.c.forgiven,
+        )
+        .order_by(t.stages.c.position, t.faults.c.unit)
+        .limit(1)
+    ).one_or_none()
+    text = f"Units failed: {', '.join(failed)}."
+    if first is None:
+        return text
+    return f"{text} {first.kind} {first.unit}: {' '.join(first.message.split())}"[:_LONGEST_MESSAGE]
+
+
+_LONGEST_MESSAGE = 500

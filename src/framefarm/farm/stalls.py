@@ -17,8 +17,8 @@ from framefarm.db import database_now
 from framefarm.db import tables as t
 from framefarm.farm.blame import Blame
 from framefarm.farm.catalog import Catalog
-from framefarm.farm.failures import Failure, fail_many
-from framefarm.farm.news import LostLease, News
+from framefarm.farm.failures import Failure, note_failure
+from framefarm.farm.news import News
 from framefarm.farm.requeue import end_leases
 from framefarm.farm.roster import Roster
 
@@ -68,15 +68,18 @@ def find_stalls(roster: Roster, *, now: float | None = None) -> Iterator[Stall]:
 
 def take_back(connection: Connection, catalog: Catalog, stall: Stall, blame: Blame) -> News:
     """End a lease that stalls: the unit in work failed there, the others are as they were."""
-    of_lease = select(t.leases).where(
-        t.leases.c.id == stall.lease_id,
-        t.leases.c.worker_id == stall.worker_id,
-        t.leases.c.state == "active",
-    )
-    row = connection.execute(of_lease).one_or_none()
+    row = connection.execute(
+        select(t.leases).where(
+            t.leases.c.id == stall.lease_id,
+            t.leases.c.worker_id == stall.worker_id,
+            t.leases.c.state == "active",
+        )
+    ).one_or_none()
     if row is None:
         return News()
-    units = Spans.restore(row.units)
+    units, now = Spans.restore(row.units), database_now(connection)
+    why = "it showed no progress"
+    news = end_leases(connection, catalog, [row], reason=why, now=now, lost=False)
     failure = Failure(
         lease_id=row.id,
         stage_id=row.stage_id,
@@ -86,12 +89,5 @@ def take_back(connection: Connection, catalog: Catalog, stall: Stall, blame: Bla
         reason="stalled",
         message=MESSAGE.format(silent_s=stall.silent_s),
     )
-    news = News(lost=[LostLease(row.id, row.worker_id, "it showed no progress")])
-    for settled in fail_many(connection, catalog, [failure], blame):
-        news.add(settled.news or News())
-    rest = connection.execute(of_lease).all()
-    now = database_now(connection)
-    ended = end_leases(connection, catalog, rest, reason="stalled", now=now, lost=False)
-    ended.lost.clear()  # its worker is told once
-    news.add(ended)
+    note_failure(connection, catalog, failure, blame, news)
     return news

@@ -102,7 +102,7 @@ def test_l10_what_shows_no_progress_is_taken_back_though_heartbeats_come(watchfu
         assert order["lease"] == lease["lease"]
         assert order["reason"] == "it showed no progress"
         log = watchful.http.get(f"/api/jobs/{job}/log").text
-        assert "trial 1, attempt 1 on worker: stalled: No sign of progress for" in log
+        assert "unit 1, attempt 1 on worker: stalled: No sign of progress for" in log
         assert worker.finish(lease) == "accepted_late", "a success counts whenever it comes (L4)"
     watchful.check()
 

@@ -136,7 +136,10 @@ def test_l9_the_third_error_makes_a_unit_failed(bench: Bench):
     bench.finish(good)
 
     row = bench.job(job)
-    assert (row.state, row.message) == ("failed", "Units failed: 1 of 2 in trial.")
+    assert (row.state, row.message) == (
+        "failed",
+        "Units failed: 1 of 2 in trial. trial 2: it broke",
+    )
     assert row.finished_at is not None
     assert bench.stage(job).state == "failed"
 
@@ -195,7 +198,10 @@ def test_a_failed_frame_stops_only_what_needs_it(bench: Bench):
     render, movie = bench.stage(job).id, bench.stage(job, 1).id
     assert sorted(kinds) == sorted([render] * 3 + [movie])
     row = bench.job(job)
-    assert (row.state, row.message) == ("failed", "Units failed: 1 of 4 in render.")
+    assert (row.state, row.message) == (
+        "failed",
+        "Units failed: 1 of 4 in render. render 1: it broke",
+    )
     assert [bench.stage(job, at).state for at in range(3)] == ["failed", "failed", "failed"]
     assert [bench.stage(job, at).done for at in range(3)] == [3, 1, 0]
 

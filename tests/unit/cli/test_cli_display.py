@@ -185,14 +185,17 @@ def test_failures_of_an_earlier_run_are_listed_at_the_end():
         wall_s=3.0,
         output="~/o",
         rendered=0,
-        failures=(UnitView(5, "failed", message="no\n  camera"), UnitView(6, "failed")),
+        failures=(
+            UnitView(5, "failed", worker="ant", message="no\n  camera"),
+            UnitView(6, "failed"),
+        ),
         log_hint="~/o/.framefarm/failures.log",
     )
     PlainLines(out, err, HEADING).summary(summary, 1)
 
     assert "frames: 46 of 48 (46 were there before), 2 failed" in out.getvalue()
     assert err.getvalue().splitlines() == [
-        "framefarm: frame 5: no camera",
+        "framefarm: frame 5 on ant: no camera",
         "framefarm: frame 6: no reason was given",
         "framefarm: the whole story: ~/o/.framefarm/failures.log",
     ]

@@ -10,7 +10,7 @@ from framefarm.cli.display import words
 from framefarm.cli.farm_options import json_option, open_farm, url_option
 from framefarm.cli.groups import command as declare
 from framefarm.cli.groups import option
-from framefarm.cli.tables import table
+from framefarm.cli.tables import table, text_width
 from framefarm.client.views import JobView
 
 _STATES = ("queued", "running", "paused", "done", "failed", "cancelled")
@@ -37,24 +37,44 @@ def command(state: str | None, limit: int, url: str | None, *, as_json: bool) ->
         click.echo(msgspec.json.encode(jobs).decode())
     elif jobs:
         click.echo(_listed(jobs))
+        for line in _failures(jobs):
+            click.echo(line)
     else:
         click.echo("There are no jobs; submit one with: framefarm submit FILE.blend", err=True)
 
 
 def _listed(jobs: list[JobView]) -> str:
-    heads = ("JOB", "STATE", "DONE", "OF", "NAME", "TIME")
+    heads = ("JOB", "STATE", "DONE", "FAILED", "OF", "NAME", "TIME")
     rows = [
         (
             str(job.id),
             job.state,
             f"{stage.done:,}" if (stage := job.main_stage) else "",
+            f"{failed:,}" if (failed := sum(one.failed for one in job.stages)) else "",
             f"{stage.total:,}" if stage else "",
             "/".join(part for part in (job.project, job.shot, job.name) if part),
             _time(job),
         )
         for job in jobs
     ]
-    return table(heads, rows, flexible=4, right=(0, 2, 3))
+    return table(heads, rows, flexible=5, right=(0, 2, 3, 4))
+
+
+def _failures(jobs: list[JobView]) -> list[str]:
+    """Why each job failed, in a line, and where to read more."""
+    failed = [job for job in jobs if job.state == "failed" and job.message]
+    if not failed:
+        return []
+    lines = [_cut(f"job {job.id}: {job.message}", text_width()) for job in failed]
+    return [
+        "",
+        *lines,
+        f"more: framefarm logs {failed[0].id}   again: framefarm retry {failed[0].id}",
+    ]
+
+
+def _cut(text: str, width: int) -> str:
+    return text if len(text) <= width else f"{text[: width - 1]}…"
 
 
 def _time(job: JobView) -> str:

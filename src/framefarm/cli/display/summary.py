@@ -63,7 +63,8 @@ def failure_lines(summary: Summary) -> list[str]:
     """Which units failed and why, the first ten."""
     kind = "unit" if summary.job.kind == "trial" else "frame"
     lines = [
-        f"{kind} {unit.unit}: {' '.join((unit.message or 'no reason was given').split())}"
+        f"{kind} {unit.unit}{_where(unit)}: "
+        f"{' '.join((unit.message or 'no reason was given').split())}"
         for unit in summary.failures[:MAX_FAILURES_TOLD]
     ]
     if summary.failed > len(lines) and lines:
@@ -71,3 +72,8 @@ def failure_lines(summary: Summary) -> list[str]:
     if summary.log_hint:
         lines.append(f"the whole story: {summary.log_hint}")
     return lines
+
+
+def _where(unit: UnitView) -> str:
+    """On which worker it was tried last."""
+    return f" on {unit.worker}" if unit.worker else ""
