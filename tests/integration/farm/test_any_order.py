@@ -224,6 +224,11 @@ class AnyOrder(RuleBasedStateMachine):
         peers=st.integers(1, 3),
     )
     def claim(self, claimers: list[Admission], speed: float | None, peers: int) -> object:
+        return multiple(*self._claim(claimers, speed, peers))
+
+    def _claim(
+        self, claimers: list[Admission], speed: float | None = 4.0, peers: int = 1
+    ) -> list[ClaimedLease]:
         speeds = dict.fromkeys(self.model.stages, speed) if speed else {}
         its = self.bench.do(bars)
         requests = [
@@ -232,7 +237,37 @@ class AnyOrder(RuleBasedStateMachine):
         ]
         found = self.bench.claims(requests)
         kept = [self._lent(request, lease) for request, lease in zip(requests, found, strict=True)]
-        return multiple(*(lease for lease in kept if lease is not None))
+        return [lease for lease in kept if lease is not None]
+
+    @rule(target=leases, worker=workers, turns=st.integers(1, 12))
+    def work_for_a_while(self, worker: Admission, turns: int) -> object:
+        """Things get done, so that there is something to be undone."""
+        done = []
+        for _ in range(turns):
+            for lease in self._claim([worker]):
+                done.append(lease)
+                self._finish([(lease, unit) for unit in lease.units])
+        return multiple(*done)
+
+    @rule(target=leases, slow=workers, fast=workers)
+    def be_overtaken(self, slow: Admission, fast: Admission) -> object:
+        """A worker is silent for too long, another gets its units, then it delivers (L4)."""
+        late = self._claim([slow])
+        self.time_passes(31.0)
+        again = self._claim([fast])
+        for lease in late:
+            self._finish([(lease, lease.units.first)])
+        return multiple(*late, *again)
+
+    @rule(target=leases, bad=workers, good=workers, units=st.integers(1, 4))
+    def break_what_others_make(self, bad: Admission, good: Admission, units: int) -> object:
+        made = []
+        for _ in range(units):
+            for lease in self._claim([bad], None):
+                self.fail(lease, "error", 0)
+                made += self._claim([good], None)
+                self._finish([(one, one.units.first) for one in made[-1:]])
+        return multiple(*made)
 
     def _request(self, worker: str, its: dict[str, Bars], **more: Any) -> ClaimRequest:
         mine = its.get(worker, Bars())
@@ -323,7 +358,11 @@ class AnyOrder(RuleBasedStateMachine):
 
     @rule(reports=st.lists(st.tuples(leases, st.integers(0, 20)), min_size=1, max_size=4))
     def finish(self, reports: list[tuple[ClaimedLease, int]]) -> None:
-        pairs = [(lease, lease.units.at(at % len(lease.units))) for lease, at in reports]
+        self._finish([(lease, lease.units.at(at % len(lease.units))) for lease, at in reports])
+
+    def _finish(self, pairs: list[tuple[ClaimedLease, int]]) -> None:
+        if not pairs:
+            return
         finishes = [self.bench.result(lease, unit) for lease, unit in pairs]
         settled = self.bench.do(
             finish_and_charge, self.bench.catalog, finishes, self.bench.blame.limits
@@ -338,7 +377,7 @@ class AnyOrder(RuleBasedStateMachine):
 
     @rule(lease=leases)
     def finish_all_of_it(self, lease: ClaimedLease) -> None:
-        self.finish([(lease, at) for at in range(len(lease.units))])
+        self._finish([(lease, unit) for unit in lease.units])
 
     @rule(lease=leases, reason=st.sampled_from(REASONS), at=st.integers(0, 20))
     def fail(self, lease: ClaimedLease, reason: str, at: int) -> None:
