@@ -103,21 +103,27 @@ such file: the worker reports `failed` with reason `input_missing`.
 """
 
 _REACTIONS = {
-    m.Hello: "The manager answers `welcome` or `bye`. A second hello closes the connection.",
+    m.Hello: "The manager answers `welcome` or `bye`. A second hello closes the connection. With a new"
+    " `boot_id` all the worker held is free again, but what it names as `owed`; what it names as"
+    " `interrupted` counts as a unit that killed a worker.",
     m.Ready: "The manager answers `lease` once there is work that suits. A slot that was not offered"
     " in `hello` closes the connection.",
     m.Heartbeat: "The manager answers nothing, or `revoke` for what is not the worker's any more.",
     m.Progress: "Not answered.",
     m.Finished: "The manager answers `settled`.",
-    m.Failed: "The manager answers `settled`. The unit is tried again, by another worker where there"
-    " is one; after the third error, or reason `refused`, it is failed for good.",
+    m.Failed: "The manager answers `settled`. The unit is tried again, by other workers first: in"
+    " front of all others the first time, at the end later on. After errors on three different workers,"
+    " after three where fewer could do it, or with reason `refused`, it is failed. After"
+    " `out_of_memory` it goes only where there is more. Who fails units of a stage one after the other"
+    " gets the next of that stage after a pause.",
     m.Released: "Not answered. The units are pending again at once, and nobody is blamed.",
     m.FactsChanged: "Not answered.",
     m.LogLine: "Not answered; it appears in the manager's log.",
     m.Welcome: "The worker stores `worker_id` and `key`, offers its outbox if `epoch` is new, and"
     " sends `ready` for each slot.",
     m.Task: "The worker keeps it for the leases that name its stage.",
-    m.Lease: "The slot works off the units in order.",
+    m.Lease: "The slot works off the units in order. What shows no progress for `stall_s` it ends and"
+    " reports as `stalled`; if it does not, the manager revokes the lease a lease's life later.",
     m.Settled: "See the answers below.",
     m.Revoke: "The worker stops those units at once and uploads nothing more of them, unless a result"
     " is finished already.",

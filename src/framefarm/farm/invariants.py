@@ -15,6 +15,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, func, select
 
+from framefarm.core.requirements import Pool, Requirements
 from framefarm.core.spans import Span, Spans
 from framefarm.core.states import JobState, StageState
 from framefarm.db import tables as t
@@ -66,6 +67,7 @@ def check_invariants(
             key=lambda stage: stage.row.position,
         )
         found += _job_faults(job, of_job)
+    found += _quarantine_faults(connection)
     found += _file_faults(connection, blobs, hashes=hashes)
     return found
 
@@ -128,6 +130,8 @@ def _job_faults(job: Row[Any], stages: list[_Stage]) -> Iterator[str]:
             _place_faults(job, stage, ready),
             _counter_faults(job, stage),
             _attempt_faults(stage),
+            _tail_faults(stage),
+            _queue_faults(job, stage),
             _input_faults(job, stage, ready),
         ):
             yield f"{stage}: {fault}"
@@ -281,6 +285,50 @@ def _attempt_faults(stage: _Stage) -> Iterator[str]:
             for units in sets:
                 if again := units & tried:
                     yield f"{_some(again)} are {name} as attempt {attempt}, which they have had"
+
+
+def _tail_faults(stage: _Stage) -> Iterator[str]:
+    """A unit is lent twice at most, the second time alone (L11)."""
+    seen: set[int] = set()
+    for units in _flat(stage.tails):
+        if len(units) != 1:
+            yield f"a tail lease holds {_some(units)}"
+        if again := seen.intersection(units):
+            yield f"unit {min(again)} is lent as the last one twice"
+        seen.update(units)
+
+
+def _queue_faults(job: Row[Any], stage: _Stage) -> Iterator[str]:
+    """A stage waits where those look who may have it: in the queue of what its job asks for."""
+    asked = Requirements(
+        kind=stage.row.kind,
+        blender=stage.row.blender,
+        pool=Pool(job.pool),
+        tags=tuple(sorted(set(job.tags))),
+        min_memory_bytes=job.min_memory_bytes,
+        gpu=job.gpu,
+        owner=job.owner,
+    )
+    if stage.row.queue != asked.queue:
+        yield f"its queue is {stage.row.queue}, but it asks for {asked.queue}"
+
+
+def _quarantine_faults(connection: Connection) -> Iterator[str]:
+    """A quarantine ends after it began, and its trial is one unit of the worker itself (L9)."""
+    trial = t.leases.c.id == t.quarantines.c.trial_lease
+    rows = connection.execute(
+        select(t.quarantines, t.leases.c.worker_id.label("holder"), t.leases.c.units).join(
+            t.leases, trial, isouter=True
+        )
+    )
+    for row in rows:
+        where = f"the quarantine of worker {row.worker_id} for {row.kind}"
+        if row.strikes < 1 or row.until_at <= row.since_at:
+            yield f"{where} has {row.strikes} strikes, from {row.since_at} until {row.until_at}"
+        if row.holder is not None and row.holder != row.worker_id:
+            yield f"{where} is tried with a lease of worker {row.holder}"
+        if row.units is not None and len(Spans.restore(row.units)) > 1:
+            yield f"{where} is tried with more than one unit: {row.units}"
 
 
 def _input_faults(job: Row[Any], stage: _Stage, ready: _Ready | None) -> Iterator[str]:

@@ -28,6 +28,7 @@ def broken(tmp_path) -> Any:
     bench.expire(bench.take(kinds=frames))
     bench.take("w2", kinds=frames)
     bench.expire(bench.take(kinds=frames))
+    bench.hello()
     bench.check()
     yield bench
     bench.close()
@@ -40,6 +41,14 @@ def one_span(**values: Any) -> Damage:
 
 def stage(**values: Any) -> Damage:
     return lambda c: c.execute(update(t.stages).where(t.stages.c.position == 0).values(values))
+
+
+def quarantine(c: Connection, *, trial: bool = False, **values: Any) -> dict[str, Any]:
+    worker = c.execute(t.workers.select()).one()
+    lease = c.execute(t.leases.select().where(t.leases.c.state == "active")).one()
+    facts = {"kind": "render", "blender": "", "reason": "it broke", "strikes": 1}
+    times = {"since_at": 2.0, "until_at": 3.0, "trial_lease": lease.id if trial else ""}
+    return {"worker_id": worker.id, **facts, **times, **values}
 
 
 @pytest.mark.parametrize(
@@ -60,6 +69,24 @@ def stage(**values: Any) -> Damage:
         (lambda c: c.execute(delete(t.inputs)), "inputs there are {}, counted {1: 1}"),
         (lambda c: c.execute(update(t.inputs).values(have=2)), "inputs there are {1: 2}"),
         (one_span(stage_id=3, first=0, last=0), "are worked on before their inputs are there"),
+        (stage(queue='{"kind":"bake"}'), "its queue is"),
+        (lambda c: c.execute(update(t.jobs).values(gpu=True)), "its queue is"),
+        (
+            lambda c: c.execute(update(t.leases).values(tail=True, units="6,7")),
+            "a tail lease holds",
+        ),
+        (
+            lambda c: c.execute(insert(t.quarantines).values(**quarantine(c, until_at=1.0))),
+            "has 1 strikes, from 2.0 until 1.0",
+        ),
+        (
+            lambda c: c.execute(insert(t.quarantines).values(**quarantine(c, strikes=0))),
+            "has 0 strikes",
+        ),
+        (
+            lambda c: c.execute(insert(t.quarantines).values(**quarantine(c, trial=True))),
+            "is tried with a lease of worker w2",
+        ),
         (stage(claimable=False), "claimable is False, should be True"),
         (stage(pending=99), "pending is 99"),
         (stage(total=9), "total is 9, counted 8"),
