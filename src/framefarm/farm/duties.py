@@ -19,6 +19,7 @@ from framefarm.core.grace import GraceLimits, Watch
 from framefarm.db import Handler
 from framefarm.farm.expiry import Round, expiry_round
 from framefarm.farm.invariants import check_invariants
+from framefarm.farm.oversized import give_up_oversized
 from framefarm.farm.stalls import Stall, find_stalls, take_back
 from framefarm.farm.upkeep import forget_ended_leases, remove_unneeded, unneeded
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 _log = structlog.get_logger(__name__)
 
+_GIVE_UP_EVERY_S = 30.0
 _TIDY_EVERY_S = 600.0
 _WATCH_EVERY_S = 60.0
 _BLOBS_AT_A_TIME = 100
@@ -38,6 +40,7 @@ def duties_of(farm: Farm) -> dict[str, Coroutine[Any, Any, None]]:
     found = {
         "expire_leases": expire_leases(farm),
         "take_back_stalls": take_back_stalls(farm),
+        "give_up_oversized": give_up(farm),
         "tidy": tidy(farm),
     }
     if farm.settings.watch_invariants:
@@ -105,6 +108,14 @@ async def take_back_stalls(farm: Farm) -> None:
             _forget_work(farm, stall)
             work = partial(take_back, catalog=farm.catalog, stall=stall, blame=farm.blame)
             await guarded("take_back_stalls", farm.change(work))
+
+
+async def give_up(farm: Farm) -> None:
+    """Fail units that wait for memory which no worker has any more (L9)."""
+    while True:
+        await asyncio.sleep(_GIVE_UP_EVERY_S)
+        work = partial(give_up_oversized, catalog=farm.catalog, blame=farm.blame)
+        await guarded("give_up_oversized", farm.change(work))
 
 
 def _forget_work(farm: Farm, stall: Stall) -> None:

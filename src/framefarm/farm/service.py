@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
@@ -125,6 +126,7 @@ class Farm:
         # One thread, so that a job's last delivery comes after all others.
         self._porter = ThreadPoolExecutor(1, thread_name_prefix="porter")
         self.bars: dict[str, Bars] = {}
+        self._started_at = time.monotonic()
         self._changed_jobs: set[int] = set()
         self._changed = asyncio.Event()
         self._duties: list[asyncio.Task[None]] = []
@@ -221,9 +223,15 @@ class Farm:
     def _elsewhere(
         self, connection: Connection, asked: Requirements, avoid: frozenset[str], more: int
     ) -> bool:
-        """Whether a worker that is here, or was a moment ago, could do a stage; see `Blame`."""
+        """Whether a worker that is here, or was a moment ago, could do a stage; see `Blame`.
+
+        Soon after the manager's start also one that was here within a day: how long the manager was
+        away is not the workers' doing, and they are on their way back.
+        """
+        known_s = self.settings.known_s
+        just_started = time.monotonic() - self._started_at < known_s
         return self.roster.others(asked, avoid, more) or known_elsewhere(
-            connection, asked, avoid, more, seen_s=self.settings.known_s
+            connection, asked, avoid, more, seen_s=_A_DAY_S if just_started else known_s
         )
 
     def fail(self, failure: Failure) -> asyncio.Future[Settlement]:
@@ -490,6 +498,7 @@ def _farm_id(connection: Connection) -> str:
 
 _FOLDERS_REMEMBERED = 10_000
 _NO_BARS = Bars()
+_A_DAY_S = 86_400.0
 _NOT_TOLD = ("job_id", "stage_id", "worker_id")
 
 

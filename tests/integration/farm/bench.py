@@ -182,10 +182,10 @@ class Bench:
     def lose(self, worker: str) -> News:
         return self.do(requeue.free_worker, self.catalog, worker, reason="it died", lost=True)
 
-    def work_off(self, worker: str = "w1") -> list[ClaimedLease]:
+    def work_off(self, worker: str = "w1", **request: Any) -> list[ClaimedLease]:
         """Claim and finish until nothing is left; returns the leases."""
         done = []
-        while (lease := self.claim(worker)) is not None:
+        while (lease := self.claim(worker, **request)) is not None:
             done.append(lease)
             for unit in lease.units:
                 assert self.finish(lease, unit) == "accepted"

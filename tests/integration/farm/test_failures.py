@@ -9,6 +9,7 @@ import msgspec
 from framefarm.core.requirements import Requirements
 from framefarm.db import tables as t
 from framefarm.farm.blame import Blame, known_elsewhere
+from framefarm.farm.oversized import give_up_oversized
 from framefarm.protocol.messages import SlotOffer
 from tests.integration.farm.bench import Bench
 
@@ -216,3 +217,24 @@ def test_losses_and_errors_are_counted_apart(bench: Bench):
     assert bench.job(job).state == "running"
     assert bench.finish(bench.take()) == "accepted"
     assert bench.job(job).state == "done"
+
+
+def test_l9_a_unit_that_waits_for_memory_fails_once_nobody_has_it_any_more(bench: Bench):
+    gib, there = 1 << 30, {"large"}
+    bench.blame = Blame(elsewhere=lambda _c, _asked, avoid, _more: bool(there - avoid))
+    job = bench.trial("1-3")
+    bench.fail(
+        bench.take(), reason="out_of_memory", memory_bytes=8 * gib, peak_memory_bytes=9 * gib
+    )
+    assert bench.do(give_up_oversized, bench.catalog, bench.blame).units == []
+    bench.work_off("small", memory_bytes=8 * gib)
+    assert (bench.job(job).state, bench.stage(job).pending) == ("running", 1)
+
+    there.clear()
+    news = bench.do(give_up_oversized, bench.catalog, bench.blame)
+
+    assert [(unit.unit, unit.state) for unit in news.units] == [(1, "failed")]
+    assert "no worker has more" in bench.job(job).message
+    assert bench.job(job).state == "failed"
+    bench.check()
+    assert bench.do(give_up_oversized, bench.catalog, bench.blame).units == []
