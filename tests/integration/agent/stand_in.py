@@ -1,7 +1,8 @@
 """A stand-in for Blender that does the bad things real renders do: a real process, no Blender.
 
 The file it is told to open says what it does: its content is `BLENDER-v500 what_to_do`. Processes
-that it starts write their numbers into `pids` beside that file.
+that it starts write their numbers into `pids` beside that file. Its GPUs stand in `devices.json`
+beside its executable; those whose names hold "broken" render nothing.
 """
 
 from __future__ import annotations
@@ -29,6 +30,20 @@ import json, os, pathlib, signal, socket, sys, time
 line = socket.socket(fileno=int(sys.argv[-1])).makefile("rw")
 PNG = bytes.fromhex("{png}")
 pids = None
+asked = "CPU"
+own = pathlib.Path(sys.argv[0]).with_name("devices.json")
+devices = json.loads(own.read_text()) if own.exists() else []
+
+def used(wanted):
+    for device in devices:
+        if wanted == "GPU:" + device["id"]:
+            return device["backend"] + ": " + device["name"]
+    return "CPU"
+
+def probe(wanted):
+    if wanted != "CPU" and "broken" in used(wanted):
+        return "refused", dict(kind="device", message="it rendered nothing but black")
+    return "probed", dict(device=used(wanted), seconds=0.1)
 
 def report(report, /, **fields):
     print(json.dumps({{"report": report, **fields}}), file=line, flush=True)
@@ -97,6 +112,7 @@ ACTS = {{
     "leave_and_hang": lambda: (leave_several(), wait()),
     "leave_and_die": lambda: (leave_several(), os.kill(os.getpid(), signal.SIGKILL)),
     "nothing": lambda: None,
+    "fall_back": lambda: None,
 }}
 
 def render(order):
@@ -108,7 +124,8 @@ def render(order):
     path.write_bytes(PNG)
     return "rendered", dict(
         frame=order["frame"], files=[dict(path=str(path), name=path.name)], others=[],
-        seconds=1.0, phases={{}}, peak_memory_bytes=1, device="CPU", width=1, height=1,
+        seconds=1.0, phases={{}}, peak_memory_bytes=1, width=1, height=1,
+        device="CPU" if act == "fall_back" else used(asked),
         file_format="PNG", samples=0)
 
 report("hello", version_text="9.9.9", pid=os.getpid())
@@ -120,7 +137,12 @@ for order in line:
         act = pathlib.Path(order["path"]).read_text().split()[1]
         pids = pathlib.Path(order["path"]).with_name("pids")
         said = "opened", dict(scene="S", scenes=["S"], warnings=[], again=False)
+    elif order["order"] == "devices":
+        said = "devices", dict(devices=devices)
+    elif order["order"] == "probe":
+        said = probe(order["device"])
     elif order["order"] == "configure":
+        asked = order["settings"]["device"]
         said = "configured", dict(scene="S", engine="CYCLES", camera="C", file_format="PNG")
     else:
         said = render(order)
