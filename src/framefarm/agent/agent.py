@@ -116,33 +116,7 @@ class Agent:
         """
         await asyncio.to_thread(self.settings.data_dir.mkdir, parents=True, exist_ok=True)
         with DataDirLock(self.settings.data_dir):
-            blenders = await asyncio.to_thread(self._find, self.settings)
-            prober = self._prober(blenders)
-            parts, found = await assemble(
-                self.url,
-                self.settings,
-                Wires(self._tell, self._key, self._held, self._die, self._journal),
-                trust=self._trust,
-                executors=self._executors,
-                blenders=blenders,
-                places=await find_places(self.settings, prober),
-                boot_id=secrets.token_hex(16),
-            )
-            self._performer = Performer(parts, found, end=self._end, journal=self._journal)
-            self._state = AgentState.of(
-                parts.slots,
-                max_keeping=self.settings.max_keeping,
-                max_owed=self.settings.max_owed,
-                owed=found.owed,
-            )
-            upkeep = Upkeep(
-                parts,
-                self._performer,
-                state=lambda: self._state,
-                tell=lambda event: self._tell([event]),
-                prober=prober if self.settings.probe_devices else None,
-                journal=self._journal,
-            )
+            parts, upkeep = await self._assemble()
             await self._work(parts, upkeep)
             if not self._state.keeping:
                 # After an end in order, what is left would look like the work of a dead process.
@@ -152,6 +126,40 @@ class Agent:
         if self._ending.refused is not None:
             raise RefusedByManagerError(self._ending.refused)
         return self._ending.again
+
+    async def _assemble(self) -> tuple[Parts, Upkeep]:
+        settings = self.settings
+        blenders = await asyncio.to_thread(self._find, settings)
+        prober = self._prober(blenders)
+        places = await find_places(settings, prober)
+        slots = (f"{name} on {place.cycles_device}" for name, place in places.items())
+        self._journal.info("starting", slots=", ".join(slots))
+        parts, found = await assemble(
+            self.url,
+            settings,
+            Wires(self._tell, self._key, self._held, self._die, self._journal),
+            trust=self._trust,
+            executors=self._executors,
+            blenders=blenders,
+            places=places,
+            boot_id=secrets.token_hex(16),
+        )
+        self._performer = Performer(parts, found, end=self._end, journal=self._journal)
+        self._state = AgentState.of(
+            parts.slots,
+            max_keeping=settings.max_keeping,
+            max_owed=settings.max_owed,
+            owed=found.owed,
+        )
+        upkeep = Upkeep(
+            parts,
+            self._performer,
+            state=lambda: self._state,
+            tell=lambda event: self._tell([event]),
+            prober=prober if settings.probe_devices else None,
+            journal=self._journal,
+        )
+        return parts, upkeep
 
     def _prober(self, blenders: Sequence[BlenderInstallation]) -> DeviceProber | None:
         if not blenders:

@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -146,6 +147,19 @@ def _begin_anew() -> None:
     """Become a new process with the same arguments, number and parent: a service manager sees one.
 
     The interpreter's own arguments are repeated too: `-m framefarm` and the script differ in them.
+    The join token is left out: who is told to begin anew has a key of its own, and standard input
+    would not give the token again.
     """
     sys.stderr.flush()
-    os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606  no shell wanted
+    words = [sys.executable, *without_join(sys.orig_argv[1:])]
+    os.execv(sys.executable, words)  # noqa: S606  no shell wanted
+
+
+def without_join(words: Sequence[str]) -> list[str]:
+    """A command line without `--join TOKEN`."""
+    after_join = [False, *(word == "--join" for word in words)]
+    return [
+        word
+        for word, is_token in zip(words, after_join, strict=False)
+        if not is_token and word != "--join" and not word.startswith("--join=")
+    ]
