@@ -32,7 +32,10 @@ the connection with `bye` of code `malformed` and close code 1008. So does a bin
 
 The double handshake:
 
-1. The worker's first report is `hello`. Nothing else may come before it, and it has 10 seconds.
+0. The answer that opens the WebSocket has the header `Framefarm-Farm`: the farm's id. The worker
+   shows the id and the key that this farm gave it, if it has any, and those of no other farm.
+1. The worker's first report is `hello`. Nothing else may come before it, and it has 10 seconds. A
+   worker that the manager does not know, on another machine, shows a join token in it.
 2. The manager checks it and answers `welcome`, or `bye`. The first welcome of a new worker holds
    its id and its key; it keeps both and shows them in every later `hello` and in every upload.
    A manager that many workers reach at once, as after its restart, answers the request for the
@@ -86,6 +89,7 @@ and only when every byte is on disk, has the announced hash, and is the picture 
 | 409 | `{"answer": "already_done"}` | another attempt was first | removes it |
 | 410 | problem `gone` | no such job or lease any more | removes it |
 | 401 | problem `worker_key` | the manager does not know the key | says hello again, then repeats |
+| 403 | problem `revoked` | the key counts no more | says hello again, is told `bye`, and ends; the result stays on its disk |
 | 413 | problem `too_large` | more than the manager takes | reports `failed`, removes it |
 | 422 | problem `hash_differs` | other bytes came than announced | reports `failed`, removes it |
 | 422 | problem `bad_manifest`, `image_mismatch`, `image_damaged`, `not_what_was_asked` | not what was asked for | reports `failed` with reason `error`, removes it |

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from framefarm.cli.concealing import FROM_INPUT, read_token
+from framefarm.cli.failures import UsageFailure
 from framefarm.cli.groups import command as declare
 from framefarm.cli.groups import option
 from framefarm.core.hours import Hours
@@ -20,6 +21,9 @@ from framefarm.core.memory_size import parse_memory
 
 if TYPE_CHECKING:
     from framefarm.agent import Agent
+    from framefarm.cli.settings import Settings
+
+_SERVICE = "As a service"
 
 
 @declare("worker", short_help="Render for a manager.")
@@ -85,7 +89,17 @@ if TYPE_CHECKING:
     metavar="TOKEN",
     help="Lets a new worker in; - reads it from standard input. Also FRAMEFARM_JOIN.",
 )
-def command(**typed: Any) -> None:
+@option(
+    "--install-service",
+    is_flag=True,
+    section=_SERVICE,
+    help="Write a systemd service with these options; say how to start it.",
+)
+@option("--uninstall-service", is_flag=True, section=_SERVICE, help="Remove it again.")
+@click.pass_context
+def command(
+    context: click.Context, /, *, install_service: bool, uninstall_service: bool, **typed: Any
+) -> None:
     """Render for the manager at URL until Ctrl-C.
 
     Without URL: for the manager it joined last, else one on this machine, else one on the network.
@@ -102,6 +116,9 @@ def command(**typed: Any) -> None:
     if typed["join"] == FROM_INPUT:
         typed["join"] = read_token()
     settings = load_settings(**typed)
+    if install_service or uninstall_service:
+        click.echo(_change_service(context, settings, install=install_service))
+        return
     manager = choose_manager(settings)
     click.echo(f"manager: {manager.url} ({manager.how})", err=True)
     agent = Agent(
@@ -132,6 +149,25 @@ def _memory_bytes(text: str | None) -> int | None:
     from framefarm.agent.machine import memory_bytes  # noqa: PLC0415  --help needs none of this
 
     return parse_memory(text, memory_bytes()) if text else None
+
+
+def _change_service(context: click.Context, settings: Settings, *, install: bool) -> str:
+    from framefarm.agent.identity import IdentityFile  # noqa: PLC0415  --help needs none of this
+    from framefarm.cli import service  # noqa: PLC0415
+    from framefarm.client import local_manager  # noqa: PLC0415
+
+    found = service.service_of(settings.worker_dir)
+    if not install:
+        return service.uninstall(found)
+    joined = IdentityFile(settings.worker_dir).load().latest is not None
+    if not joined and local_manager.find(settings.manager_dir) is None:
+        raise UsageFailure(
+            f"the worker of {settings.worker_dir} has joined no manager yet, and a service keeps "
+            "no join token; join once by hand (framefarm worker URL --join TOKEN), stop it with "
+            "Ctrl-C, then install the service"
+        )
+    arguments = service.repeated_arguments(context)
+    return service.install(found, service.unit_text(found, arguments, settings.worker_dir))
 
 
 async def _run(agent: Agent) -> bool:
