@@ -62,6 +62,10 @@ async def test_a_worker_that_greets_while_it_is_steered_is_reminded(tmp_path: Pa
     assert ears.heard == [m.Drain(), m.Restart()]
     assert link.barred == {("render", "5.0")}
     assert link.slots["cpu"].ability.tags == link.tags == {"fast"}
+    await farm.orders.steer([link.worker_id], WorkerChange(WorkerAction.ENABLE))
+    await farm.orders.remind(link)
+    assert link.enabled
+    assert link.barred == {("render", "5.0")}
     await farm.stop()
 
 
