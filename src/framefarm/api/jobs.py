@@ -217,7 +217,7 @@ async def _follow(farm: Farm, job_id: int, request: Request) -> AsyncIterator[by
         view = await farm.view(job_id)
         yield _event("job", asdict(view))
         if view.state in _ENDED:
-            await farm.deliver_all(job_id)
+            await farm.delivery.all_of(job_id)
             yield _event("end", {})
             return
         while not await request.is_disconnected():

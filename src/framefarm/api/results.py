@@ -99,7 +99,7 @@ def result_route(farm: Farm, keys: KeyRing) -> Route:
         )
         answer = await farm.settled(settlement)
         if answer.startswith("accepted"):
-            farm.deliver_soon(stage.job_id, manifest.files)
+            farm.delivery.soon(stage.job_id, manifest.files)
         return _answer(answer)
 
     return Route("/api/leases/{lease}/units/{unit}", put_result, methods=["PUT"])

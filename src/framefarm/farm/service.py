@@ -11,10 +11,8 @@ import asyncio
 import secrets
 import time
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from functools import partial
-from pathlib import Path
 from typing import TypeVar
 
 import structlog
@@ -23,13 +21,15 @@ from sqlalchemy import Connection, insert, select, update
 from framefarm.core.requirements import Pool, Requirements
 from framefarm.core.spans import Spans
 from framefarm.core.states import JobState
-from framefarm.core.versions import BlenderVersion, NoBlenderForFileError, choose_version
+from framefarm.core.versions import BlenderVersion
 from framefarm.db import GroupCommitWriter, Handler, migrate, open_engine, sqlite_url
 from framefarm.db import tables as t
 from framefarm.farm.blame import Blame, known_elsewhere
+from framefarm.farm.blender_choice import settle_open
 from framefarm.farm.catalog import Catalog
 from framefarm.farm.charging import finish_and_charge
 from framefarm.farm.deleting import delete_job
+from framefarm.farm.delivery import Delivery
 from framefarm.farm.dispatch import Dispatcher
 from framefarm.farm.duties import duties_of, guarded
 from framefarm.farm.events import EventBus
@@ -42,11 +42,9 @@ from framefarm.farm.live_facts import LiveFacts
 from framefarm.farm.new_jobs import (
     PlannedJob,
     job_with_fingerprint,
-    settle_blender,
     store_job,
 )
 from framefarm.farm.news import News, UnitNews
-from framefarm.farm.outputs import Outputs, folder_of
 from framefarm.farm.pulse import Pulse
 from framefarm.farm.quarantine import Bars, bars
 from framefarm.farm.redoing import retry
@@ -60,7 +58,6 @@ from framefarm.farm.steering import NoSuchJobError, job_state
 from framefarm.farm.views import JobView, JobViews
 from framefarm.farm.worker_orders import WorkerOrders
 from framefarm.farm.worker_states import note_lost
-from framefarm.protocol.manifest import ResultFile
 from framefarm.protocol.messages import Hello, Revoke
 from framefarm.storage import BlobFolder
 
@@ -94,7 +91,7 @@ class Farm:
         self.blobs = BlobFolder(settings.blobs, low_water_bytes=settings.low_water_bytes)
         self.blobs.remove_leftovers()
         self.keeper = Keeper(settings.blobs, settings.low_water_bytes) if settings.keeper else None
-        self.outputs = Outputs(settings, self.blobs)
+        self.delivery = Delivery(settings, self.engine, self.blobs)
         self.catalog = Catalog()
         self.roster = Roster()
         self.live = LiveFacts()
@@ -122,9 +119,6 @@ class Farm:
         self._renewals: Handler[Renewal, tuple[str, ...]] = Handler(
             lambda connection, items: renew_many(connection, list(items)), rank=10
         )
-        self._folders: dict[int, Path] = {}
-        # One thread, so that a job's last delivery comes after all others.
-        self._porter = ThreadPoolExecutor(1, thread_name_prefix="porter")
         self.bars: dict[str, Bars] = {}
         self._started_at = time.monotonic()
         self._changed_jobs: set[int] = set()
@@ -144,7 +138,7 @@ class Farm:
             ),
             asyncio.create_task(self._note_lost(), name="note_lost"),
             asyncio.create_task(self._tell_followers(), name="tell_followers"),
-            asyncio.create_task(self._deliver_leftovers(), name="deliver_leftovers"),
+            asyncio.create_task(self.delivery.leftovers(), name="deliver_leftovers"),
             *(asyncio.create_task(duty, name=name) for name, duty in duties_of(self).items()),
         ]
 
@@ -162,7 +156,7 @@ class Farm:
         if self.keeper is not None:
             await self.keeper.stop()
         await asyncio.to_thread(self.writer.close)
-        await asyncio.to_thread(self._porter.shutdown, cancel_futures=True)
+        await asyncio.to_thread(self.delivery.close)
         self.engine.dispose()
 
     async def read(self, work: Callable[[Connection], _T]) -> _T:
@@ -368,16 +362,14 @@ class Farm:
         Raises:
             NoSuchJobError: There is no such job.
         """
-        names = partial(self.outputs.places, job_id=job_id)
-        placed = await self.read(names) if outputs else []
+        placed = await asyncio.to_thread(self.delivery.places, job_id) if outputs else []
         await self.change(lambda connection: delete_job(connection, self.catalog, job_id))
         # Again: a transaction that was rolled back and repeated may have read it anew meanwhile.
         self.catalog.forget(job_id)
         self.bus.publish(job_id, "end", {})
-        self._folders.pop(job_id, None)
+        self.delivery.forget(job_id)
         if placed:
-            loop = asyncio.get_running_loop()
-            await loop.run_in_executor(self._porter, self.outputs.remove, placed)
+            await self.delivery.remove(placed)
 
     async def view(self, job_id: int) -> JobView:
         """A job as people see it.
@@ -393,15 +385,8 @@ class Farm:
         if not versions:
             return
         available = [BlenderVersion.parse(version) for version in versions]
-        if await self.writer.write(partial(self._settle_open, available=available)):
+        if await self.writer.write(lambda c: settle_open(c, self.catalog, available)):
             self.dispatcher.work_appeared()
-
-    def _settle_open(self, connection: Connection, available: Sequence[BlenderVersion]) -> bool:
-        settled = _settle_open(connection, available)
-        for job_id in settled:
-            # At once: claims later in the same transaction must tell workers what was chosen.
-            self.catalog.forget(job_id)
-        return bool(settled)
 
     # --- duties ---------------------------------------------------------------------------
 
@@ -433,53 +418,12 @@ class Farm:
             except NoSuchJobError:
                 continue  # deleted since
             if view.state in _ENDED:
-                await self.deliver_all(job_id)
+                await self.delivery.all_of(job_id)
             if not self.bus.followed(job_id):
                 continue
             self.bus.publish(job_id, "job", asdict(view))
             if view.state in _ENDED:
                 self.bus.publish(job_id, "end", {})
-
-    def deliver_soon(self, job_id: int, files: Sequence[ResultFile]) -> None:
-        """Put files of a result where people look, after those that came before.
-
-        The result counts already, so its worker need not wait. What a manager killed in between
-        leaves unplaced is placed at its next start, and all is there before followers hear `end`.
-        """
-        self._porter.submit(self._deliver_files, job_id, files)
-
-    def _deliver_files(self, job_id: int, files: Sequence[ResultFile]) -> None:
-        folder = self._folders.get(job_id)
-        if folder is None:
-            with self.engine.connect().execution_options(reading=True) as connection:
-                job = connection.execute(select(t.jobs).where(t.jobs.c.id == job_id)).one_or_none()
-            if job is None:
-                return
-            if len(self._folders) > _FOLDERS_REMEMBERED:
-                self._folders.clear()
-            folder = self._folders[job_id] = folder_of(self.settings, job)
-        self.outputs.deliver(folder, files)
-
-    async def deliver_all(self, job_id: int) -> None:
-        """Put those of a job's files where people look that are not there."""
-        work = partial(self._read, partial(self._deliver, job_id=job_id))
-        await asyncio.get_running_loop().run_in_executor(self._porter, work)
-
-    def _deliver(self, connection: Connection, job_id: int) -> int:
-        return self.outputs.deliver_missing(connection, job_id)
-
-    async def _deliver_leftovers(self) -> None:
-        """Place outputs that a manager killed in between left unplaced."""
-        unfinished = select(t.jobs.c.id).where(t.jobs.c.state.not_in(list(_ENDED)))
-        recent = select(t.jobs.c.id).order_by(t.jobs.c.finished_at.desc()).limit(20)
-        job_ids = await self.read(
-            lambda connection: {
-                *connection.execute(unfinished).scalars(),
-                *connection.execute(recent).scalars(),
-            }
-        )
-        for job_id in sorted(job_ids):
-            await guarded("deliver", self.deliver_all(job_id))
 
 
 def _farm_id(connection: Connection) -> str:
@@ -496,25 +440,6 @@ def _farm_id(connection: Connection) -> str:
     return known
 
 
-_FOLDERS_REMEMBERED = 10_000
 _NO_BARS = Bars()
 _A_DAY_S = 86_400.0
 _NOT_TOLD = ("job_id", "stage_id", "worker_id")
-
-
-def _settle_open(connection: Connection, available: Sequence[BlenderVersion]) -> list[int]:
-    """Choose where it can be chosen; returns the jobs concerned."""
-    rows = connection.execute(
-        select(t.stages.c.id, t.stages.c.job_id, t.stages.c.wanted_blender).where(
-            t.stages.c.wanted_blender != "", t.stages.c.blender == "", t.stages.c.pending > 0
-        )
-    ).all()
-    settled = []
-    for row in rows:
-        try:
-            version = choose_version(BlenderVersion.parse(row.wanted_blender), available)
-        except NoBlenderForFileError:
-            continue
-        settle_blender(connection, row.id, str(version))
-        settled.append(row.job_id)
-    return settled
