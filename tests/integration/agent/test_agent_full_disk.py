@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from framefarm.agent import disk, outbox
-from framefarm.agent.errors import OutboxError
+from framefarm.agent.errors import OutboxError, UnitFailedError
+from framefarm.agent.executors.trial import TrialExecutor
 from framefarm.agent.outbox import Outbox
-from framefarm.agent.work import ProducedFile
+from framefarm.agent.work import Outcome, ProducedFile
 from framefarm.protocol import messages as msg
 from framefarm.protocol.messages import UnitFacts
 from framefarm.protocol.tasks import TrialTask
@@ -107,6 +108,32 @@ async def test_nothing_is_asked_for_until_there_is_clearly_room_again(
     assert (await manager.heard(msg.LogLine)).text == "asks for work again"
     assert (await manager.heard(msg.FactsChanged)).facts.resting == ""
     await manager.heard(msg.Ready)
+
+
+async def test_unit_that_fails_while_the_disk_is_full_is_given_back_and_not_reported(
+    manager: FakeManager, start_agent: StartAgent, monkeypatch: pytest.MonkeyPatch
+):
+    free = [1 << 40]
+    monkeypatch.setattr("framefarm.agent.assembly.free_bytes", lambda _: free[0])
+
+    class Filling(TrialExecutor):
+        """Fills the disk and fails of it, as Blender does when it cannot write a picture."""
+
+        async def run(self, *_: object) -> Outcome:
+            free[0] = 0
+            raise UnitFailedError("refused", "Blender ended frame 1 without writing it")
+
+    start_agent(executors={"trial": Filling, "render": Filling})
+    await manager.heard(msg.Ready)
+    await manager.order(trial_task(), trial_lease(units="1-3"))
+
+    released = await manager.heard(msg.Released)
+    assert released.lease == "L1"
+    assert not any(isinstance(report, msg.Failed) for report in manager.reports)
+    at = len(manager.reports)
+    free[0] = 1 << 40
+    await manager.heard(msg.Ready)
+    assert any(isinstance(report, msg.LogLine) for report in manager.reports[at:])
 
 
 def test_room_is_said_to_be_there_again_only_well_above_the_reserve():
