@@ -210,7 +210,8 @@ results = Table(
     PrimaryKeyConstraint("stage_id", "unit"),
     sqlite_with_rowid=False,
 )
-"""One per unit, for ever: the primary key is what makes a unit finish once."""
+"""One per unit, until a person wants it made anew: the primary key is what makes a unit finish
+once."""
 
 files = Table(
     "files",

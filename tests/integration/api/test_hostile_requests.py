@@ -16,7 +16,10 @@ HUGE = 10**40
 PATHS = {
     "/api/health": {"GET"},
     "/api/jobs": {"GET", "POST"},
-    "/api/jobs/1": {"GET"},
+    "/api/jobs/1": {"GET", "DELETE"},
+    "/api/jobs/1/why": {"GET"},
+    "/api/jobs/1/pause": {"POST"},
+    "/api/jobs/1/resume": {"POST"},
     "/api/jobs/1/cancel": {"POST"},
     "/api/jobs/1/retry": {"POST"},
     "/api/jobs/1/units": {"GET"},
@@ -34,7 +37,7 @@ OF_ONE_JOB = [path.replace("/jobs/1", "/jobs/{job}") for path in PATHS if "/jobs
 
 
 def method_of(path: str) -> str:
-    return "POST" if path.endswith(("/cancel", "/retry")) else "GET"
+    return "POST" if path.endswith(("/cancel", "/retry", "/pause", "/resume")) else "GET"
 
 
 @pytest.mark.parametrize("path", PATHS)
@@ -46,6 +49,12 @@ def test_another_method_is_not_allowed(shared: Manager, path: str):
 @pytest.mark.parametrize("path", ["/", "/api", "/api/nothing", "/api/jobs/1/nothing", "/../etc"])
 def test_a_path_that_is_none_is_not_found(shared: Manager, path: str):
     is_problem(shared.http.get(path), 404, "not_found")
+
+
+@pytest.mark.parametrize("job", [99, 0, -1, 1 << 31, 1 << 63, HUGE, -HUGE])
+def test_a_job_that_does_not_exist_cannot_be_deleted(shared: Manager, job: int):
+    for query in ("", "?outputs=true"):
+        is_problem(shared.http.delete(f"/api/jobs/{job}{query}"), 404, "no_such_job")
 
 
 @pytest.mark.parametrize("path", OF_ONE_JOB)
