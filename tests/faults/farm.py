@@ -38,7 +38,7 @@ class Farm:
     Args:
         folder: Where all of it lives.
         workers: Their names.
-        data: The manager's data, where not in `folder`.
+        blender: Whether the workers are those of everyone, with Blender; else they have a stand-in.
         settings: `ManagerSettings` that differ from the product's defaults.
     """
 
@@ -47,12 +47,13 @@ class Farm:
         folder: Path,
         workers: tuple[str, ...] = ("w1", "w2", "w3"),
         *,
-        data: Path | None = None,
+        blender: bool = False,
         **settings: Any,
     ) -> None:
         self.folder = folder
         self.names = workers
-        self.data = data or folder / "manager"
+        self.data = folder / "manager"
+        self._blender = blender
         # Other programs fill this machine's disks as they like: reserves are for tests of them.
         self.settings: dict[str, Any] = {"low_water_bytes": 0, **settings}
         self.record = Record(folder / "renders.jsonl")
@@ -139,7 +140,9 @@ class Farm:
 
     def start_worker(self, name: str, *, url: str | None = None, before: Any = ()) -> Program:
         """Start a worker, anew after its death with all it kept; returns it."""
-        words = ("tests.faults.worker_entry", str(self.record.path), str(self.needed), "worker")
+        words = ["tests.faults.worker_entry", str(self.record.path), str(self.needed), "worker"]
+        if self._blender:
+            words = ["framefarm.cli", "worker"]
         where = ("--name", name, "--data", str(self.folder / name))
         self.workers[name] = Program(
             (*words, url or self.wires[name].url, *where),

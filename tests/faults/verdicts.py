@@ -127,17 +127,15 @@ def _look(connection: Connection, farm: Farm, job: int) -> dict[str, Any]:
         "finished": {row.unit: row.finished_at for row in results},
         "expired": list(expired),
         "tails": set(connection.exec_driver_sql("SELECT id FROM seen_tails").scalars()),
-        "broken": [
-            *check_invariants(connection, _blobs(farm), hashes=True),
-            *_wrong_pictures(connection, stage, job),
-        ],
+        "broken": [*broken_invariants(connection, farm), *_wrong_pictures(connection, stage, job)],
     }
 
 
-def _blobs(farm: Farm) -> BlobFolder:
+def broken_invariants(connection: Connection, farm: Farm) -> list[str]:
+    """What is wrong with a farm's database and files; every blob is read and hashed."""
     blobs = BlobFolder.__new__(BlobFolder)  # the constructor is the manager's: it makes folders
     blobs.root = farm.data / "blobs"
-    return blobs
+    return check_invariants(connection, blobs, hashes=True)
 
 
 def _wrong_pictures(connection: Connection, stage: Any, job: int) -> list[str]:
