@@ -13,6 +13,7 @@ import argparse
 import contextlib
 import json
 import shutil
+import signal
 import sys
 import tempfile
 import threading
@@ -37,6 +38,9 @@ from tests.faults.strikes import Fault, run
 ROOT = Path(__file__).resolve().parent.parent.parent
 RESULTS = ROOT / "build" / "faults" / "results.jsonl"
 PAGE = ROOT / "docs" / "reliability.md"
+
+stopping = threading.Event()
+"""Set by Ctrl-C: farms end what they are at, so that nothing of them stays behind."""
 
 OpenFarm = Callable[[Path], contextlib.AbstractContextManager[Farm]]
 
@@ -89,7 +93,7 @@ def turns(faults: Sequence[Fault], wanted: int) -> Iterator[Turn]:
 
 def work_off(queue: SimpleQueue[Turn], open_farm: OpenFarm, results: Results) -> None:
     """Make injections until none is left, in a farm of one's own."""
-    while not queue.empty():
+    while not (queue.empty() or stopping.is_set()):
         folder = Path(tempfile.mkdtemp(prefix="faults-"))
         try:
             with open_farm(folder / "farm") as farm:
@@ -106,6 +110,8 @@ def _strike_while_sound(queue: SimpleQueue[Turn], farm: Farm, results: Results) 
         try:
             turn = queue.get_nowait()
         except Empty:
+            return
+        if stopping.is_set():
             return
         began = time.monotonic()
         try:
@@ -153,7 +159,12 @@ def main() -> int:
     done = {(one["fault"], one["n"]) for one in results.all()}
     wanted = [*turns(KILLS, asked.kills), *turns(others, asked.others)]
     left = [turn for turn in wanted if (turn.fault.name, turn.n) not in done]
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stopping.set())
     _run(left, asked.farms, results)
+    if stopping.is_set():
+        sys.stdout.write("interrupted; the same command goes on from here\n")
+        return 130
     lines = results.all()
     PAGE.write_text(reliability_page(lines, asked=vars(asked), left_out=told), encoding="utf-8")
     results.put_aside()

@@ -71,14 +71,28 @@ def _filled(folder: Path, left_bytes: int) -> Iterator[None]:
     """Have a file there that leaves so many bytes free."""
     filler = folder / "filler"
     with filler.open("wb") as file:
-        stat = os.statvfs(folder)
-        size = stat.f_bavail * stat.f_frsize - left_bytes
-        if size > 0:
-            os.posix_fallocate(file.fileno(), 0, size)
+        _fill(file.fileno(), folder, left_bytes)
         try:
             yield
         finally:
             filler.unlink()
+
+
+def _fill(descriptor: int, folder: Path, left_bytes: int) -> None:
+    """Let a file grow until so much is left. Others write there too, so nothing is sure."""
+    piece, size = MIB, 0
+    while piece >= 4_096:
+        stat = os.statvfs(folder)
+        free = stat.f_bavail * stat.f_frsize - left_bytes
+        step = min(piece, free) if left_bytes else piece
+        if step <= 0:
+            return
+        try:
+            os.posix_fallocate(descriptor, size, step)
+        except OSError:
+            piece //= 4
+        else:
+            size += step
 
 
 DISKS = (
