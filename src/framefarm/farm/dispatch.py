@@ -144,8 +144,9 @@ class Dispatcher:
             await asyncio.gather(*(self._serve(link, slot, tail=True) for link, slot in waiting))
 
     def _claim_tail(self, link: Link, slot: Slot) -> asyncio.Future[Grant | None]:
+        # `asked_at` stays: this does not ask for pending work, so what appeared since the slot last
+        # did must still be asked for.
         slot.waiting = False
-        slot.asked_at = self._appeared
         request = TailRequest(self._request(link, slot), self._paces)
         return self._writer.submit(self._tails, request)
 

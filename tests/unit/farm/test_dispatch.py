@@ -111,6 +111,23 @@ async def test_one_claim_that_fails_does_not_end_the_duty():
     duty.cancel()
 
 
+async def test_l11_work_that_appears_while_a_slot_asks_for_a_tail_is_not_missed():
+    claims = Claims()
+    dispatcher, link, sent = set_up(claims)
+    slot = link.slots["cpu"]
+    slot.waiting = True
+
+    dispatcher.work_appeared()
+    # Before the duty that serves waiting slots has come to it: it finds no slot waiting then.
+    tail = asyncio.create_task(dispatcher._serve(link, slot, tail=True))
+    (await claims.next()).set_result(None)
+    (await claims.next()).set_result(GRANT)
+    await tail
+
+    assert isinstance(sent[-1], Lease)
+    assert not slot.waiting
+
+
 async def test_a_disabled_worker_is_not_served():
     claims = Claims()
     dispatcher, link, _ = set_up(claims)
