@@ -19,8 +19,8 @@ from tests.faults.verdicts import Injection
 MIB = 1 << 20
 _MANAGER_MIB = 200
 _LOW_WATER_MIB = 40
-_WORKER_MIB = 600
-"""More than the half gibibyte that a worker keeps in reserve."""
+_WORKER_MIB = 800
+"""A worker keeps half a gibibyte in reserve, and begins again when there is a quarter more."""
 
 _IMAGE_BYTES = 100_000
 

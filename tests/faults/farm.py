@@ -227,7 +227,11 @@ class Farm:
             state = str(self.ask(f"/api/jobs/{job}")["state"])
             return state if state in ENDED else None
 
-        return until(ended, f"the end of job {job}", timeout_s, every_s=0.1)
+        try:
+            return until(ended, f"the end of job {job}", timeout_s, every_s=0.1)
+        except AssertionError as error:
+            now = [self.ask(path) for path in (f"/api/jobs/{job}", "/api/workers")]
+            raise AssertionError(f"{error}; {now}") from None
 
     def leased_to(self, name: str, job: int) -> tuple[int, ...]:
         """The units of a job that a worker holds."""

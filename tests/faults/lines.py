@@ -27,7 +27,7 @@ def cut_upload(farm: Farm, random: Random) -> Strike:
         UPLOAD, "up", random.randrange(_IMAGE_BYTES), random.choice(("cut", "cut_all"))
     )
     job = farm.submit(units=6, seconds=0.3, image_bytes=_IMAGE_BYTES, lease=2)
-    return Strike(job, Injection(trap.wait()))
+    return Strike(job, Injection(trap.wait(), costs=0))
 
 
 def cut_answer(farm: Farm, random: Random) -> Strike:
@@ -36,7 +36,7 @@ def cut_answer(farm: Farm, random: Random) -> Strike:
         UPLOAD, "down", random.randrange(_ANSWER_BYTES), random.choice(("cut", "cut_all"))
     )
     job = farm.submit(units=6, seconds=0.3, image_bytes=_IMAGE_BYTES, lease=2)
-    return Strike(job, Injection(trap.wait()))
+    return Strike(job, Injection(trap.wait(), costs=0))
 
 
 def cut_line(farm: Farm, random: Random) -> Strike:
@@ -76,7 +76,7 @@ def corrupt_upload(farm: Farm, random: Random) -> Strike:
     after = random.randrange(_HEAD_BYTES, _IMAGE_BYTES)
     trap = farm.wires[victim(farm, random)].trap(UPLOAD, "up", after, "flip")
     job = farm.submit(units=6, seconds=0.3, image_bytes=_IMAGE_BYTES)
-    return Strike(job, Injection(trap.wait()))
+    return Strike(job, Injection(trap.wait(), costs=0))
 
 
 def corrupt_download(farm: Farm, random: Random) -> Strike:
@@ -85,7 +85,7 @@ def corrupt_download(farm: Farm, random: Random) -> Strike:
     trap = farm.wires[victim(farm, random)].trap(DOWNLOAD, "down", after, "flip")
     farm.need(_INPUT_BYTES)
     job = farm.submit(units=6, seconds=0.3)
-    return Strike(job, Injection(trap.wait()))
+    return Strike(job, Injection(trap.wait(), costs=0))
 
 
 LINES = (

@@ -26,7 +26,7 @@ class Injection:
             expire.
         known_at: When its death was known to the manager; None when only silence told.
         served_at: When the manager answered again, if it was the one to die.
-        faults: How many faults this was; each may cost one render.
+        costs: How many renders it may cost at most.
     """
 
     at: float
@@ -34,7 +34,7 @@ class Injection:
     silent: str | None = None
     known_at: float | None = None
     served_at: float | None = None
-    faults: int = 1
+    costs: int = 1
     note: str = ""
 
 
@@ -95,7 +95,7 @@ def judge(farm: Farm, job: int, injection: Injection, state: str) -> Verdict:
         lost=found["units"] - len(found["results"]),
         twice=max(0, found["counted"] - len(set(found["results"]))),
         again=max(0, len(begun) - found["units"]),
-        allowed=injection.faults,
+        allowed=injection.costs,
         expired=sum(name != injection.silent for name in found["expired"]),
         recovery_s=recovery[0] if recovery else None,
         known=injection.known_at is not None,

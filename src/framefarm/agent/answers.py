@@ -7,6 +7,7 @@
 | 409 already_done             | another attempt was first: take it out of the outbox             |
 | 410 gone                     | job or stage is gone: take it out of the outbox                  |
 | 401, 403                     | say hello again on a new connection, then offer it again         |
+| 422 hash_differs             | the line has changed a byte: offer it again, three times in all  |
 | 400, 404, 411, 413, 415, 422 | never to be taken: out of the outbox, report `failed` (error)    |
 | 429, 503                     | wait as long as Retry-After says, offer it again                 |
 | 507                          | the manager's disk is full: offer it again every half minute     |
@@ -32,6 +33,9 @@ _NEVER = frozenset({400, 404, 411, 413, 415, 422})
 _WHO_ARE_YOU = frozenset({401, 403})
 _BUSY = frozenset({429, 503})
 _FULL = 507
+
+DAMAGED_OFFERS = 3
+"""What arrives damaged as often is damaged here, on this worker's disk."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +72,7 @@ Reaction = Settled | Refused | TryAgain
 
 class _Body(msgspec.Struct, frozen=True):
     answer: str = ""
+    code: str = ""
     detail: str = ""
     title: str = ""
 
@@ -87,8 +92,7 @@ def reaction(
     said = _read(body)
     if status in _SETTLED and said.answer in _ANSWERS:
         return Settled(said.answer)  # type: ignore[arg-type]  # checked by the line above
-    # 404 from the manager has a problem body; without one a proxy stands in between.
-    if status in _NEVER and (said.detail or status != 404):  # noqa: PLR2004
+    if _is_final(status, said, attempt):
         return Refused(said.detail or said.title or f"the manager refused it with HTTP {status}")
     reason = said.detail or f"HTTP {status}"
     if status in _WHO_ARE_YOU:
@@ -98,6 +102,13 @@ def reaction(
     if status == _FULL:
         return TryAgain(at_least(MAX_DELAY_S, die), reason)
     return TryAgain(full_jitter(attempt, die), reason)
+
+
+def _is_final(status: int, said: _Body, attempt: int) -> bool:
+    if said.code == "hash_differs" and attempt < DAMAGED_OFFERS:
+        return False
+    # 404 from the manager has a problem body; without one a proxy stands in between.
+    return status in _NEVER and (bool(said.detail) or status != 404)  # noqa: PLR2004
 
 
 def _wait_s(retry_after: str | None, attempt: int, die: Die) -> float:

@@ -32,6 +32,13 @@ def test_result_that_will_never_be_taken_is_refused_with_the_managers_reason(sta
     assert after(status) == Refused(f"the manager refused it with HTTP {status}")
 
 
+def test_l6_result_damaged_on_the_line_is_offered_again_but_not_for_ever():
+    body = b'{"code":"hash_differs","detail":"The bytes differ."}'
+    answers = [reaction(422, body, None, attempt=attempt, die=lambda: 1.0) for attempt in (1, 2, 3)]
+
+    assert [type(answer) for answer in answers] == [TryAgain, TryAgain, Refused]
+
+
 def test_404_is_final_from_the_manager_and_not_from_a_proxy():
     assert after(404, b'{"detail":"No such stage."}') == Refused("No such stage.")
     assert isinstance(after(404, b"<html>"), TryAgain)
