@@ -7,6 +7,7 @@ import contextlib
 import ssl
 from typing import TYPE_CHECKING
 
+import msgspec
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
 
@@ -153,8 +154,7 @@ class Connection:
         except InvalidStatus as refused:
             # A manager that many workers reach at once says so before there is a WebSocket.
             self._asked_wait_s = retry_after_s(refused.response.headers.get("Retry-After"))
-            status = f"HTTP {refused.response.status_code}"
-            self._journal.warning("no connection", url=self._url, reason=status)
+            self._journal.warning("no connection", url=self._url, reason=_refusal(refused))
         except CertificateChangedError as error:
             self._journal.error("no connection", url=self._url, reason=str(error))
         except ssl.SSLError as error:
@@ -208,6 +208,20 @@ class Connection:
         while True:
             await asyncio.sleep(self._beat_every_s or 1.0)
             self.send(Heartbeat(self._held()))
+
+
+class _Problem(msgspec.Struct):
+    detail: str = ""
+
+
+def _refusal(refused: InvalidStatus) -> str:
+    """What an answer instead of a WebSocket says, where it says anything."""
+    status = f"HTTP {refused.response.status_code}"
+    try:
+        told = msgspec.json.decode(refused.response.body or b"", type=_Problem).detail
+    except msgspec.DecodeError:
+        return status
+    return f"{status}: {told}" if told else status
 
 
 def _farm_of(socket: ClientConnection) -> str:

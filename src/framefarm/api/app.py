@@ -60,5 +60,5 @@ def create_app(farm: Farm, reach: Reach) -> FastAPI:
     app.include_router(jobs.routes(farm))
     app.include_router(jobs.steering_routes(farm))
     app.include_router(admission.routes(farm, keys, reach))
-    app.include_router(workers.routes(farm))
+    app.include_router(workers.routes(farm, keys))
     return app

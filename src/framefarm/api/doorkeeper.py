@@ -8,6 +8,7 @@ import structlog
 
 from framefarm.api.guard import Caller, Role
 from framefarm.api.guesses import Guesses
+from framefarm.api.keys import KeyRing
 from framefarm.farm.joining import Door, JoinTokenError
 from framefarm.farm.registry import Admission
 from framefarm.farm.service import Farm
@@ -17,10 +18,16 @@ _log = structlog.get_logger(__name__)
 
 
 class Doorkeeper:
-    """Takes workers in, and slows down those who guess."""
+    """Takes workers in, and slows down those who guess.
 
-    def __init__(self, farm: Farm) -> None:
+    Args:
+        farm: Theirs.
+        keys: Knows whose were revoked.
+    """
+
+    def __init__(self, farm: Farm, keys: KeyRing) -> None:
         self._farm = farm
+        self._keys = keys
         self._guesses = Guesses()
 
     async def admit(self, hello: Hello, caller: Caller) -> Admission:
@@ -41,3 +48,11 @@ class Doorkeeper:
                 self._guesses.note(caller.address, time.monotonic())
             _log.warning("worker_refused", address=caller.address, reason=str(error))
             raise
+
+    def check(self, worker_id: str) -> None:
+        """Make sure that a worker was not revoked since it was taken in.
+
+        Raises:
+            RevokedError: It was.
+        """
+        self._keys.check(worker_id)

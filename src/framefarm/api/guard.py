@@ -96,7 +96,8 @@ class RoleGuard:
 
     async def _refusal(self, scope: Scope) -> Response | None:
         headers = Headers(scope=scope)
-        if _is_foreign(scope, headers):
+        method = scope.get("method", WEBSOCKET)
+        if _is_foreign_page(headers) or _has_foreign_name(scope, headers, method):
             return problem(403, "foreign_origin", _FOREIGN)
         try:
             caller = scope[_CALLER] = await self._caller(scope, headers)
@@ -105,7 +106,7 @@ class RoleGuard:
         if caller.role is not Role.STRANGER and scope["type"] == "http":
             # A WebSocket is known by its hello only.
             scope["state"]["connection"].recognise()
-        return _not_allowed(caller.role, scope.get("method", WEBSOCKET), scope["path"])
+        return _not_allowed(caller.role, method, scope["path"])
 
     async def _caller(self, scope: Scope, headers: Headers) -> Caller:
         address = _address(scope)
@@ -125,12 +126,9 @@ def caller_of(scope: Scope) -> Caller:
 
 
 def _not_allowed(role: Role, method: str, path: str) -> Response | None:
-    for_workers = any(
-        method == allowed and pattern.fullmatch(path) for allowed, pattern in _FOR_WORKERS
-    )
     if role is Role.LOCAL or (method, path) in _FOR_EVERYONE:
         return None
-    if for_workers:
+    if _is_for_workers(method, path):
         return None if role is Role.WORKER else problem(401, "worker_key", _NO_KEY)
     return problem(403, "local_only", _LOCAL_ONLY)
 
@@ -149,19 +147,34 @@ _LOCAL_ONLY = (
 )
 
 
-def _is_foreign(scope: Scope, headers: Headers) -> bool:
-    """Whether a browser asks on behalf of a page that is none of ours."""
+def _is_for_workers(method: str, path: str) -> bool:
+    return any(method == allowed and pattern.fullmatch(path) for allowed, pattern in _FOR_WORKERS)
+
+
+def _is_foreign_page(headers: Headers) -> bool:
+    """Whether a browser asks for a page that is none of ours. Only browsers state an origin."""
     origin = headers.get("origin")
-    if origin is not None and _host_of(origin) not in _LOCAL_NAMES:
-        return True
-    proxied = any(name in headers for name in _FORWARDING)
-    return _is_loopback(_address(scope)) and not proxied and not _has_local_name(headers)
+    return origin is not None and _host_of(origin) not in _LOCAL_NAMES
+
+
+def _has_foreign_name(scope: Scope, headers: Headers, method: str) -> bool:
+    """Whether a browser here may ask under a name of somebody else's, which leads to this machine.
+
+    What workers do needs a key or a token, which no page has, so they may use any name: many a
+    machine has its own name lead to its loopback.
+    """
+    if not _is_loopback(_address(scope)) or _is_proxied(headers) or _has_local_name(headers):
+        return False
+    return method != WEBSOCKET and not _is_for_workers(method, scope["path"])
+
+
+def _is_proxied(headers: Headers) -> bool:
+    return any(name in headers for name in _FORWARDING)
 
 
 def _is_local(scope: Scope, headers: Headers) -> bool:
-    if any(name in headers for name in _FORWARDING):
-        return False
-    return _is_loopback(_address(scope)) and _has_local_name(headers)
+    loopback = _is_loopback(_address(scope))
+    return loopback and not _is_proxied(headers) and _has_local_name(headers)
 
 
 def _has_local_name(headers: Headers) -> bool:

@@ -159,6 +159,7 @@ class WorkerSocket:
         # From here on its going has to be noted, also when the rest of the greeting fails.
         self._link = link
         older = farm.roster.add(link)
+        self._doorkeeper.check(link.worker_id)
         if older is not None and older.boot_id != link.boot_id:
             await self._replace(older, link)
         welcome = m.Welcome(

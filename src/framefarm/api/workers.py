@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 from starlette.websockets import WebSocket
 
 from framefarm.api.doorkeeper import Doorkeeper
+from framefarm.api.keys import KeyRing
 from framefarm.api.worker_bodies import NewName, SteerWorkers, WorkerStates
 from framefarm.api.worker_socket import WorkerSocket
 from framefarm.core.requirements import Pool
@@ -45,9 +46,9 @@ def wanted(
     return WorkerFilter(frozenset(state or ()), frozenset(tag or ()), pool or "", host, name)
 
 
-def routes(farm: Farm) -> APIRouter:
+def routes(farm: Farm, keys: KeyRing) -> APIRouter:
     """The routes of workers."""
-    doorkeeper = Doorkeeper(farm)
+    doorkeeper = Doorkeeper(farm, keys)
     router = APIRouter(prefix="/api/workers", tags=["workers"])
 
     @router.get("")

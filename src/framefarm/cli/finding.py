@@ -12,6 +12,8 @@ from framefarm.cli.failures import UsageFailure
 from framefarm.cli.farm_options import DEFAULT_URL
 from framefarm.cli.settings import Settings
 from framefarm.client import local_manager
+from framefarm.client.errors import ClientError
+from framefarm.client.farm import Farm
 from framefarm.client.pinning import fingerprint_of
 
 _ANSWERS_S = 1.0
@@ -57,7 +59,7 @@ def _on_this_machine(settings: Settings) -> Choice | None:
     if noted is not None and _answers(noted.url):
         pinned = fingerprint_of(noted.certificate) if noted.certificate else None
         return Choice(noted.url, "on this machine", pinned)
-    return Choice(DEFAULT_URL, "on this machine") if _answers(DEFAULT_URL) else None
+    return Choice(DEFAULT_URL, "on this machine") if _is_manager(DEFAULT_URL) else None
 
 
 def _joined_last(last: Identity) -> Choice:
@@ -87,6 +89,15 @@ def _on_the_network(settings: Settings) -> Choice:
 
 def _found(manager: FoundManager) -> Choice:
     return Choice(manager.url, f"found on the network: {manager.name}")
+
+
+def _is_manager(url: str) -> bool:
+    """Whether a manager answers, not just any program."""
+    try:
+        with Farm(url, timeout_s=_ANSWERS_S) as farm:
+            return bool(farm.health().version)
+    except ClientError:
+        return False
 
 
 def _answers(url: str) -> bool:

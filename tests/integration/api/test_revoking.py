@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
+import threading
 import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from websockets.sync.client import connect
@@ -112,3 +117,48 @@ def test_machines_of_one_name_are_steered_apart(manager: Manager, name: str):
         told = manager.http.post(f"/api/workers/{name}/revoke").raise_for_status().json()
 
     assert told["id"] == {"box": one.id, "box-2": two.id}[name]
+
+
+def test_a_worker_revoked_while_it_is_being_taken_in_gets_nothing(manager: Manager, monkeypatch):
+    from framefarm.farm.service import Farm  # noqa: PLC0415
+
+    with manager.worker(name="ants") as ants:
+        pass
+    taken_in, admit = threading.Event(), Farm.admit
+
+    async def slowly(farm, *arguments):
+        admission = await admit(farm, *arguments)
+        taken_in.set()
+        await asyncio.to_thread(revoked.wait, 10)
+        return admission
+
+    revoked = threading.Event()
+    monkeypatch.setattr(Farm, "admit", slowly)
+    with connect(manager.websocket_url) as socket:
+        back = Worker(manager, socket)
+        back.say(hello(worker_id=ants.id, key=ants.key, name="ants"))
+        assert taken_in.wait(10)
+        manager.http.post("/api/workers/ants/revoke").raise_for_status()
+        revoked.set()
+
+        back.closed()
+        assert back.bye()["code"] == "revoked"
+    assert row(manager, ants)["state"] == "revoked"
+
+
+def test_a_token_for_three_lets_in_three_of_ten_that_come_at_once(manager: Manager):
+    made = manager.http.post("/api/workers/invites", json={"uses": 3}).raise_for_status().json()
+
+    def knock(number: int) -> str:
+        with connect(manager.websocket_url) as socket:
+            worker = Worker(manager, socket)
+            worker.say(hello(join_token=made["token"], boot_id=f"boot-{number}"))
+            heard = json.loads(socket.recv(timeout=10))[0]
+            return str(heard.get("code", heard["type"]))
+
+    with ThreadPoolExecutor(10) as pool:
+        outcomes = Counter(pool.map(knock, range(10)))
+
+    assert outcomes == {"welcome": 3, "join_token": 7}
+    listed = manager.http.get("/api/workers").json()["workers"]
+    assert {one["name"] for one in listed} == {"worker", "worker-2", "worker-3"}
