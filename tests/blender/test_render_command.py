@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import OpenImageIO
 import pytest
 
 from tests.integration.cli.processes import PROGRAM, Running, environment
@@ -72,6 +73,15 @@ def render(tmp_path: Path, env: dict[str, str]):
 
 def begin(path: Path, out: Path, env: dict[str, str], *words: str) -> Running:
     return Running("render", str(path), "--output", str(out), "--json", *words, env=env)
+
+
+def test_a_percentage_makes_frames_of_that_size(render, scene: Path, tmp_path: Path):
+    ended = render(scene, "--frames", "1", "--resolution", "50%", "--movie", "none")
+
+    assert (ended.code, ended.frames) == (0, [1]), ended.err
+    [frame] = (tmp_path / "out").glob("*.png")
+    spec = OpenImageIO.ImageInput.open(str(frame)).spec()
+    assert (spec.width, spec.height) == (48, 27)
 
 
 def json_of(running: Running) -> list[dict[str, Any]]:

@@ -207,6 +207,7 @@ def _render_settings(task: RenderTask, device: str) -> RenderSettings:
         engine=task.engine,
         samples=task.samples,
         resolution=(task.width or 0, task.height or 0) if sized else None,
+        percentage=task.percentage,
         file_format=task.file_format,
         threads=task.threads,
         persistent_data=task.persistent_data,
