@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import socket
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from framefarm.agent.discovery import FoundManager, browse
 from framefarm.agent.identity import Identity, IdentityFile
 from framefarm.cli.failures import UsageFailure
 from framefarm.cli.farm_options import DEFAULT_URL
@@ -15,6 +15,9 @@ from framefarm.client import local_manager
 from framefarm.client.errors import ClientError
 from framefarm.client.farm import Farm
 from framefarm.client.pinning import fingerprint_of
+
+if TYPE_CHECKING:
+    from framefarm.agent.discovery import FoundManager
 
 _ANSWERS_S = 1.0
 
@@ -85,6 +88,13 @@ def _on_the_network(settings: Settings) -> Choice:
             "framefarm worker URL --join TOKEN"
         )
     return Choice(DEFAULT_URL, "none was found on this machine or network; waiting for one here")
+
+
+def browse() -> list[FoundManager]:
+    """The managers on the local network; see `framefarm.agent.discovery`."""
+    from framefarm.agent import discovery  # noqa: PLC0415  a quarter of a second, seldom needed
+
+    return discovery.browse()
 
 
 def _found(manager: FoundManager) -> Choice:

@@ -14,6 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from framefarm.blender.installations import find_blenders
 from tests.integration.cli.conftest import RunCli, Told
 from tests.integration.cli.processes import Running, environment
 from tests.integration.other_machine import OtherMachine, other_machine
@@ -106,6 +107,7 @@ def test_the_line_joins_a_worker_and_neither_token_nor_key_shows_anywhere(lan: L
         content = identity.read_text()
         [key] = re.findall(r'"key":"([^"]+)"', content)
         secrets = (key, lan.token.partition(".")[0])
+        _await_blender(worker.pid)
         seen = list(_of_processes("MARK=laptop-1", worker.pid))
     finally:
         code, took = worker.stop(signal.SIGTERM)
@@ -114,7 +116,8 @@ def test_the_line_joins_a_worker_and_neither_token_nor_key_shows_anywhere(lan: L
     assert "units: 5 of 5" in done.out
     assert stat.S_IMODE(identity.stat().st_mode) == 0o600
     assert len(key) == 43  # 256 bits
-    assert len(seen) >= 2
+    # The worker and its Blender, command line and environment of each.
+    assert len(seen) >= 4
     said = "\n".join(worker.lines + lan.serve.lines[-200:])
     for secret in secrets:
         assert not any(secret in text for text in seen)
@@ -125,6 +128,15 @@ def test_the_line_joins_a_worker_and_neither_token_nor_key_shows_anywhere(lan: L
         path.read_bytes() for path in (lan.home / "manager" / "manager").glob("farm.db*")
     )
     assert all(secret.encode() not in stored for secret in secrets)
+
+
+def _await_blender(pid: int) -> None:
+    if not find_blenders():
+        pytest.skip("no Blender is installed, whose process could be looked at")
+    deadline = time.monotonic() + 60
+    while not psutil.Process(pid).children(recursive=True):
+        assert time.monotonic() < deadline, "no Blender was started"
+        time.sleep(0.05)
 
 
 def _of_processes(mark: str, pid: int) -> Iterator[str]:
