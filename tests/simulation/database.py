@@ -113,6 +113,7 @@ class Database:
         self.engine: Engine = open_engine("sqlite://")
         migrate(self.engine)
         set_clock(self.engine, clock)
+        self.clock = clock
         # A manager that stops closes its database; this one has to be there for the next.
         self.engine.dispose = lambda close=True: None  # type: ignore[method-assign]  # noqa: ARG005
         self.raw = cast("sqlite3.Connection", self.engine.raw_connection().driver_connection)
@@ -153,6 +154,11 @@ class Database:
     def usable(self) -> bool:
         """Whether it can be read and written."""
         return not self.armed.down and not self.armed.full
+
+    @property
+    def quiet(self) -> bool:
+        """Whether no fault is set at all."""
+        return self.armed == Armed()
 
     def arm(self, **faults: Any) -> None:
         """Set faults: `down`, `full`, `crash_in`, `crashed`; the others stay."""

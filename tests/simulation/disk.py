@@ -12,7 +12,7 @@ from typing import cast
 
 from framefarm.agent.errors import OutboxError
 from framefarm.agent.events import Event, Owed, ResultKept
-from framefarm.agent.identity import Identity
+from framefarm.agent.identity import Identities
 from framefarm.agent.keeping import ROOM_EVERY_S
 from framefarm.agent.outbox import WORTH_KEEPING_S, Receipt, Result
 from framefarm.agent.parts import Found
@@ -35,24 +35,24 @@ class Disk:
         entries: The outbox: a receipt is there only when all of its files are.
         working: Work directories: stage, unit, slot and lease of each.
         full: Nothing more can be written.
+        farm: The one that the present process works for.
     """
 
-    identity: Identity | None = None
+    identities: Identities = field(default_factory=Identities)
     entries: dict[str, Receipt] = field(default_factory=dict)
     working: set[tuple[int, int, str, str]] = field(default_factory=set)
     full: bool = False
+    farm: str = ""
 
-    def load(self) -> Identity | None:
-        return self.identity
-
-    def save(self, identity: Identity) -> None:
-        self.identity = identity
+    def save(self, identities: Identities) -> None:
+        self.identities = identities
 
     def found(self) -> Found:
         """What an earlier process left, which a new one finds and tidies up."""
         interrupted = {(stage, unit): None for stage, unit, *_ in sorted(self.working)}
         self.working.clear()
-        return Found(self.identity, tuple(self._owed()), tuple(interrupted))
+        self.farm = ""
+        return Found(self.identities, tuple(self._owed()), tuple(interrupted))
 
     def recent(self, _: int, *, least_bytes: int) -> tuple[str, ...]:  # noqa: ARG002
         """The cache is not simulated."""
@@ -122,7 +122,9 @@ class SimulatedKeeper:
             asyncio.get_running_loop().call_later(ROOM_EVERY_S, self._keep, work, outcome)
             return
         entry = f"{work.stage}-{work.unit}-{secrets.token_hex(6)}"
-        receipt = Receipt(work.lease, work.unit, _manifest(work, outcome), ("0000",))
+        receipt = Receipt(
+            work.lease, work.unit, _manifest(work, outcome), ("0000",), self._disk.farm
+        )
         if outcome.files or outcome.facts.seconds >= WORTH_KEEPING_S:
             self._disk.entries[entry] = receipt
         self._disk.working.discard(_folder(work))

@@ -54,7 +54,7 @@ def nature_of(settings: msgspec.Raw) -> int:
 
 def draw_nature(rng: random.Random, *, trouble: bool) -> Nature:
     """A job's nature; with trouble, some of its units are bad."""
-    nature = Nature(seconds=rng.choice((0.3, 3.0, 12.0, 40.0)), has_files=rng.random() < 0.7)
+    nature = Nature(seconds=rng.choice((0.3, 3.0, 12.0, 25.0, 50.0)), has_files=rng.random() < 0.7)
     if not trouble:
         return nature
     some = frozenset(rng.sample(range(1, 21), 2))

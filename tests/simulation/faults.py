@@ -56,7 +56,7 @@ async def _freeze_worker(world: World) -> None:
     machine = world.any_machine()
     world.ledger.lose_touch(machine, "a worker frozen")
     machine.freeze()
-    await asyncio.sleep(world.rng.choice((2.0, 20.0, 45.0, 120.0)))
+    await asyncio.sleep(world.rng.choice((2.0, 20.0, 35.0, 45.0, 120.0)))
     world.ledger.lose_touch(machine, "a worker frozen")
     machine.thaw()
 
@@ -68,7 +68,7 @@ async def _cut(world: World) -> None:
 async def _block(world: World) -> None:
     machine = world.any_machine()
     up, down = world.rng.choice(((True, True), (True, False), (False, True)))
-    for_s = world.rng.choice((3.0, 20.0, 60.0, 300.0))
+    for_s = world.rng.choice((3.0, 20.0, 40.0, 60.0, 200.0))
     world.trace(machine.name, "cable blocked up %s down %s for %g s", up, down, for_s)
     world.ledger.lose_touch(machine, "a cable blocked")
     machine.cable.block(up=up, down=down)

@@ -20,6 +20,7 @@ from framefarm.core.spans import Spans
 from .database import Note
 
 if TYPE_CHECKING:
+    from .timeline import Process
     from .workers import Machine
 
 Unit = tuple[int, int]
@@ -33,6 +34,7 @@ class Lease:
     Attributes:
         holder: Its worker.
         seen_at: When it was last in good hands: held by a living worker that can be heard.
+        process: That of the holder when it was given; None when there was none.
         active: Whether it is in force.
     """
 
@@ -40,6 +42,7 @@ class Lease:
     units: Spans
     holder: str
     seen_at: float
+    process: Process | None
     active: bool = True
 
 
@@ -49,17 +52,24 @@ class Ledger:
 
     Attributes:
         fail: Called with what is wrong.
+        now: Simulated seconds.
+        process_of: The process that a worker runs now, by its id.
+        is_live: Whether a stage's job is to be worked on, or will be.
         excused: How many renders more than one a unit may have had, by why.
     """
 
     fail: Callable[[str], None]
     now: Callable[[], float]
+    process_of: Callable[[str], Process | None]
+    is_live: Callable[[int], bool]
     leases: dict[str, Lease] = field(default_factory=dict)
     results: dict[Unit, str] = field(default_factory=dict)
     attempts: dict[Unit, int] = field(default_factory=dict)
     renders: Counter[Unit] = field(default_factory=Counter)
     wrongs: Counter[Unit] = field(default_factory=Counter)
     excused: Counter[str] = field(default_factory=Counter)
+    damaged: int = 0
+    """Uploads that were damaged on their way."""
     forgettable: set[int] = field(default_factory=set)
     """Stages whose results a person asked to forget."""
 
@@ -73,7 +83,8 @@ class Ledger:
     def _leased(self, note: Note) -> None:
         lease, _, text = note.text.partition(" ")
         units = Spans.restore(text)
-        self.leases[lease] = Lease(note.stage, units, note.worker, self.now())
+        process = self.process_of(note.worker)
+        self.leases[lease] = Lease(note.stage, units, note.worker, self.now(), process)
         for unit in units:
             before = self.attempts.get((note.stage, unit), 0)
             if note.attempt <= before:
@@ -113,6 +124,15 @@ class Ledger:
             machine.trace(machine.name, "begins %s", _name(work))
         elif isinstance(instruction, do.Keep):
             machine.trace(machine.name, "has made %s", _name(instruction.work))
+        elif isinstance(instruction, do.DropEntry) and not instruction.useful:
+            self._drops(machine, instruction.entry)
+
+    def _drops(self, machine: Machine, entry: str) -> None:
+        """A result leaves an outbox: the farm must have one, or want none (L6)."""
+        stage, unit = (int(part) for part in entry.split("-")[:2])
+        known = (stage, unit) in self.results or stage in self.forgettable
+        if not known and not self.damaged and self.is_live(stage):
+            self.fail(f"{machine.name} dropped the only result of unit {unit} of stage {stage}")
 
     def goes_wrong(self, machine: Machine, work: UnitWork, why: str) -> None:
         """A unit fails because the simulation wants it so."""
@@ -125,6 +145,11 @@ class Ledger:
         self.fail(f"{machine.name}: {what}")
 
     # --- from the faults
+
+    def damages(self) -> None:
+        """An upload is damaged: the manager refuses it, and the unit is made again."""
+        self.damaged += 1
+        self.excuse("a damaged upload", 1)
 
     def excuse(self, why: str, renders: int) -> None:
         """Allow renders more than one a unit."""
@@ -186,6 +211,19 @@ class Ledger:
             for lease in held_leases(agent.state):
                 if lease in self.leases:
                     self.leases[lease].seen_at = now
+
+    def outlived(self, machine: Machine, after_s: float) -> list[str]:
+        """Leases in force of processes whose death the manager has known for so long (L8)."""
+        agent = machine.agent
+        if agent is None or not agent.up or self.now() - (agent.welcomed_at or 0.0) < after_s:
+            return []
+        held = held_leases(agent.state)
+        return [
+            name
+            for name, lease in self.leases.items()
+            if lease.active and lease.holder == machine.worker_id and lease.process is not None
+            if lease.process is not agent.process and name not in held
+        ]
 
     def overdue(self, stage_leases: set[str], limit_s: float, since: float) -> list[str]:
         """Of leases in force, those that nobody has held for longer than a limit."""

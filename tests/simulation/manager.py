@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import hashlib
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from unittest import mock
 
 from fastapi import FastAPI
@@ -18,7 +19,10 @@ from sqlalchemy.exc import DBAPIError
 from framefarm.api.app import create_app
 from framefarm.api.reach import Reach
 from framefarm.core.errors import FrameFarmError
+from framefarm.core.spans import Spans
 from framefarm.farm import intake, service
+from framefarm.farm.failures import Failure, fail_many
+from framefarm.farm.finishes import Settlement
 from framefarm.farm.news import News
 from framefarm.farm.service import Farm
 from framefarm.farm.settings import ManagerSettings
@@ -26,6 +30,7 @@ from framefarm.storage import BlobMismatchError, StorageFullError
 
 from .database import Database
 from .network import ManagerEnd, Response
+from .shortcuts import Shortcuts
 from .timeline import Process, Timeline
 from .trace import Trace
 from .writer import SimulatedWriter
@@ -88,8 +93,25 @@ class IncomingBlob:
         """Nothing is left of what was not kept."""
 
 
+class NoDelivery:
+    """Placing finished files where people look is not simulated."""
+
+    def __init__(self, *_: object) -> None:
+        """Nothing is needed for that."""
+
+    def soon(self, *_: object) -> None:
+        """Nothing is placed."""
+
+    close = forget = soon
+
+    async def leftovers(self, *_: object) -> None:
+        """Nothing was left."""
+
+    all_of = leftovers
+
+
 class SimulatedFarm(Farm):
-    """The real farm, less what it shows to people and what it puts into folders."""
+    """The real farm, less what it shows to people."""
 
     watch: Callable[[News], None]
 
@@ -97,14 +119,29 @@ class SimulatedFarm(Farm):
         self.watch(news)
         await super().spread(news)
 
-    def deliver_soon(self, *_: object) -> None:
-        """Placing files is not simulated."""
-
     async def _tell(self, *_: object) -> None:
         """Nobody follows a job here."""
 
-    async def _deliver_leftovers(self) -> None:
-        """Placing files is not simulated."""
+
+class _Present:
+    """The farm of the manager that runs now, as the application sees it."""
+
+    farm: SimulatedFarm
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.farm, name)
+
+
+_present = _Present()
+
+
+@functools.cache
+def _app() -> FastAPI:
+    """The real application. Made once: making its routes takes longer than most simulations.
+
+    What it remembers by itself are the workers' keys, which never change.
+    """
+    return create_app(cast("Any", _present), Reach("127.0.0.1", 7070))
 
 
 class Incarnation:
@@ -113,15 +150,15 @@ class Incarnation:
     def __init__(self, machine: ManagerMachine, process: Process) -> None:
         self.process = process
         self._machine = machine
+        self.shortcuts = Shortcuts(machine.database)
         self.farm: SimulatedFarm
-        self.app: FastAPI
 
     async def begin(self) -> None:
         """Open the database and begin to serve."""
         with self._machine.parts(self):
             self.farm = SimulatedFarm(self._machine.settings)
         self.farm.watch = self._machine.on_news
-        self.app = create_app(self.farm, Reach("127.0.0.1", 7070))
+        _present.farm = self.farm
         await self.farm.start()
 
     def commit_s(self) -> float:
@@ -217,7 +254,7 @@ class ManagerMachine:
         """Talk to a worker."""
         assert self.life is not None
         scope = {"type": "websocket", "path": "/api/workers/connect", **_scope({}, end)}
-        self.life.process.run(self.life.app(scope, end.receive, end.send))
+        self.life.process.run(_app()(scope, end.receive, end.send))
 
     async def answer(
         self, method: str, path: str, headers: dict[str, str], body: bytes
@@ -228,7 +265,7 @@ class ManagerMachine:
         scope = {"type": "http", "method": method, "path": path, **_scope(headers, exchange)}
         # Whatever was raised has been answered with 500 before.
         with contextlib.suppress(DBAPIError):
-            await self.life.app(scope, exchange.receive, exchange.send)
+            await _app()(scope, exchange.receive, exchange.send)
         return exchange.response
 
     @contextlib.contextmanager
@@ -238,11 +275,43 @@ class ManagerMachine:
             for name, part in {
                 "open_engine": lambda _: self.database.engine,
                 "migrate": lambda _: None,
+                "Delivery": NoDelivery,
                 "BlobFolder": lambda *_, **__: self.blobs,
                 "GroupCommitWriter": partial(SimulatedWriter, life=life),
             }.items():
                 stack.enter_context(mock.patch.object(service, name, part))
             yield
+
+
+def _fail_many(
+    database: Database, connection: Any, catalog: Any, failures: Sequence[Failure], *more: Any
+) -> list[Settlement]:
+    """The real one; failures of which none is from a current attempt must change nothing (L4)."""
+    stale = not any(_is_current(database, failure) for failure in failures)
+    before = database.raw.total_changes
+    settled = fail_many(connection, catalog, failures, *more)
+    changed = database.raw.total_changes - before
+    if stale and (changed or {one.answer for one in settled} != {"stale"}):
+        raise AssertionError(f"L4: stale failures changed {changed} rows: {failures}, {settled}")
+    return settled
+
+
+def _is_current(database: Database, failure: Failure) -> bool:
+    rows = database.ask(
+        "SELECT units FROM leases WHERE id = ? AND worker_id = ? AND attempt = ? "
+        "AND state = 'active'",
+        failure.lease_id,
+        failure.worker_id,
+        failure.attempt,
+    )
+    return any(failure.unit in Spans.restore(units) for (units,) in rows)
+
+
+@contextlib.contextmanager
+def checked_failures(database: Database) -> Iterator[None]:
+    """Inside, every group of failures is held against the rule of stale ones (L4)."""
+    with mock.patch.object(service, "fail_many", partial(_fail_many, database)):
+        yield
 
 
 @contextlib.contextmanager

@@ -13,6 +13,7 @@ import random
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from functools import partial
+from types import SimpleNamespace
 from typing import Any, Protocol
 
 from websockets.exceptions import ConnectionClosedError
@@ -159,6 +160,11 @@ class Cable:
         wire = Wire(self, process, manager)
         self.wires.append(wire)
         self.peer.serve(wire.manager_end)
+        try:
+            await asyncio.wait_for(wire.accepted, CONNECT_S)
+        except TimeoutError:
+            wire.break_("not accepted in time")
+            raise
         return wire.worker_end
 
     async def request(
@@ -231,6 +237,7 @@ class Wire:
         self.broken = False
         self._up: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         self._down: asyncio.Queue[str | None] = asyncio.Queue()
+        self.accepted: asyncio.Future[None] = cable.timeline.create_future()
         self._arrives = {"up": 0.0, "down": 0.0}
         self._up.put_nowait({"type": "websocket.connect"})
         self.manager_end = ManagerEnd(self, self._up.get, self._from_manager)
@@ -245,7 +252,12 @@ class Wire:
         self.cable.trace(self.cable.name, "connection broken: %s", why)
         later = self.cable.timeline.outside
         later(manager_in_s, self._up.put_nowait, {"type": "websocket.disconnect", "code": 1006})
-        later(worker_in_s, self._down.put_nowait, None)
+        later(worker_in_s, self._end_for_worker)
+
+    def _end_for_worker(self) -> None:
+        self._down.put_nowait(None)
+        if not self.accepted.done():
+            self.accepted.set_exception(UnreachableError("the connection broke"))
 
     def doubt(self, after_s: float) -> None:
         """One of its ends may have gone silent; pings will tell."""
@@ -260,6 +272,11 @@ class Wire:
         message = {"type": "websocket.receive", "text": text}
         self._send("up", self.cable.up, len(text), lambda: self._up.put_nowait(message))
 
+    def _accept(self, headers: dict[str, str]) -> None:
+        self.worker_end.response.headers = headers
+        if not self.accepted.done():
+            self.accepted.set_result(None)
+
     def to_worker(self, text: str) -> None:
         """Send from the manager."""
         self._send("down", self.cable.down, len(text), lambda: self._down.put_nowait(text))
@@ -267,6 +284,9 @@ class Wire:
     async def _from_manager(self, message: Any) -> None:
         if message["type"] == "websocket.send":
             self.to_worker(message["text"])
+        elif message["type"] == "websocket.accept":
+            headers = {k.decode(): v.decode() for k, v in message.get("headers", ())}
+            self._send("down", self.cable.down, 0, partial(self._accept, headers))
         elif message["type"] == "websocket.close":
             # After what was sent before it.
             self._send("down", self.cable.down, 0, lambda: self.break_("closed by the manager"))
@@ -307,6 +327,7 @@ class ClientEnd:
     def __init__(self, wire: Wire) -> None:
         self._wire = wire
         self.transport = self
+        self.response = SimpleNamespace(headers={})
 
     async def recv(self, *, decode: bool | None = None) -> str:  # noqa: ARG002
         text = await self._wire._down.get()

@@ -6,7 +6,7 @@ import pytest
 
 from .world import SHORT_MINUTES, World
 
-GROUPS = 2
+GROUPS = 20
 SEEDS_OF_A_GROUP = 10
 
 

@@ -23,8 +23,9 @@ from framefarm.agent.parts import Ending, Parts, Performer
 from framefarm.agent.settings import AgentSettings
 from framefarm.agent.slots import Slot
 from framefarm.agent.state import AgentState, Link, held_leases
+from framefarm.agent.trust import Trust
 from framefarm.agent.uploads import Uploader
-from framefarm.protocol.messages import BlenderOffer, MachineFacts, SlotOffer
+from framefarm.protocol.messages import BlenderOffer, MachineFacts, SlotOffer, Welcome
 
 from .disk import Disk, SimulatedKeeper
 from .executors import SimulatedExecutor, Watcher
@@ -34,6 +35,7 @@ from .timeline import Process, Timeline, current_process
 from .trace import Trace
 
 UPKEEP_S = 2.0
+URL = "http://manager:7070"
 
 
 class Machine:
@@ -80,7 +82,8 @@ class Machine:
     @property
     def worker_id(self) -> str | None:
         """What the manager calls it."""
-        return self.disk.identity.worker_id if self.disk.identity else None
+        latest = self.disk.identities.latest
+        return latest.worker_id if latest else None
 
     def facts(self, *, resting: str = "") -> MachineFacts:
         """What the agent tells of the machine."""
@@ -160,6 +163,8 @@ class AgentProcess:
     def tell(self, events: Sequence[Event]) -> None:
         """Let the agent decide, and do what it decides."""
         for event in events:
+            if isinstance(event, Welcome):
+                self.welcomed_at = self.machine.timeline.time()
             if isinstance(event, StopAsked):
                 asyncio.get_running_loop().call_later(STOP_S, self._end, Ending())
             self.state, todo = decide(self.state, event)
@@ -170,8 +175,10 @@ class AgentProcess:
     def _parts(self) -> Parts:
         machine, die = self.machine, self.machine.rng.random
         journal = _journal(machine)
+        trust = Trust(URL, None)
         connection = Connection(
-            "http://manager:7070",
+            URL,
+            trust=trust,
             tell=self.tell,
             held=lambda: held_leases(self.state),
             die=die,
@@ -188,6 +195,9 @@ class AgentProcess:
         )
         keeper = SimulatedKeeper(machine.disk, tell=self._tell_one, write_s=self._write_s)
         return Parts(
+            url=URL,
+            trust=trust,
+            outbox=cast("Any", machine.disk),
             settings=AgentSettings(Path("/simulated"), name=machine.name),
             boot_id=secrets.token_hex(16),
             machine=cast("Any", machine),

@@ -5,15 +5,18 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy.exc import DBAPIError
+
 from framefarm.db import DatabaseError
+from framefarm.farm.claims import claim_many
 from framefarm.farm.invariants import check_invariants
 from framefarm.farm.news import News
 from framefarm.farm.settings import ManagerSettings
@@ -25,19 +28,22 @@ from .faults import Fault, draw_chances, draw_faults
 from .hermetic import sealed
 from .lean import check_stages
 from .ledger import Ledger
-from .manager import ManagerMachine, any_picture
+from .manager import ManagerMachine, SimulatedFarm, any_picture, checked_failures
 from .network import Cable
 from .people import People
-from .timeline import Timeline
+from .timeline import Process, Timeline
 from .trace import Trace
 from .workers import Machine, simulated_agents
 
-SHORT_MINUTES = 4.0
+SHORT_MINUTES = 3.0
 """Of faults in a seed; long enough for leases to expire twice."""
 
 LEASE_S = 30.0
 SLACK_S = 5.0
 LOOK_EVERY_S = 5.0
+KNOWN_DEATH_S = 3.0
+STRIKES = 1
+"""A slot is looked at every five seconds; it may wait for the moment of one look."""
 FULL_CHECK_EVERY = 100
 ENDED = ("done", "failed", "cancelled")
 
@@ -86,11 +92,12 @@ class World:
         self.trace = Trace(now, listener)
         self.clock = DatabaseClock(now)
         self.database = Database(self.clock, self.rng)
-        self.ledger = Ledger(self.fail, now)
+        self.ledger = Ledger(self.fail, now, self._process_of, self._is_live)
         self.natures: list[Nature] = []
         self.broken, self.judged = "", False
         self.commits = 0
         self.disturbed_at = 0.0
+        self._waiting: dict[int, int] = {}
         self._stop = self.timeline.create_future()
         self.manager = ManagerMachine(
             ManagerSettings(_folder(), lease_s=LEASE_S),
@@ -110,7 +117,7 @@ class World:
     def _machine(self, number: int) -> Machine:
         name = f"worker-{number}"
         cable = Cable(name, self.timeline, self.rng, self.trace, self.manager)
-        cable.on_damage = partial(self.ledger.excuse, "a damaged upload", 1)
+        cable.on_damage = self.ledger.damages
         machine = Machine(
             name,
             slots=self.rng.randint(1, 2),
@@ -140,6 +147,26 @@ class World:
         [(leased,)] = self.database.ask("SELECT sum(leased) FROM stages WHERE job_id = ?", job)
         slots = sum(len(machine.offers) for machine in self.machines)
         self.ledger.excuse(why, min(leased or 0, slots))
+
+    def forget_results(self, job: int, why: str) -> None:
+        """A person wants results of a job gone."""
+        stages = self.database.ask("SELECT id, total FROM stages WHERE job_id = ?", job)
+        self.ledger.forgettable.update(stage for stage, _ in stages)
+        self.ledger.excuse(why, sum(total for _, total in stages))
+
+    def _process_of(self, worker_id: str) -> Process | None:
+        for machine in self.machines:
+            if machine.worker_id == worker_id and machine.agent is not None:
+                return machine.agent.process
+        return None
+
+    def _is_live(self, stage: int) -> bool:
+        rows = self.database.ask(
+            "SELECT 1 FROM stages s JOIN jobs j ON j.id = s.job_id WHERE s.id = ? "
+            "AND j.state IN ('queued', 'running', 'paused')",
+            stage,
+        )
+        return bool(rows)
 
     def fail(self, what: str) -> None:
         """Something is wrong; the first of such things ends the simulation."""
@@ -201,6 +228,30 @@ class World:
             active, LEASE_S + SLACK_S + LOOK_EVERY_S, self.disturbed_at
         ):
             self.fail(f"lease {lease[:6]} has been without a holder for too long")
+        for machine in self.machines:
+            for lease in self.ledger.outlived(machine, KNOWN_DEATH_S):
+                self.fail(f"L8: {machine.name} has begun anew, but lease {lease[:6]} is in force")
+        self._look_for_idle_slots()
+
+    def _look_for_idle_slots(self) -> None:
+        """A slot that waits while work that suits it is pending has been forgotten."""
+        farm = self.manager.farm
+        waiting = self._waiting, {}
+        before, self._waiting = waiting
+        if farm is None or not self.database.ask("SELECT 1 FROM stages WHERE claimable LIMIT 1"):
+            return
+        for link, slot in farm.roster.waiting():
+            if not link.enabled or not self._would_be_served(farm, link, slot):
+                continue
+            strikes = self._waiting[id(slot)] = before.get(id(slot), 0) + 1
+            if strikes > STRIKES:
+                self.fail(f"slot {slot.offer.slot} of {link.name} waits while work waits for it")
+
+    def _would_be_served(self, farm: SimulatedFarm, link: Any, slot: Any) -> bool:
+        with self.database.engine.connect() as connection, connection.begin() as transaction:
+            [lease] = claim_many(connection, [farm.dispatcher._request(link, slot)])
+            transaction.rollback()
+        return lease is not None
 
     # --- the course of events
 
@@ -238,12 +289,17 @@ class World:
             sealed(self.timeline.time, self.rng, self._logged),
             simulated_agents(),
             any_picture(),
+            checked_failures(self.database),
         ):
             yield
 
-    def _logged(self, _: str, line: dict[str, Any]) -> None:
-        if line.get("event") in {"duty_failed", "group_failed", "claim_failed"}:
-            self.trace("manager", "logs %s", line)
+    def _logged(self, method: str, line: dict[str, Any]) -> None:
+        if line.get("exc_info"):
+            error = sys.exc_info()[1]
+            self.trace("manager", "logs %s %r", line, error)
+            expected = isinstance(error, (SimulatedCrashError, DBAPIError, DatabaseError))
+            if not expected and method in {"error", "exception"}:
+                self.fail(f"the manager logs {line}: {error!r}")
 
     async def _live(self, seconds: float) -> None:
         self.manager.start()
@@ -252,14 +308,26 @@ class World:
         tasks = [self._begin(self._watch()), self._begin(self.people.live())]
         tasks += [self._begin(self._repeat(fault)) for fault in self.faults]
         await asyncio.sleep(5.0)
-        self.people.do(self.people.submit)
+        for _ in range(self.rng.randint(1, 4)):
+            self.people.submit()
         await asyncio.sleep(seconds)
         for task in tasks[1:]:
             task.cancel()
         await self._calm()
         await self._until_all_ended()
         self._check_all()
+        self._check_failed_units()
         self.ledger.close()
+
+    def _check_failed_units(self) -> None:
+        """A unit fails only if something was wrong with it, or with workers that tried it (L9)."""
+        failed = self.database.ask(
+            "SELECT f.stage_id, f.unit, f.message FROM faults f WHERE f.final AND NOT f.forgiven"
+        )
+        for stage, unit, message in failed:
+            blamed = self.ledger.wrongs[stage, unit] > 0 or self.ledger.damaged
+            if not blamed:
+                self.fail(f"L9: unit {unit} of stage {stage} failed for nothing: {message}")
 
     def _begin(self, work: Any) -> asyncio.Task[None]:
         return self.timeline.create_task(work)
@@ -291,10 +359,11 @@ class World:
         await asyncio.sleep(2.0)
         if self.manager.life is None:
             self.manager.start()
-        for _ in range(60):
+        for _ in range(10):
             for machine in self.machines:
                 machine.start()
-            await asyncio.sleep(1.0)
+            await asyncio.sleep(3.0)
+            self.people.bring_all_back()
 
     async def _until_all_ended(self) -> None:
         deadline = self.timeline.time() + 3_600.0

@@ -9,6 +9,8 @@ from sqlalchemy import Engine
 
 from framefarm.db.writer import GroupCommitWriter, Handler
 
+from .shortcuts import NOT_SHORT
+
 if TYPE_CHECKING:
     from .manager import Incarnation
 
@@ -31,6 +33,12 @@ class SimulatedWriter(GroupCommitWriter):
         """There is no thread."""
 
     def submit(self, handler: Handler[Any, Any], item: Any) -> asyncio.Future[Any]:
+        known = self._life.shortcuts.answer(item, self.outages)
+        if known is not NOT_SHORT:
+            loop = asyncio.get_running_loop()
+            quick: asyncio.Future[Any] = loop.create_future()
+            loop.call_later(self._life.commit_s(), _settle, quick, known)
+            return quick
         future = super().submit(handler, item)
         if not self._due:
             self._due = True
@@ -49,3 +57,8 @@ class SimulatedWriter(GroupCommitWriter):
         self._due = False
         self._serve(self._next_group())
         self._life.committed()
+
+
+def _settle(future: asyncio.Future[Any], answer: Any) -> None:
+    if not future.done():
+        future.set_result(answer)
