@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import atexit
-import contextlib
 import json
 import shutil
+import signal
 import socket
-import subprocess
 import sys
 import tempfile
 import time
@@ -27,13 +26,26 @@ FRAMEFARM = str(Path(sys.executable).parent / "framefarm")
 _START_S = 20.0
 
 
-@dataclass(frozen=True)
+@dataclass
 class RunningManager:
     """A manager in a process of its own."""
 
     url: str
     data_dir: Path
-    process: psutil.Process
+    process: psutil.Popen
+
+    def restart(self, number: signal.Signals = signal.SIGKILL) -> float:
+        """End the process by a signal and start another one over the same data, at the same port.
+
+        Returns:
+            Seconds until it answered.
+        """
+        self.process.send_signal(number)
+        self.process.wait(10)
+        began = time.perf_counter()
+        self.process = _launch(self.url, self.data_dir)
+        _wait_until_ready(self)
+        return time.perf_counter() - began
 
     def call(self, method: str, path: str, body: Any = None) -> Any:
         """One request, its JSON answer."""
@@ -63,18 +75,20 @@ def running_manager() -> Iterator[RunningManager]:
     # Removed at the very end: for minutes after many files were deleted, ext4 searches long for an
     # inode that was not (`recently_deleted` in fs/ext4/ialloc.c), which would slow the next run.
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    with contextlib.ExitStack() as stack:
-        url = f"127.0.0.1:{_free_port()}"
-        command = [FRAMEFARM, "serve", "--listen", url]
-        log = stack.enter_context((Path(folder) / "serve.log").open("wb"))
-        process = subprocess.Popen([*command, "--data", folder], stdout=log, stderr=log)
-        try:
-            manager = RunningManager(f"http://{url}", Path(folder), psutil.Process(process.pid))
-            _wait_until_ready(manager, process)
-            yield manager
-        finally:
-            process.terminate()
-            process.wait(10)
+    url = f"http://127.0.0.1:{_free_port()}"
+    manager = RunningManager(url, Path(folder), _launch(url, Path(folder)))
+    try:
+        _wait_until_ready(manager)
+        yield manager
+    finally:
+        manager.process.terminate()
+        manager.process.wait(10)
+
+
+def _launch(url: str, folder: Path) -> psutil.Popen:
+    command = [FRAMEFARM, "serve", "--listen", url.removeprefix("http://"), "--data", str(folder)]
+    with (folder / "serve.log").open("ab") as log:
+        return psutil.Popen(command, stdout=log, stderr=log)
 
 
 def _free_port() -> int:
@@ -83,13 +97,13 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _wait_until_ready(manager: RunningManager, process: subprocess.Popen[bytes]) -> None:
+def _wait_until_ready(manager: RunningManager) -> None:
     end = time.monotonic() + _START_S
     while True:
         try:
             manager.call("GET", "/api/health")
         except (urllib.error.URLError, ConnectionError):
-            if process.poll() is not None or time.monotonic() > end:
+            if manager.process.poll() is not None or time.monotonic() > end:
                 raise
             time.sleep(0.05)
         else:

@@ -15,7 +15,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from framefarm.api.gate import Gate, Visit
 from framefarm.api.pace import Pace
 from framefarm.api.problems import as_http
-from framefarm.api.transports import drop, unsent_bytes
+from framefarm.api.transports import drop, has_gone, unsent_bytes
 from framefarm.farm.settings import ConnectionLimits
 
 MAX_PIPELINED = 16
@@ -129,6 +129,9 @@ class BoundedHttp(HttpToolsProtocol):
     def handle_websocket_upgrade(self) -> None:
         """A worker opens its WebSocket; it may have to come again later."""
         if self.transport.is_closing():
+            return
+        if has_gone(self.transport):
+            self.transport.close()
             return
         wait_s = self._gate.greet(self._visit, self.loop.time())
         if wait_s is not None:

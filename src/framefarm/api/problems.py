@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from http import HTTPStatus
 
 import structlog
@@ -57,6 +58,7 @@ def problem(status: int, code: str, detail: str) -> JSONResponse:
     )
 
 
+@lru_cache(maxsize=1_024)
 def as_http(status: int, code: str, detail: str, *, retry_in_s: float | None = None) -> bytes:
     """One problem as a whole HTTP/1.1 answer, where no application has a say, and the last one."""
     answer = problem(status, code, detail)

@@ -37,8 +37,9 @@ _log = structlog.get_logger(__name__)
 
 DEFAULT_PORT = 7070
 _CUT_OFF_S = 0.05
-_BACKLOG = 4_096
-"""As many workers may knock at the same moment; the kernel has the last word (somaxconn)."""
+_BACKLOG = 1_024
+"""As many connections wait in the kernel; more knock again a second later by themselves. Taken in
+all at once, ten thousand would wait for each other longer than any of them does."""
 
 _OWN_FILES = 256
 """Open files for the database, blobs and whatever else is no connection."""
@@ -109,6 +110,7 @@ class ManagerServer:
         self._certificate = certificate
         self._announce = announce
         self._server: uvicorn.Server | None = None
+        self._farm: Farm | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._listening = threading.Event()
@@ -182,7 +184,7 @@ class ManagerServer:
             lock.release()
 
     async def _serve_on(self, listeners: list[socket.socket], *, handle_signals: bool) -> None:
-        farm = Farm(self._settings)
+        farm = self._farm = Farm(self._settings)
         try:
             await farm.start()
             self._loop = asyncio.get_running_loop()
@@ -229,6 +231,8 @@ class ManagerServer:
 
     def _ask_to_stop(self) -> None:
         assert self._server is not None
+        assert self._farm is not None
+        self._farm.begin_to_stop()
         self._server.should_exit = True
 
 

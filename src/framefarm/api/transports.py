@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import select
 import socket
 import struct
 
@@ -15,6 +16,23 @@ def unsent_bytes(transport: asyncio.Transport) -> int:
     them in large steps; only both numbers together fall steadily.
     """
     return transport.get_write_buffer_size() + _in_socket(transport)
+
+
+def has_gone(transport: asyncio.Transport) -> bool:
+    """Whether the peer has closed its side already, as far as the system tells.
+
+    While a message is being worked on nothing more is read, so the end of the connection is not
+    seen either; nobody should be taken in who gave up waiting for that.
+    """
+    raw = transport.get_extra_info("socket")
+    if not hasattr(select, "poll") or not hasattr(select, "POLLRDHUP"):
+        return False
+    poll = select.poll()
+    try:
+        poll.register(raw.fileno(), select.POLLRDHUP)
+        return bool(poll.poll(0))
+    except (OSError, ValueError, AttributeError):
+        return True
 
 
 def drop(transport: asyncio.Transport) -> None:

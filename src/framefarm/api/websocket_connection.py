@@ -16,7 +16,7 @@ from websockets.frames import CloseCode, Frame
 
 from framefarm.api.gate import Gate, Visit
 from framefarm.api.pace import Pace
-from framefarm.api.transports import drop, unsent_bytes
+from framefarm.api.transports import drop, has_gone, unsent_bytes
 from framefarm.farm.settings import ConnectionLimits
 
 _log = structlog.get_logger(__name__)
@@ -65,6 +65,10 @@ class BoundedWebSocket(WebSocketsSansIOProtocol):
         """The worker was welcomed: the connection is no stranger's."""
         if self._gate is not None and self._visit is not None:
             self._gate.recognise(self._visit)
+
+    def has_gone(self) -> bool:
+        """Whether the peer has given up already."""
+        return self.disconnected or self.transport.is_closing() or has_gone(self.transport)
 
     def send_now(self, text: bytes) -> None:
         """Send a message without waiting; nothing happens when the peer has gone."""

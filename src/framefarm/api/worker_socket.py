@@ -179,7 +179,7 @@ class WorkerSocket:
         if farm.orders.count != decided:
             await farm.orders.remind(link)
         _log.info("worker_connected", worker=link.name, id=link.worker_id)
-        await farm.settle_blenders()
+        farm.worker_came()
         await farm.recall_work(link, admission.holding)
         return link
 
@@ -203,7 +203,7 @@ class WorkerSocket:
         self._farewell.add_done_callback(lambda task: task.cancelled() or task.exception())
 
     async def _gone(self, link: Link) -> None:
-        if self._farm.roster.remove(link):
+        if self._farm.roster.remove(link) and not self._farm.stopping:
             # What it failed and others were to try first may now be for those that are left.
             self._farm.dispatcher.work_appeared()
             _log.info("worker_disconnected", worker=link.name, id=link.worker_id)
@@ -246,7 +246,7 @@ class WorkerSocket:
         match report:
             case m.Heartbeat():
                 renewal = Renewal(link.worker_id, report.leases, link.lease_s)
-                lost = await self._farm.renew(renewal)
+                lost = await self._farm.heartbeats.renew(renewal)
                 return [m.Revoke(lease, "it had expired") for lease in lost]
             case m.Progress():
                 self._progress(link, report)

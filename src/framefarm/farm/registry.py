@@ -6,6 +6,7 @@ import hashlib
 import hmac
 import secrets
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -240,6 +241,8 @@ def _owed(hello: Hello) -> dict[str, Spans]:
 
 
 def _not_held(connection: Connection, worker_id: str, holding: tuple[str, ...]) -> tuple[str, ...]:
+    if not holding:
+        return ()
     active = connection.execute(
         select(t.leases.c.id).where(t.leases.c.worker_id == worker_id, t.leases.c.state == "active")
     ).scalars()
@@ -278,7 +281,13 @@ _SEEN = (
 )
 
 
-def renew_many(connection: Connection, renewals: list[Renewal]) -> list[tuple[str, ...]]:
+_AT_A_TIME = 1_000
+_ACTIVE = select(t.leases.c.id, t.leases.c.worker_id).where(
+    t.leases.c.id.in_(bindparam("leases", expanding=True)), t.leases.c.state == "active"
+)
+
+
+def renew_many(connection: Connection, renewals: Sequence[Renewal]) -> list[tuple[str, ...]]:
     """Renew leases (L2, L3).
 
     Returns:
@@ -294,7 +303,19 @@ def renew_many(connection: Connection, renewals: list[Renewal]) -> list[tuple[st
     ]
     if not rows or connection.execute(_RENEW, rows).rowcount == len(rows):
         return [() for _ in renewals]
-    return [_not_held(connection, r.worker_id, r.leases) for r in renewals]
+    active = _active(connection, [lease for renewal in renewals for lease in renewal.leases])
+    return [
+        tuple(sorted({one for one in r.leases if active.get(one) != r.worker_id})) for r in renewals
+    ]
+
+
+def _active(connection: Connection, leases: Sequence[str]) -> dict[str, str]:
+    """Whose each lease is, of those in force."""
+    found: dict[str, str] = {}
+    for at in range(0, len(leases), _AT_A_TIME):
+        some = leases[at : at + _AT_A_TIME]
+        found |= {row.id: row.worker_id for row in connection.execute(_ACTIVE, {"leases": some})}
+    return found
 
 
 def note_facts(connection: Connection, worker_id: str, facts: MachineFacts) -> None:

@@ -190,6 +190,7 @@ class Roster:
     def __init__(self) -> None:
         self._links: dict[str, Link] = {}
         self._peers: Counter[str] = Counter()
+        self._blenders: Counter[str] = Counter()
 
     def __len__(self) -> int:
         return len(self._links)
@@ -205,6 +206,7 @@ class Roster:
         self._links[link.worker_id] = link
         for slot in link.slots.values():
             self._peers.update(slot.ability.kinds)
+            self._blenders.update(slot.ability.blenders)
         return older
 
     def remove(self, link: Link) -> bool:
@@ -214,6 +216,7 @@ class Roster:
         del self._links[link.worker_id]
         for slot in link.slots.values():
             self._peers.subtract(slot.ability.kinds)
+            self._blenders.subtract(slot.ability.blenders)
         return True
 
     def get(self, worker_id: str) -> Link | None:
@@ -245,9 +248,4 @@ class Roster:
 
     def blender_versions(self) -> set[str]:
         """`major.minor` of every Blender that a connected worker can run."""
-        return {
-            version
-            for link in self
-            for slot in link.slots.values()
-            for version in slot.ability.blenders
-        }
+        return {version for version, slots in self._blenders.items() if slots}

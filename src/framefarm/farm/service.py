@@ -18,6 +18,7 @@ from typing import TypeVar
 import structlog
 from sqlalchemy import Connection, insert, select, update
 
+from framefarm.core.errors import FrameFarmError
 from framefarm.core.requirements import Pool, Requirements
 from framefarm.core.spans import Spans
 from framefarm.core.states import JobState
@@ -35,7 +36,8 @@ from framefarm.farm.duties import duties_of, guarded
 from framefarm.farm.events import EventBus
 from framefarm.farm.failures import Failure, fail_many
 from framefarm.farm.finishes import Settlement
-from framefarm.farm.joining import LOCAL, Door, Invitation, invite
+from framefarm.farm.heartbeats import Heartbeats
+from framefarm.farm.joining import LOCAL, Door, Invitation, JoinTokenError, invite
 from framefarm.farm.keeper import Keeper
 from framefarm.farm.late_finishes import Finish
 from framefarm.farm.live_facts import LiveFacts
@@ -48,7 +50,14 @@ from framefarm.farm.news import News, UnitNews
 from framefarm.farm.pulse import Pulse
 from framefarm.farm.quarantine import Bars, bars
 from framefarm.farm.redoing import retry
-from framefarm.farm.registry import Admission, Renewal, admit, renew_many
+from framefarm.farm.registry import (
+    Admission,
+    Renewal,
+    RevokedError,
+    WorkerKeyError,
+    admit,
+    renew_many,
+)
 from framefarm.farm.requeue import free_worker
 from framefarm.farm.revoking import revoke
 from framefarm.farm.roster import Link, Roster, Work
@@ -106,6 +115,7 @@ class Farm:
         self.orders = WorkerOrders(
             self.writer, self.catalog, self.roster, self.dispatcher, self.spread
         )
+        self.heartbeats = Heartbeats(self.writer)
         self._finishes: Handler[Finish, Settlement] = Handler(
             lambda connection, items: finish_and_charge(
                 connection, self.catalog, items, settings.blame
@@ -116,13 +126,12 @@ class Farm:
             lambda connection, items: fail_many(connection, self.catalog, items, self.blame),
             rank=30,
         )
-        self._renewals: Handler[Renewal, tuple[str, ...]] = Handler(
-            lambda connection, items: renew_many(connection, list(items)), rank=10
-        )
         self.bars: dict[str, Bars] = {}
         self._started_at = time.monotonic()
         self._changed_jobs: set[int] = set()
         self._changed = asyncio.Event()
+        self.stopping = False
+        self._newcomers = asyncio.Event()
         self._duties: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
@@ -138,6 +147,7 @@ class Farm:
             ),
             asyncio.create_task(self._note_lost(), name="note_lost"),
             asyncio.create_task(self._tell_followers(), name="tell_followers"),
+            asyncio.create_task(self._settle_for_newcomers(), name="settle_for_newcomers"),
             asyncio.create_task(self.delivery.leftovers(), name="deliver_leftovers"),
             *(asyncio.create_task(duty, name=name) for name, duty in duties_of(self).items()),
         ]
@@ -148,11 +158,18 @@ class Farm:
         if connection.execute(known).rowcount == 0:
             connection.execute(insert(t.meta).values(name="epoch", value=self.epoch))
 
+    def begin_to_stop(self) -> None:
+        """Workers that go from now on go because the manager does; nothing of that is noted.
+
+        Ten thousand departures, each written and logged, took longer than a stop may.
+        """
+        self.stopping = True
+
     async def stop(self) -> None:
         """End all duties; what was asked to be written is written first."""
         for duty in self._duties:
             duty.cancel()
-        await asyncio.gather(*self._duties, return_exceptions=True)
+        await asyncio.gather(*self._duties, self.heartbeats.close(), return_exceptions=True)
         if self.keeper is not None:
             await self.keeper.stop()
         await asyncio.to_thread(self.writer.close)
@@ -179,16 +196,26 @@ class Farm:
             TooManyGuessesError: It is new, and its token is not looked at now.
         """
         admission = await self.writer.write(partial(self._admit, hello=hello, door=door))
+        if isinstance(admission, FrameFarmError):
+            raise admission
         await self.spread(admission.news)
         return admission
 
-    def _admit(self, connection: Connection, hello: Hello, door: Door) -> Admission:
-        admission = admit(connection, self.catalog, hello, door, self.settings.blame)
+    def _admit(
+        self, connection: Connection, hello: Hello, door: Door
+    ) -> Admission | FrameFarmError:
+        try:
+            admission = admit(connection, self.catalog, hello, door, self.settings.blame)
+        except (WorkerKeyError, RevokedError, JoinTokenError) as refused:
+            # Nothing was written. As an error it would undo the group it came in with, and a
+            # stranger could make the manager write everything twice.
+            return refused
         # A hello is a sign of life like a heartbeat: a lease that was nearly over when its worker
         # came back would not live to see the first one.
         held = (*admission.holding, *dict.fromkeys(lease for lease, _ in hello.owed))
         lease_s = self.settings.lease_s_of(admission.pool)
-        renew_many(connection, [Renewal(admission.worker_id, held, lease_s)])
+        if held:
+            renew_many(connection, [Renewal(admission.worker_id, held, lease_s)])
         return admission
 
     async def invite(self, *, pool: Pool, uses: int, lifetime_s: float) -> Invitation:
@@ -243,10 +270,6 @@ class Farm:
     def _rested(self, link: Link, stage_id: int) -> None:
         link.rested(stage_id)
         self.dispatcher.work_appeared()
-
-    def renew(self, renewal: Renewal) -> asyncio.Future[tuple[str, ...]]:
-        """Queue a heartbeat; its answer are the leases that are not the worker's any more."""
-        return self.writer.submit(self._renewals, renewal)
 
     async def settled(self, settlement: Settlement) -> str:
         """Spread what a settlement changed; returns the answer for the worker."""
@@ -378,6 +401,17 @@ class Farm:
             NoSuchJobError: There is no such job.
         """
         return await self.read(lambda connection: self.views.one(connection, job_id))
+
+    def worker_came(self) -> None:
+        """A worker is here: it may have the Blender that a job waits for."""
+        self._newcomers.set()
+
+    async def _settle_for_newcomers(self) -> None:
+        """Look once for all that came meanwhile: after a restart they come by the thousand."""
+        while True:
+            await self._newcomers.wait()
+            self._newcomers.clear()
+            await guarded("settle_blenders", self.settle_blenders())
 
     async def settle_blenders(self) -> None:
         """Choose the Blender of jobs for which that was still open, now that a worker is here."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import os
 import socket
 import threading
@@ -33,6 +34,17 @@ class Raw:
     def send(self, content: bytes) -> Raw:
         self.socket.sendall(content)
         return self
+
+    def end(self) -> Raw:
+        """Say that nothing more will be sent; the manager may have gone already."""
+        with contextlib.suppress(OSError):
+            self.socket.shutdown(socket.SHUT_WR)
+        return self
+
+    def first(self) -> bytes:
+        """What comes next; nothing more is read."""
+        with self.socket:
+            return self.socket.recv(65536)
 
     def rest(self) -> bytes:
         """All that comes until the manager closes, which it has to in time."""
