@@ -1,0 +1,219 @@
+"""A manager that is stopped, started, and restored under load, with real processes."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shutil
+import signal
+import socket
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
+
+from framefarm.db import open_engine, sqlite_url
+from framefarm.farm.invariants import check_invariants
+from framefarm.protocol import ResultManifest, encode_manifest
+from framefarm.storage import BlobFolder
+from tests.integration.api.manager import hello, of, picture, result_file
+from tests.integration.cli.processes import Running, environment
+
+STOPS_IN_S = 2.0
+BACK_IN_S = 5.0
+BUSY_MACHINE_S = 3.0
+"""What a test machine that does other things as well may add."""
+
+
+class Farm:
+    """A `framefarm serve` and its workers, all processes of their own."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self.data = home / "manager"
+        with socket.create_server(("127.0.0.1", 0)) as probe:
+            self.port = probe.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.workers: list[Running] = []
+        self.manager = self.serve()
+
+    def serve(self) -> Running:
+        self.manager = Running(
+            "serve",
+            "--listen",
+            f"127.0.0.1:{self.port}",
+            "--data",
+            str(self.data),
+            env=environment(self.home),
+        )
+        self.manager.wait_for("manager ready")
+        return self.manager
+
+    def add_worker(self, name: str) -> None:
+        env = environment(self.home, FRAMEFARM_WORKER_NAME=name)
+        words = ("worker", self.url, "--data", str(self.home / name))
+        self.workers.append(Running(*words, env=env))
+
+    def submit(self, units: int, **settings: Any) -> int:
+        body = {"kind": "trial", "settings": {"units": f"1-{units}", **settings}}
+        answer = httpx.post(f"{self.url}/api/jobs", json=body, timeout=20)
+        assert answer.status_code == 201, answer.text
+        return int(answer.json()["id"])
+
+    def results(self) -> dict[int, tuple[str, float]]:
+        """Worker and time of each result."""
+        with contextlib.closing(
+            sqlite3.connect(f"file:{self.data}/farm.db?mode=ro", uri=True)
+        ) as database:
+            rows = database.execute("SELECT unit, worker_id, finished_at FROM results").fetchall()
+        return {unit: (worker, at) for unit, worker, at in rows}
+
+    def wait_for_results(self, count: int) -> None:
+        deadline = time.monotonic() + 60
+        while len(self.results()) < count:
+            assert time.monotonic() < deadline, f"{len(self.results())} of {count} results came"
+            threading.Event().wait(0.05)
+
+    def check(self) -> None:
+        engine = open_engine(sqlite_url(self.data / "farm.db"))
+        blobs = BlobFolder.__new__(BlobFolder)  # the real constructor clears what is coming in
+        blobs.root = self.data / "blobs"
+        with engine.connect().execution_options(reading=True) as connection:
+            assert check_invariants(connection, blobs, hashes=True) == []
+        engine.dispose()
+
+    def close(self) -> None:
+        for process in (*self.workers, self.manager):
+            process.kill()
+
+
+@pytest.fixture
+def farm(tmp_path: Path) -> Iterator[Farm]:
+    made = Farm(tmp_path)
+    yield made
+    made.close()
+
+
+def upload_until_cut(farm: Farm, image: bytes, answered: list[int]) -> None:
+    """A worker that uploads one result after the other; notes those that were accepted."""
+    address = farm.url.replace("http", "ws", 1) + "/api/workers/connect"
+    file = result_file("image/1.png", "image", image)
+    with (
+        contextlib.suppress(ConnectionClosed, httpx.HTTPError, OSError),
+        httpx.Client(base_url=farm.url, timeout=20) as http,
+        connect(address, open_timeout=30) as worker,
+    ):
+        worker.send(json.dumps([hello(slots=[{"slot": "cpu", "kinds": ["trial"]}])]))
+        key = ""
+        worker.send(json.dumps([{"type": "ready", "slot": "cpu"}]))
+        while True:
+            for order in json.loads(worker.recv(timeout=60)):
+                key = order.get("key", key) if order["type"] == "welcome" else key
+                if order["type"] != "lease":
+                    continue
+                unit = of(order)
+                manifest = ResultManifest(unit["stage"], unit["attempt"], (file,))
+                answer = http.put(
+                    f"/api/leases/{order['lease']}/units/{unit['unit']}",
+                    content=encode_manifest(manifest) + image,
+                    headers={"Authorization": f"Bearer {key}"},
+                )
+                if answer.status_code == 200:
+                    answered.append(unit["unit"])
+                worker.send(json.dumps([{"type": "ready", "slot": "cpu"}]))
+
+
+def test_sigterm_under_load_ends_in_2_s_and_everything_answered_is_durable(farm: Farm):
+    farm.submit(100_000, largest_lease=1, image_bytes=100)
+    answered: list[int] = []
+    image = picture(256, 256)
+    threads = [
+        threading.Thread(target=upload_until_cut, args=(farm, image, answered)) for _ in range(50)
+    ]
+    for thread in threads:
+        thread.start()
+    farm.wait_for_results(150)
+
+    code, took_s = farm.manager.stop(signal.SIGTERM)
+
+    for thread in threads:
+        thread.join(30)
+        assert not thread.is_alive()
+    assert code == 0
+    assert took_s <= STOPS_IN_S + BUSY_MACHINE_S / 2
+    stored = farm.results()
+    assert len(answered) == len(set(answered)) > 100
+    assert set(answered) <= set(stored)
+    assert not any("Traceback" in line for line in farm.manager.lines)
+    farm.check()
+
+
+def test_workers_go_on_while_the_manager_is_away_and_deliver_within_5_s_of_its_return(farm: Farm):
+    for name in ("one", "two"):
+        farm.add_worker(name)
+    farm.submit(400, seconds=0.2, image_bytes=2_000)
+    farm.wait_for_results(10)
+    farm.manager.stop(signal.SIGTERM)
+    before = farm.results()
+    # Away for longer than the pauses between tries take to reach their ceiling.
+    threading.Event().wait(6.0)
+    assert farm.results() == before
+
+    farm.serve()
+    back_at = time.time()
+
+    workers = {worker for worker, _ in before.values()}
+    assert len(workers) == 2
+    deadline = time.monotonic() + BACK_IN_S + BUSY_MACHINE_S
+    while {w for unit, (w, _) in farm.results().items() if unit not in before} < workers:
+        assert time.monotonic() < deadline, farm.results()
+        threading.Event().wait(0.02)
+    new = {unit: found for unit, found in farm.results().items() if unit not in before}
+    made_meanwhile = [at for _, at in new.values() if at - back_at < BACK_IN_S + BUSY_MACHINE_S]
+    assert len(made_meanwhile) >= 2 * len(workers)
+    farm.check()
+
+
+def test_a_backup_taken_under_load_restores_to_a_whole_farm_that_gets_what_it_lacks(farm: Farm):
+    for name in ("one", "two"):
+        farm.add_worker(name)
+    job = farm.submit(150, seconds=0.05, image_bytes=2_000)
+    farm.wait_for_results(20)
+    backup = Running(
+        "backup",
+        str(farm.home / "copy"),
+        "--data",
+        str(farm.data),
+        env=environment(farm.home),
+    )
+    assert backup.end() == 0, backup.lines
+    copied = len(Farm.results(_at(farm.home / "copy")))
+    farm.wait_for_results(copied + 20)
+    farm.manager.stop(signal.SIGKILL)
+
+    shutil.rmtree(farm.data)
+    shutil.copytree(farm.home / "copy", farm.data)
+    farm.check()
+    assert len(farm.results()) == copied
+    farm.serve()
+
+    farm.wait_for_results(150)
+    deadline = time.monotonic() + 20
+    while (view := httpx.get(f"{farm.url}/api/jobs/{job}").json())["state"] != "done":
+        assert time.monotonic() < deadline, view
+        threading.Event().wait(0.1)
+    assert view["stages"][0]["done"] == 150
+    farm.check()
+    assert not any("Traceback" in line for line in farm.manager.lines)
+
+
+class _at:  # noqa: N801  only carries the folder
+    def __init__(self, data: Path) -> None:
+        self.data = data
