@@ -8,6 +8,9 @@ import sys
 _RUNS = (
     ("leases",),
     ("leases", "--files", "20000"),
+    ("farm",),
+    ("growth",),
+    ("hostile",),
     ("gaps",),
     ("tail",),
     ("large_job",),

@@ -16,6 +16,8 @@ import asyncio
 import collections
 import itertools
 import json
+import random
+import sys
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -44,9 +46,10 @@ _KINDS = {
     % (b"0" * 64),
     "opening": _UPGRADE,
     "silent": _UPGRADE + b"\r\n",
-    # A text frame of 100 bytes, masked with zeros.
-    "frame": _UPGRADE + b"\r\n" + bytes([0x81, 0x80 | 100, 0, 0, 0, 0]),
+    "frame": _UPGRADE + b"\r\n",
 }
+_FRAME = bytes([0x81, 0x80 | 100, 0, 0, 0, 0])
+"""The beginning of a text frame of 100 bytes, masked with zeros; sent once the socket is open."""
 
 
 class Attack:
@@ -77,6 +80,7 @@ class Attack:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _again_and_again(self, name: str, start: bytes, address: tuple[str, int]) -> None:
+        await asyncio.sleep(_BYTE_EVERY_S * random.random())
         while True:
             try:
                 reader, writer = await asyncio.open_connection(
@@ -88,24 +92,32 @@ class Attack:
             began = time.monotonic()
             self.open += 1
             try:
-                await self._one(reader, writer, start)
+                await self._one(name, reader, writer, start)
             finally:
                 self.open -= 1
                 writer.close()
             self.closed[name] += 1
             self.longest_s[name] = max(self.longest_s[name], time.monotonic() - began)
-            # So that refusing them is not what is measured: a real one has to pause as well.
-            await asyncio.sleep(_BYTE_EVERY_S)
+            # Not all at once: it is slow connections that are measured, not a flood of new ones.
+            await asyncio.sleep(2 * _BYTE_EVERY_S * random.random())
 
     async def _one(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, start: bytes
+        self,
+        name: str,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        start: bytes,
     ) -> None:
         """Send a byte now and then until the manager closes."""
         ended = asyncio.create_task(self._read(reader))
         try:
             writer.write(start)
+            if name == "frame":
+                await asyncio.wait({ended}, timeout=_BYTE_EVERY_S)
+                writer.write(_FRAME)
             while not (await asyncio.wait({ended}, timeout=_BYTE_EVERY_S))[0]:
-                writer.write(b"x")
+                if name != "silent":
+                    writer.write(b"x")
         finally:
             ended.cancel()
 
@@ -193,8 +205,8 @@ class Calls:
         await self._socket.recv()
 
 
-def _row(when: str, taken: dict[str, list[float]], attack: Attack | None) -> dict[str, Any]:
-    row: dict[str, Any] = {"when": when, "slow_open": attack.open if attack else 0}
+def _row(when: str, taken: dict[str, list[float]]) -> dict[str, Any]:
+    row: dict[str, Any] = {"when": when}
     for kind, seconds in taken.items():
         ordered = sorted(seconds)
         row[f"{kind}_p50_ms"] = ordered[len(ordered) // 2] * 1e3
@@ -202,32 +214,50 @@ def _row(when: str, taken: dict[str, list[float]], attack: Attack | None) -> dic
     return row
 
 
+async def _attack(url: str, count: int, seconds: float) -> dict[str, Any]:
+    """Slow connections for so long; what became of them."""
+    attack = Attack(url, count)
+    attack.start()
+    most_open = 0
+    ends = time.monotonic() + seconds
+    while time.monotonic() < ends:
+        await asyncio.sleep(0.5)
+        most_open = max(most_open, attack.open)
+    open_at_the_end = attack.open
+    await attack.stop()
+    return {
+        "most_open": most_open,
+        "open_at_the_end": open_at_the_end,
+        "closed": dict(attack.closed),
+        "answers": dict(attack.answers),
+        "longest_s": {kind: round(longest, 1) for kind, longest in attack.longest_s.items()},
+    }
+
+
+async def _attacked(url: str, count: int, seconds: float) -> asyncio.subprocess.Process:
+    """The attack in a process of its own, so that its work is not taken for the manager's."""
+    words = ("--attack", url, "--connections", str(count), "--seconds", str(seconds))
+    return await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "benchmarks.hostile", *words, stdout=asyncio.subprocess.PIPE
+    )
+
+
 async def _measure(manager: RunningManager, count: int, seconds: float) -> dict[str, Any]:
     calls = Calls(manager)
     await calls.open()
     await calls.measure(2.0)
-    rows = [_row("before", await calls.measure(seconds), None)]
+    rows = [_row("before", await calls.measure(seconds))]
     memory_mib = manager.memory_mib()
-    attack = Attack(manager.url, count)
-    attack.start()
-    await asyncio.sleep(3.0)
-    most_open = attack.open
-    rows.append(_row("during", await calls.measure(seconds), attack))
-    grown_mib = manager.memory_mib() - memory_mib
     # Until even the most patient limit, that of bodies, has been at each of them.
-    await asyncio.sleep(max(0.0, 45.0 - seconds))
-    await attack.stop()
+    attack = await _attacked(manager.url, count, max(50.0, seconds + 15.0))
+    await asyncio.sleep(_BYTE_EVERY_S + 3.0)
+    rows.append(_row("during", await calls.measure(seconds)))
+    grown_mib = manager.memory_mib() - memory_mib
+    told, _ = await attack.communicate()
     await asyncio.sleep(1.0)
-    rows.append(_row("after", await calls.measure(seconds), None))
+    rows.append(_row("after", await calls.measure(seconds)))
     await calls.close()
-    return {
-        "rows": rows,
-        "most_open": most_open,
-        "closed": dict(attack.closed),
-        "answers": dict(attack.answers),
-        "longest_s": {kind: round(longest, 1) for kind, longest in attack.longest_s.items()},
-        "memory_grown_mib": round(grown_mib, 1),
-    }
+    return {"rows": rows, "memory_grown_mib": round(grown_mib, 1), **json.loads(told)}
 
 
 def _ratios(rows: list[dict[str, Any]]) -> dict[str, float]:
@@ -243,9 +273,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--connections", type=int, default=2_000)
     parser.add_argument("--seconds", type=float, default=20.0)
+    parser.add_argument("--attack", metavar="URL", help="only be slow at a manager, and tell")
     parser.add_argument("--json", action="store_true")
     asked = parser.parse_args()
     raise_file_limit()
+    if asked.attack:
+        print(json.dumps(uvloop.run(_attack(asked.attack, asked.connections, asked.seconds))))
+        return
     with running_manager() as manager:
         measured = uvloop.run(_measure(manager, asked.connections, asked.seconds))
     rows = measured.pop("rows")

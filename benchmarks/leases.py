@@ -182,9 +182,10 @@ def with_comment(png: bytes, text: str) -> bytes:
     return png[:-12] + coded + png[-12:]
 
 
-async def _measure(
+async def measure_running(
     manager: RunningManager, workers: int, seconds: float, size_bytes: int
 ) -> dict[str, Any]:
+    """Round trips of so many workers of a manager that has work for them."""
     meter = Meter()
     upload = Upload(manager.url, size_bytes) if size_bytes else None
     address = manager.url.replace("http", "ws", 1) + "/api/workers/connect"
@@ -259,7 +260,7 @@ def measure(workers: int, seconds: float, size_bytes: int) -> dict[str, Any]:
         return {
             "workers": workers,
             "file_bytes": size_bytes,
-            **uvloop.run(_measure(manager, workers, seconds, size_bytes)),
+            **uvloop.run(measure_running(manager, workers, seconds, size_bytes)),
         }
 
 

@@ -40,8 +40,16 @@ class RunningManager:
         Returns:
             Seconds until it answered.
         """
+        self.stop(number)
+        return self.start()
+
+    def stop(self, number: signal.Signals = signal.SIGTERM) -> None:
+        """End the process by a signal."""
         self.process.send_signal(number)
-        self.process.wait(10)
+        self.process.wait(20)
+
+    def start(self) -> float:
+        """Start another process over the same data; returns the seconds until it answered."""
         began = time.perf_counter()
         self.process = _launch(self.url, self.data_dir)
         _wait_until_ready(self)
@@ -81,8 +89,7 @@ def running_manager() -> Iterator[RunningManager]:
         _wait_until_ready(manager)
         yield manager
     finally:
-        manager.process.terminate()
-        manager.process.wait(10)
+        manager.stop()
 
 
 def _launch(url: str, folder: Path) -> psutil.Popen:

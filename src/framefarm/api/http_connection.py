@@ -1,7 +1,7 @@
 """An HTTP connection that a slow or hostile peer cannot hold on to (L14).
 
 uvicorn waits for ever for the head and the body of a request and for a peer that does not read its
-answer, and its fast parser takes a head of any length. Here each of these has a bound; ADR 0006
+answer, and its fast parser takes a head of any length. Here each of these has a bound; ADR 0008
 tells why it is built on uvicorn's protocol class. `check` is called about once a second.
 """
 

@@ -312,7 +312,15 @@ class _Server(uvicorn.Server):
 
 def _gate(limits: ConnectionLimits) -> Gate:
     """Room for as many connections as this process may have files open, less its own."""
-    return Gate(limits, most=max(1, raise_file_limit() - _OWN_FILES))
+    files = raise_file_limit()
+    if files < FEW_FILES:
+        _log.warning(
+            "few_files",
+            may_be_open=files,
+            room_for_workers=max(1, (files - _OWN_FILES) // 4),
+            advice="raise it with `ulimit -n 20000`, or LimitNOFILE in a systemd service",
+        )
+    return Gate(limits, most=max(1, files - _OWN_FILES))
 
 
 def raise_file_limit() -> int:
