@@ -25,6 +25,9 @@ from framefarm.farm.tails import TailRequest, lease_tails
 from framefarm.protocol.messages import InputFile, Lease, Order, Task
 
 _log = structlog.get_logger(__name__)
+_TOLD_REMEMBERED = 1_000
+"""Stages of which it is remembered that a worker knows their task."""
+
 _INPUT_ROLES = ("image", "segment")
 
 
@@ -154,6 +157,9 @@ class Dispatcher:
         lease, stage = grant.lease, grant.stage
         orders: list[Order] = []
         if stage.id not in link.told:
+            if len(link.told) >= _TOLD_REMEMBERED:
+                # It is told again then, which costs a message and hurts nobody.
+                link.told.clear()
             link.told.add(stage.id)
             settings = msgspec.Raw(stage.settings_json)
             orders.append(Task(stage.id, stage.job_id, stage.kind, settings))

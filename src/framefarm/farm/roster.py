@@ -215,8 +215,8 @@ class Roster:
             return False
         del self._links[link.worker_id]
         for slot in link.slots.values():
-            self._peers.subtract(slot.ability.kinds)
-            self._blenders.subtract(slot.ability.blenders)
+            _uncount(self._peers, slot.ability.kinds)
+            _uncount(self._blenders, slot.ability.blenders)
         return True
 
     def get(self, worker_id: str) -> Link | None:
@@ -248,4 +248,12 @@ class Roster:
 
     def blender_versions(self) -> set[str]:
         """`major.minor` of every Blender that a connected worker can run."""
-        return {version for version, slots in self._blenders.items() if slots}
+        return set(self._blenders)
+
+
+def _uncount(counted: Counter[str], names: Iterable[str]) -> None:
+    """Count names one less, and forget those that are nobody's: anyone may invent new ones."""
+    for name in names:
+        counted[name] -= 1
+        if not counted[name]:
+            del counted[name]

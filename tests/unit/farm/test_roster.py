@@ -36,6 +36,16 @@ def test_a_newer_connection_replaces_the_older_one():
     assert (len(roster), roster.peers(frozenset({"render"}))) == (0, 0)
 
 
+def test_l14_workers_that_come_and_go_leave_nothing_behind():
+    roster = Roster()
+    for number in range(100):
+        one = link(f"w{number}", (f"kind{number}", "render"), blenders=(f"{number}.0",))
+        roster.add(one)
+        roster.remove(one)
+
+    assert vars(roster) == vars(Roster())
+
+
 def test_peers_are_the_slots_that_do_any_such_work():
     roster = Roster()
     roster.add(link("a", ("render",), ("movie", "join")))
