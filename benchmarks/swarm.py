@@ -65,6 +65,8 @@ class SimulatedWorker(WSListener):  # type: ignore[misc]  # picows has no types
     async def run(self) -> None:
         """Stay connected, for ever."""
         failures = 0
+        # As after an outage: everybody has been trying for a while, each at its own pace.
+        await asyncio.sleep(MOST_UNCONNECTED_S * random.random())
         while True:
             self._gone.clear()
             self._welcomed = False
