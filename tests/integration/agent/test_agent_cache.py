@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import ssl
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -30,7 +31,7 @@ async def no_wait(_: float) -> None:
 
 @pytest.fixture
 async def http(manager: FakeManager) -> AsyncIterator[httpx.AsyncClient]:
-    async with open_client(manager.url, connections=4) as client:
+    async with open_client(manager.url, ssl.create_default_context(), connections=4) as client:
         yield client
 
 
@@ -155,7 +156,9 @@ async def test_missing_file_is_told_at_once(manager: FakeManager, cache: BlobCac
 
 
 async def test_manager_that_cannot_be_reached_is_given_up_on(tmp_path: Path):
-    async with open_client("http://127.0.0.1:9", connections=1) as client:
+    async with open_client(
+        "http://127.0.0.1:9", ssl.create_default_context(), connections=1
+    ) as client:
         cache = make_cache(client, tmp_path)
         with pytest.raises(FetchError):
             await read(cache, b"scene")

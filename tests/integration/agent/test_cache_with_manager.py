@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import ssl
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -51,7 +52,7 @@ def line() -> Line:
 
 @pytest.fixture
 async def http(server: ManagerServer, line: Line) -> AsyncIterator[httpx.AsyncClient]:
-    async with open_client(server.url, connections=4) as client:
+    async with open_client(server.url, ssl.create_default_context(), connections=4) as client:
         client.event_hooks = {"request": [line.note_request], "response": [line.note_answer]}
         yield client
 
