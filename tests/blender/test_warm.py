@@ -127,7 +127,7 @@ async def test_settings_are_applied(warm: WarmBlender, scenes: Scenes, tmp_path:
         (RenderSettings(resolution=(0, 10)), "setting", "resolution_x 0"),
         (RenderSettings(percentage=0), "setting", "resolution_percentage"),
         (RenderSettings(threads=-1), "setting", "threads"),
-        (RenderSettings(samples=1, device="GPU"), "device", "no usable GPU"),
+        (RenderSettings(samples=1, device="GPU"), "device", "cannot use a GPU"),
     ],
 )
 async def test_what_cannot_be_set_is_refused_and_changes_nothing(
