@@ -33,7 +33,7 @@ from framefarm.farm.expiry import LeaseLives, expiry_round
 from framefarm.farm.quarantine import Bars, bars, begin_trial
 from framefarm.farm.registry import Admission, Renewal, renew_many
 from framefarm.farm.tails import TailRequest, lease_tails
-from framefarm.farm.worker_steering import WorkerAction, WorkerChange, steer
+from framefarm.farm.worker_steering import WorkerAction, WorkerChange, steer_many
 from tests.integration.farm import model as m
 from tests.integration.farm.bench import Bench, ask, weave
 
@@ -208,7 +208,8 @@ class AnyOrder(RuleBasedStateMachine):
     @rule(worker=workers)
     def pardon(self, worker: Admission) -> None:
         change = WorkerChange(WorkerAction.ENABLE)
-        self.bench.do(steer, self.bench.catalog, worker.worker_id, change, connected=True)
+        ids = [worker.worker_id]
+        self.bench.do(steer_many, self.bench.catalog, ids, change, lambda _: True)
         for stage in self.model.stages.values():
             for unit in stage.units.values():
                 for fault in unit.faults:
