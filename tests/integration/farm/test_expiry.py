@@ -191,3 +191,21 @@ def test_expiry_takes_only_what_is_over(bench: Bench):
 
     assert bench.do(expire, bench.catalog).lost == []
     assert bench.rows(t.leases)[0].state == "active"
+
+
+def test_l7_a_clock_set_in_the_middle_of_a_round_expires_nothing(bench: Bench, clocks: Clocks):
+    bench.trial("1")
+    bench.take("w1")
+    looks = iter([clocks.at + 1.0])
+    # The first look of the round sees the old time, every later one the new.
+    set_clock(bench.engine, lambda _: next(looks, clocks.at + HOUR))
+    done = bench.do(
+        expiry_round,
+        bench.catalog,
+        clocks.watch,
+        LIVES,
+        monotonic_s=clocks.monotonic_s + 1.0,
+    )
+
+    assert done.news.lost == []
+    assert [lease.state for lease in bench.rows(t.leases)] == ["active"]
