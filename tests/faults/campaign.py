@@ -153,6 +153,7 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--others", type=int, default=100)
     parser.add_argument("--farms", type=int, default=4)
+    parser.add_argument("--note", default="", help="what a reader of the page should know")
     asked = parser.parse_args()
     others, told = _possible((*LINES, *FINISHES, *OUTAGES, *links.LINKS, *disks.DISKS))
     results = Results(RESULTS)

@@ -31,7 +31,7 @@ FrameFarm {framefarm}, {date}, {farms} farms at a time: `make faults KILLS={kill
 
 
 def reliability_page(
-    lines: Sequence[Line], *, asked: Mapping[str, int], left_out: Sequence[str]
+    lines: Sequence[Line], *, asked: Mapping[str, Any], left_out: Sequence[str]
 ) -> str:
     """The page.
 
@@ -47,7 +47,8 @@ def reliability_page(
         **asked,
         **machine(),
     )
-    parts = [intro, _promises(lines), "## Kills\n", _table(lines, "kills")]
+    told = [f"{asked['note']}\n"] if asked["note"] else []
+    parts = [intro, *told, _promises(lines), "## Kills\n", _table(lines, "kills")]
     parts += ["## Everything else\n", _table(lines, "others"), _explained(), _wrong(lines)]
     parts += [f"Not made here: {why}.\n" for why in left_out]
     return "\n".join(part for part in parts if part)
