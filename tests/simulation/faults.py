@@ -149,9 +149,9 @@ async def _fill_manager_disk(world: World) -> None:
 FAULTS = (
     Fault("kill a worker", _kill_worker, 90.0),
     Fault("stop a worker", _stop_worker, 120.0),
-    Fault("freeze a worker", _freeze_worker, 120.0),
+    Fault("freeze a worker", _freeze_worker, 80.0),
     Fault("cut a cable", _cut, 40.0),
-    Fault("block a cable", _block, 120.0),
+    Fault("block a cable", _block, 60.0),
     Fault("kill the manager", _kill_manager, 120.0),
     Fault("crash the manager in a statement", _crash_manager, 60.0),
     Fault("stop the manager", _stop_manager, 200.0),
