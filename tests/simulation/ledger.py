@@ -217,7 +217,9 @@ class Ledger:
         agent = machine.agent
         if agent is None or not agent.up or self.now() - (agent.welcomed_at or 0.0) < after_s:
             return []
-        held = held_leases(agent.state)
+        # What the dead process had stored is delivered by this one, under its lease (L6).
+        owed = (item.lease for item in agent.state.owed.values())
+        held = {*held_leases(agent.state), *owed}
         return [
             name
             for name, lease in self.leases.items()
