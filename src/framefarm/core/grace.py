@@ -65,19 +65,30 @@ class Watch:
         limits: What counts as a disturbance.
         last: What the last round that was written saw; None before the first.
         failed: Whether a round since then could not be written.
+        backlog: Whether that round left leases that were over.
     """
 
     limits: GraceLimits
     last: Moment | None = None
     failed: bool = False
+    backlog: bool = False
 
     def after_failure(self) -> Watch:
         """The watch when a round could not be written."""
         return replace(self, failed=True)
 
-    def after(self, now: Moment) -> Watch:
+    def after(self, now: Moment, *, backlog: bool = False) -> Watch:
         """The watch when a round was written."""
-        return replace(self, last=now, failed=False)
+        return replace(self, last=now, failed=False, backlog=backlog)
+
+    @property
+    def all_ended_until(self) -> float | None:
+        """The database's time up to which every lease that was over has been ended.
+
+        A lease in force that ends before it was given that end by a clock that was set back and
+        right again between two rounds. None when there is no saying.
+        """
+        return None if self.last is None or self.backlog else self.last.database_at
 
     def disturbance(self, now: Moment) -> Disturbance | None:
         """Why leases have to begin their lives anew at this round; None when nothing was amiss."""

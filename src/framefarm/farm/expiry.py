@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import structlog
-from sqlalchemy import ColumnElement, Connection, bindparam, case, literal, select, update
+from sqlalchemy import ColumnElement, Connection, Row, bindparam, case, literal, select, update
 
 from framefarm.core.grace import Disturbance, Moment, Watch
 from framefarm.core.requirements import Pool
@@ -71,19 +73,44 @@ def expiry_round(
     """
     now = Moment(monotonic_s, database_now(connection), outages)
     disturbance = watch.disturbance(now)
-    if disturbance is None:
-        # By the time that was looked at: a clock set between two looks would end them all.
-        ended = expire(connection, catalog, now=now.database_at)
-        return Round(ended, watch.after(now))
-    begin_anew(connection, lives)
-    return Round(News(), watch.after(now), disturbance)
+    if disturbance is not None:
+        begin_anew(connection, lives)
+        return Round(News(), watch.after(now), disturbance)
+    clock_was_set = mend_impossible(connection, lives, watch, now.database_at) > 0
+    # By the time that was looked at: a clock set between two looks would end them all.
+    over = _over(connection, now.database_at)
+    ended = _end(connection, catalog, over, now.database_at)
+    after = watch.after(now, backlog=len(over) == _AT_A_TIME)
+    return Round(ended, after, Disturbance.CLOCK if clock_was_set else None)
 
 
 def begin_anew(connection: Connection, lives: LeaseLives) -> int:
     """Give every lease its whole life from now on; returns how many there are."""
-    now = database_now(connection)
-    anew = update(t.leases).where(t.leases.c.state == "active")
-    return connection.execute(anew.values(expires_at=lives.ends_at(now))).rowcount
+    return _renew(connection, lives, t.leases.c.state == "active")
+
+
+def mend_impossible(connection: Connection, lives: LeaseLives, watch: Watch, now: float) -> int:
+    """Give a whole life to leases whose end no clock that goes right can have set.
+
+    A clock that is set by an hour and right again between two rounds shows in neither of them, but
+    what was renewed meanwhile ends an hour too early or too late (L7).
+
+    Args:
+        now: The database's time of this round.
+
+    Returns:
+        How many there are.
+    """
+    longest_s = max(lives.lease_s, lives.public_lease_s)
+    wrong = t.leases.c.expires_at > now + longest_s + watch.limits.step_s
+    if watch.all_ended_until is not None:
+        wrong |= t.leases.c.expires_at < watch.all_ended_until
+    return _renew(connection, lives, (t.leases.c.state == "active") & wrong)
+
+
+def _renew(connection: Connection, lives: LeaseLives, which: ColumnElement[bool]) -> int:
+    ends_at = lives.ends_at(database_now(connection))
+    return connection.execute(update(t.leases).where(which).values(expires_at=ends_at)).rowcount
 
 
 # Built once: it runs every second, and building it costs more than running it.
@@ -102,7 +129,14 @@ def expire(connection: Connection, catalog: Catalog, *, now: float | None = None
         now: The database's time; None asks for it.
     """
     now = database_now(connection) if now is None else now
-    rows = connection.execute(_OVER, {"now": now}).all()
+    return _end(connection, catalog, _over(connection, now), now)
+
+
+def _over(connection: Connection, now: float) -> Sequence[Row[Any]]:
+    return connection.execute(_OVER, {"now": now}).all()
+
+
+def _end(connection: Connection, catalog: Catalog, rows: Sequence[Row[Any]], now: float) -> News:
     if not rows:
         return News()
     _note_lost(connection, {row.worker_id for row in rows})

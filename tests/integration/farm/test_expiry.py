@@ -83,6 +83,25 @@ def test_l7_nothing_expires_until_renewals_were_possible_for_a_life_after_a_star
     assert clocks.rounds_until_expiry() == 31
 
 
+@pytest.mark.parametrize("step_s", [HOUR, -HOUR, DAY, -DAY, -40.0])
+def test_l7_a_clock_set_and_right_again_between_two_rounds_changes_no_life(
+    bench: Bench, clocks: Clocks, step_s: float
+):
+    bench.trial("1-2")
+    lease, other = bench.take(), bench.take("w2")
+    clocks.at += step_s
+    clocks.renew(lease.lease_id)
+    clocks.at -= step_s
+
+    assert clocks.round().disturbance is Disturbance.CLOCK
+    assert clocks.round().disturbance is None
+    assert bench.rows(t.leases, t.leases.c.state == "active")
+    assert clocks.rounds_until_expiry() <= 30
+    assert not bench.rows(t.leases, t.leases.c.id == other.lease_id, t.leases.c.state == "active")
+    assert clocks.rounds_until_expiry() <= 31
+    assert not bench.rows(t.leases, t.leases.c.state == "active")
+
+
 @pytest.mark.parametrize("step_s", [HOUR, -HOUR, DAY, -DAY])
 def test_l7_a_step_of_the_clock_ends_no_lease_and_lengthens_none(
     bench: Bench, clocks: Clocks, step_s: float
