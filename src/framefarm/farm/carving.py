@@ -118,7 +118,7 @@ class Source:
             self._after = (rows[-1].position, rows[-1].id)
         faults = self._faults_of([row for row in rows if row.attempt > 1])
         for row in rows:
-            here = [fault for fault in faults if row.first <= fault.unit <= row.last]
+            here = [fault for fault in faults if _was_tried(row, fault.unit)]
             self._spans.append(
                 _Span(
                     id=row.id,
@@ -155,6 +155,15 @@ class Source:
                 self._connection.execute(_DELETE_SPAN, {"span": span.id})
         if self.taken:
             self._connection.execute(_COUNT_LEASED, {"stage": self.stage.id, "n": self.taken})
+
+
+def _was_tried(span: Any, unit: int) -> bool:
+    """Whether a unit that went wrong is of a span; others may lie between its first and last."""
+    return bool(
+        span.attempt > 1
+        and span.first <= unit <= span.last
+        and (unit - span.first) % span.step == 0
+    )
 
 
 # Statements are built once: building one anew costs as much as running it, for every group.

@@ -192,6 +192,18 @@ def test_l9_a_failed_unit_is_tried_by_another_worker(bench: Bench):
     assert (again.units, again.attempt) == (Spans.of(1, 1), 2)
 
 
+def test_l9_a_worker_that_failed_a_unit_still_gets_those_on_both_sides_of_it(bench: Bench):
+    bench.trial("1-9", order="spread")
+    while (lease := bench.take("w1", others=lambda *_: True)).units.first != 5:
+        bench.finish(lease)
+    bench.fail(lease)
+
+    # 2-8x2 lies around unit 5 and does not hold it; nobody has tried any of it.
+    left = [bench.take("w1", others=lambda *_: True) for _ in range(3)]
+
+    assert [(lease.units.first, lease.attempt) for lease in left] == [(3, 1), (7, 1), (2, 1)]
+
+
 def test_l9_a_worker_that_failed_a_unit_still_gets_the_others(bench: Bench):
     bench.trial("1-2")
     bench.fail(bench.take("w1"))
