@@ -17,9 +17,13 @@ demo: demo/shot.blend
 demo/shot.blend: scripts/demo_scene.py | setup
 	@$(PY) $< $@
 
+# Two processes share what mostly waits; what uses all cores, or measures recoveries, runs alone.
+TOGETHER := tests/architecture tests/unit tests/media tests/integration tests/simulation
+ALONE := tests/blender tests/browser tests/faults
 test: setup
 	@$(PYTHON) scripts/setup.py --tests
-	$(PY) -m pytest -q
+	$(PY) -m pytest -q -n 2 --dist loadfile $(TOGETHER)
+	$(PY) -m pytest -q $(ALONE)
 
 # The whole farm with its faults in fast time; SEEDS=100 for fewer, see docs/explanation/simulation.md.
 SEEDS ?= 10000
