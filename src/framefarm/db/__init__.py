@@ -9,6 +9,7 @@ from framefarm.db.writer import (
     Handler,
     WriterBusyError,
     WriterClosedError,
+    database_error,
 )
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "SchemaTooNewError",
     "WriterBusyError",
     "WriterClosedError",
+    "database_error",
     "database_now",
     "migrate",
     "open_engine",

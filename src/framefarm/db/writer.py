@@ -215,10 +215,13 @@ def _run_together(connection: Connection, batch: list[_Waiting]) -> list[tuple[_
 
 
 def _translate(error: Exception) -> Exception:
-    if isinstance(error, DBAPIError):
-        _log.error("database_error", error=str(error.orig))
-        return DatabaseError(f"The database could not write: {error.orig}")
-    return error
+    return database_error(error, "write") if isinstance(error, DBAPIError) else error
+
+
+def database_error(error: DBAPIError, doing: str) -> DatabaseError:
+    """What callers are told of a database that refused, or could not be reached."""
+    _log.error("database_error", error=str(error.orig))
+    return DatabaseError(f"The database could not {doing}: {error.orig}")
 
 
 def _answer(outcomes: list[tuple[_Waiting, Any]]) -> None:

@@ -29,6 +29,7 @@ _TOLD_REMEMBERED = 1_000
 """Stages of which it is remembered that a worker knows their task."""
 
 _INPUT_ROLES = ("image", "segment")
+_TAILS_AT_A_TIME = 64
 
 
 class Grant(msgspec.Struct, frozen=True):
@@ -62,6 +63,7 @@ class Dispatcher:
         self._roster = roster
         self._stall_s = stall_s
         self._paces = Paces(roster)
+        self._tail_turn = 0
         self._claims: Handler[ClaimRequest, Grant | None] = Handler(self._grant_many, rank=80)
         self._tails: Handler[TailRequest, Grant | None] = Handler(self._grant_tails, rank=85)
         self._appeared = 0
@@ -143,8 +145,19 @@ class Dispatcher:
         """Lend the last units of a stage to slots that wait as well, for ever (L11)."""
         while every_s > 0:
             await asyncio.sleep(every_s)
-            waiting = [(link, slot) for link, slot in self._roster.waiting() if link.enabled]
-            await asyncio.gather(*(self._serve(link, slot, tail=True) for link, slot in waiting))
+            asking = self._next_for_tails()
+            await asyncio.gather(*(self._serve(link, slot, tail=True) for link, slot in asking))
+
+    def _next_for_tails(self) -> list[tuple[Link, Slot]]:
+        """Some of the slots that wait, others each time.
+
+        All of ten thousand idle slots asking twice a second would keep the manager busy for
+        nothing: there are never more second leases than units in work.
+        """
+        waiting = [(link, slot) for link, slot in self._roster.waiting() if link.enabled]
+        first = self._tail_turn % max(1, len(waiting))
+        self._tail_turn = first + _TAILS_AT_A_TIME
+        return [*waiting[first:], *waiting[:first]][:_TAILS_AT_A_TIME]
 
     def _claim_tail(self, link: Link, slot: Slot) -> asyncio.Future[Grant | None]:
         # `asked_at` stays: this does not ask for pending work, so what appeared since the slot last

@@ -9,6 +9,8 @@ from framefarm.farm.roster import Roster
 
 _GONE_S = 1e6
 """A worker that is not connected is taken to be at its unit for ever: it may never come back."""
+_FRESH_S = 1.0
+_STAGES_REMEMBERED = 1_000
 
 
 class Paces:
@@ -16,6 +18,7 @@ class Paces:
 
     def __init__(self, roster: Roster) -> None:
         self._roster = roster
+        self._usual: dict[int, tuple[float, float | None]] = {}
 
     def of(self, stage_id: int, worker_id: str, slot_name: str, unit: int) -> Pace:
         """How a slot is getting on with a unit, the first of those it has left."""
@@ -32,6 +35,18 @@ class Paces:
         return Pace(each_s, time.monotonic() - at.begun_at, share)
 
     def usual_s(self, stage_id: int) -> float | None:
-        """What a unit of a stage takes on the workers that are connected; None when unknown."""
+        """What a unit of a stage takes on the workers that are connected; None when unknown.
+
+        As of a second ago at most: ten thousand workers that each get their first lease of a stage
+        must not each look at all the others.
+        """
+        now = time.monotonic()
+        known = self._usual.get(stage_id)
+        if known is not None and known[0] > now:
+            return known[1]
         speeds = [link.speeds.get(stage_id) for link in self._roster]
-        return usual_seconds(Pace(speed.seconds_per_unit) for speed in speeds if speed is not None)
+        usual_s = usual_seconds(Pace(s.seconds_per_unit) for s in speeds if s is not None)
+        if len(self._usual) >= _STAGES_REMEMBERED:
+            self._usual.clear()
+        self._usual[stage_id] = (now + _FRESH_S, usual_s)
+        return usual_s

@@ -17,13 +17,21 @@ from typing import TypeVar
 
 import structlog
 from sqlalchemy import Connection, insert, select, update
+from sqlalchemy.exc import DBAPIError
 
 from framefarm.core.errors import FrameFarmError
 from framefarm.core.requirements import Pool, Requirements
 from framefarm.core.spans import Spans
 from framefarm.core.states import JobState
 from framefarm.core.versions import BlenderVersion
-from framefarm.db import GroupCommitWriter, Handler, migrate, open_engine, sqlite_url
+from framefarm.db import (
+    GroupCommitWriter,
+    Handler,
+    database_error,
+    migrate,
+    open_engine,
+    sqlite_url,
+)
 from framefarm.db import tables as t
 from framefarm.farm.blame import Blame, known_elsewhere
 from framefarm.farm.blender_choice import settle_open
@@ -177,12 +185,19 @@ class Farm:
         self.engine.dispose()
 
     async def read(self, work: Callable[[Connection], _T]) -> _T:
-        """Run a reading function in a thread, on a connection of its own."""
+        """Run a reading function in a thread, on a connection of its own.
+
+        Raises:
+            DatabaseError: The database could not be read.
+        """
         return await asyncio.to_thread(self._read, work)
 
     def _read(self, work: Callable[[Connection], _T]) -> _T:
-        with self.engine.connect().execution_options(reading=True) as connection:
-            return work(connection)
+        try:
+            with self.engine.connect().execution_options(reading=True) as connection:
+                return work(connection)
+        except DBAPIError as error:
+            raise database_error(error, "read") from error
 
     # --- workers --------------------------------------------------------------------------
 

@@ -118,7 +118,11 @@ def test_an_answer_that_nobody_reads_is_not_kept(quick: Manager):
     raw.close()
 
 
-@pytest.mark.parametrize("sent", [b"", frame(b"[", length=100)[:3], frame(b"[", length=100)])
+@pytest.mark.parametrize(
+    "sent",
+    [b"", frame(b"[", length=100)[:3], frame(b"[", length=100)],
+    ids=["nothing", "half a frame's head", "half a frame"],
+)
 def test_a_websocket_without_hello_is_told_and_closed(quick: Manager, sent: bytes):
     answer = Raw(quick).upgrade().send(sent).rest()
 

@@ -140,3 +140,23 @@ async def test_a_disabled_worker_is_not_served():
 
     assert claims.futures == []
     duty.cancel()
+
+
+async def test_l11_idle_slots_take_turns_in_asking_for_tails():
+    claims = Claims()
+    dispatcher, _, _ = set_up(claims)
+    offers = [SlotOffer(f"cpu-{n}", ("trial",)) for n in range(100)]
+
+    async def send(_: Sequence[Order]) -> None:
+        """Nothing is sent here."""
+
+    link = Link("many", "many", "boot", "0", MachineFacts("host"), slots_of(offers), send)
+    dispatcher._roster.add(link)
+    for slot in link.slots.values():
+        slot.waiting = True
+
+    rounds_of_two = [dispatcher._next_for_tails() for _ in range(2)]
+
+    assert [len(asking) for asking in rounds_of_two] == [64, 64]
+    asked = {slot.offer.slot for asking in rounds_of_two for _, slot in asking}
+    assert asked == set(link.slots)
