@@ -179,9 +179,10 @@ class GroupCommitWriter:
         try:
             with self._engine.begin() as connection:
                 return [pair for batch in batches for pair in _run_together(connection, batch)]
-        except Exception:  # noqa: BLE001  any of them may have raised: find out which
+        except Exception as error:  # noqa: BLE001  any of them may have raised: find out which
             if len(group) > 1:
-                _log.info("group_split", size=len(group), exc_info=True)
+                ours = isinstance(error, FrameFarmError)
+                _log.info("group_split", size=len(group), error=str(error), exc_info=not ours)
             self._on_rollback()
         with self._engine.begin() as connection:
             return [self._run_alone(connection, waiting) for batch in batches for waiting in batch]

@@ -155,7 +155,9 @@ class Dispatcher:
         nothing: there are never more second leases than units in work.
         """
         waiting = [(link, slot) for link, slot in self._roster.waiting() if link.enabled]
-        first = self._tail_turn % max(1, len(waiting))
+        if len(waiting) <= _TAILS_AT_A_TIME:
+            return waiting
+        first = self._tail_turn % len(waiting)
         self._tail_turn = first + _TAILS_AT_A_TIME
         return [*waiting[first:], *waiting[:first]][:_TAILS_AT_A_TIME]
 
