@@ -195,19 +195,20 @@ def test_deep_huge_and_endless_messages_are_refused_with_a_code(
 def test_a_worker_that_reads_nothing_is_cut_off_and_others_are_served(target: Manager):
     quiet = Raw(target, receive_buffer=4_096).upgrade()
     quiet.send(frame(json.dumps([hello(name="quiet")]).encode()))
-    revoke = frame(json.dumps([{"type": "heartbeat", "leases": ["f" * 32] * 9_000}]).encode())
+    strange = [f"{number:032}" for number in range(9_000)]
+    each_revoked = frame(json.dumps([{"type": "heartbeat", "leases": strange}]).encode())
 
     def pushing() -> bool:
         try:
-            quiet.send(revoke)
+            quiet.send(each_revoked)
         except OSError:
             return False
         return True
 
     pushed = 0
-    while pushing():
-        pushed += 1
-        with target.worker(name="other") as other:
-            assert other.hears() == []
-        assert pushed < 100, "still connected"
-    quiet.close()
+    with contextlib.closing(quiet):
+        while pushing():
+            pushed += 1
+            with target.worker(name="other") as other:
+                assert other.hears() == []
+            assert pushed < 100, "still connected"
