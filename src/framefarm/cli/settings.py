@@ -19,7 +19,7 @@ from framefarm.cli.failures import SettingsError
 from framefarm.cli.rule_numbers import read_rules
 from framefarm.core.errors import FrameFarmError
 from framefarm.core.hours import Hours
-from framefarm.core.memory_size import parse_memory
+from framefarm.core.sizes import parse_memory_limit
 from framefarm.core.slot_plans import plan_slots
 
 _PREFIX = "FRAMEFARM_"
@@ -156,7 +156,7 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "slots": _checked(plan_slots, "slots such as 2, gpu:0 or gpu:0,cpu*2"),
     "threads": _count(_MAX_THREADS),
     "cores": _count(_MAX_THREADS),
-    "memory": _checked(lambda text: parse_memory(text, 1 << 50), "memory such as 8G or 75%"),
+    "memory": _checked(lambda text: parse_memory_limit(text, 1 << 50), "memory such as 8G or 75%"),
     "nice": _count(_MAX_NICE, least=0),
     "only_when_idle": _flag,
     "probe_devices": _flag,

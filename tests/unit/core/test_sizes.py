@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from framefarm.core.sizes import SizeError, parse_size
+from framefarm.core.sizes import SizeError, parse_memory_limit, parse_size
+
+GIB = 1 << 30
 
 
 @pytest.mark.parametrize(
@@ -20,13 +22,50 @@ from framefarm.core.sizes import SizeError, parse_size
 )
 def test_sizes_are_read_in_powers_of_1024(text: str, size_bytes: int):
     assert parse_size(text) == size_bytes
+    assert parse_size(text, whole_bytes=16 * GIB) == size_bytes
 
 
 @pytest.mark.parametrize(
-    "text", ["", "G", "-1G", "0", "0.0000001K", "16X", "1e9", "1 2G", "9" * 50]
+    "text", ["", "G", "-1G", "0", "0.0000001K", "16X", "1e9", "1 2G", "9" * 50, "75%", "8G%"]
 )
 def test_anything_else_is_refused_with_an_example(text: str):
     with pytest.raises(SizeError, match="write such as 512M") as told:
         parse_size(text)
 
     assert told.value.text == text
+
+
+@pytest.mark.parametrize(("text", "size_bytes"), [("75%", 12 * GIB), ("12.5 %", 2 * GIB)])
+def test_shares_are_read_where_there_is_something_to_share(text: str, size_bytes: int):
+    assert parse_size(text, whole_bytes=16 * GIB) == size_bytes
+
+
+@pytest.mark.parametrize(
+    ("text", "size_bytes"),
+    [("8G", 8 * GIB), ("8 gib", 8 * GIB), ("512M", GIB // 2), ("75%", 12 * GIB)],
+)
+def test_a_limit_of_memory_is_a_size_or_a_share(text: str, size_bytes: int):
+    assert parse_memory_limit(text, 16 * GIB) == size_bytes
+
+
+def test_all_the_memory_there_is_may_be_the_limit():
+    assert parse_memory_limit("100%", 16 * GIB) == parse_memory_limit("16G", 16 * GIB)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("", "is no size; write such as 512M, 8G or 75%"),
+        ("-8G", "is no size"),
+        ("lots", "is no size"),
+        ("0%", "is no size"),
+        ("8", "is too little"),
+        ("1M", "is too little"),
+        ("0.1%", "is too little"),
+        ("17G", "more memory than this machine has, 16.0 GiB"),
+        ("101%", "more memory than this machine has"),
+    ],
+)
+def test_a_limit_that_makes_no_sense_is_refused_with_the_reason(text: str, reason: str):
+    with pytest.raises(SizeError, match=reason):
+        parse_memory_limit(text, 16 * GIB)

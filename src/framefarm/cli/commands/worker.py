@@ -17,7 +17,7 @@ from framefarm.cli.failures import UsageFailure
 from framefarm.cli.groups import command as declare
 from framefarm.cli.groups import option
 from framefarm.core.hours import Hours
-from framefarm.core.memory_size import parse_memory
+from framefarm.core.sizes import parse_memory_limit
 
 if TYPE_CHECKING:
     from framefarm.agent import Agent
@@ -148,7 +148,7 @@ def command(
 def _memory_bytes(text: str | None) -> int | None:
     from framefarm.agent.machine import memory_bytes  # noqa: PLC0415  --help needs none of this
 
-    return parse_memory(text, memory_bytes()) if text else None
+    return parse_memory_limit(text, memory_bytes()) if text else None
 
 
 def _change_service(context: click.Context, settings: Settings, *, install: bool) -> str:
