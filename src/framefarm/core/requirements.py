@@ -105,7 +105,8 @@ def unmet(asked: Requirements, ability: Ability) -> tuple[str, ...]:
             f"submit the job with --pool {ability.pool}"
         )
     if lacking := sorted(set(asked.tags) - ability.tags):
-        found.append(f"it lacks the tag {', '.join(lacking)}; `framefarm workers tag` can give it")
+        missing = ",".join(lacking)
+        found.append(f"it lacks the tag {missing}; `framefarm workers tag {missing} NAME` gives it")
     if asked.min_memory_bytes and 0 < ability.memory_bytes < asked.min_memory_bytes:
         found.append(
             f"it has {_gib(ability.memory_bytes)} of memory for a unit, "

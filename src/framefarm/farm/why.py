@@ -128,7 +128,8 @@ def _answer(job: Row[Any], asking: Sequence[Row[Any]], workers: Sequence[WorkerR
     if free:
         return f"{_workers(on_it)} on job {job.id}; {free} more may take it up at any moment."
     if on_it:
-        return f"{_workers(on_it)} on job {job.id}. Below is why the others do not."
+        others = "Below is why the others do not." if on_it < len(workers) else "It has them all."
+        return f"{_workers(on_it)} on job {job.id}. {others}"
     return f"No worker works on job {job.id}. Below is why, worker by worker."
 
 

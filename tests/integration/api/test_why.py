@@ -183,3 +183,14 @@ def test_l11_an_idle_worker_is_lent_what_a_slow_one_is_at_and_the_slow_one_is_to
         assert slow.finish(held) == "already_done"
     assert isinstance(slow, Worker)
     manager.check()
+
+
+def test_when_every_worker_works_on_a_job_nobody_else_is_explained(manager: Manager):
+    job = manager.trial("1-4")
+    with manager.worker(name="only") as only:
+        only.lease()
+
+        told = why(manager, job)
+
+    assert told["answer"] == f"1 worker works on job {job['id']}. It has them all."
+    assert reasons(told) == {"only": []}

@@ -58,7 +58,7 @@ def test_a_job_says_which_workers_may_do_it_and_why_tells_what_they_lack(farm_cl
     }
     assert why.code == 0
     assert why.out.startswith(f"No worker works on job {job}.")
-    assert "it lacks the tag big, eu" in " ".join(why.out.split())
+    assert "it lacks the tag big,eu" in " ".join(why.out.split())
 
 
 @pytest.mark.parametrize(

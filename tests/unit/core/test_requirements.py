@@ -51,7 +51,10 @@ def test_a_queue_can_be_read_back_and_differs_when_anything_asked_does():
     [
         (Requirements("join"), ["no join work"]),
         (Requirements("render", blender="4.2"), ["no Blender 4.2", "4.5, 5.0", "install 4.2"]),
-        (Requirements("render", tags=("big", "eu")), ["lacks the tag big, eu", "workers tag"]),
+        (
+            Requirements("render", tags=("big", "eu")),
+            ["lacks the tag big,eu", "workers tag big,eu NAME"],
+        ),
         (Requirements("render", min_memory_bytes=16 * GIB), ["8.0 GiB", "16.0 GiB"]),
         (Requirements("render", gpu=True), ["asks for a GPU", "--slots gpu:0"]),
     ],

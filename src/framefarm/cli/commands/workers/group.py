@@ -67,7 +67,7 @@ def command(context: click.Context, /, url: str | None, *, as_json: bool, **chos
     elif where.given:
         click.echo("No worker is like that; framefarm workers lists all.", err=True)
     else:
-        click.echo("No worker has joined; start one with: framefarm worker", err=True)
+        click.echo("There is no worker yet; start one with: framefarm worker", err=True)
 
 
 def _colours() -> bool:
