@@ -90,8 +90,10 @@ def reaction(
         die: Random number from 0 up to 1.
     """
     said = _read(body)
-    if status in _SETTLED and said.answer in _ANSWERS:
-        return Settled(said.answer)  # type: ignore[arg-type]  # checked by the line above
+    # `gone` comes as a problem, which has a code where the others have an answer.
+    answer = said.answer or said.code
+    if status in _SETTLED and answer in _ANSWERS:
+        return Settled(answer)  # type: ignore[arg-type]  # checked by the line above
     if _is_final(status, said, attempt):
         return Refused(said.detail or said.title or f"the manager refused it with HTTP {status}")
     reason = said.detail or f"HTTP {status}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import shutil
 import subprocess
 import sys
 import threading
@@ -17,6 +18,7 @@ import pytest
 
 from framefarm.agent import Agent, AgentSettings
 from framefarm.api.serving import ManagerServer
+from framefarm.farm.backup import back_up
 from framefarm.farm.settings import ManagerSettings
 
 WAIT_S = 40.0
@@ -45,10 +47,16 @@ class RealFarm:
         server.start()
         return server
 
-    def restart_manager(self) -> None:
+    def restart_manager(self, meanwhile: Callable[[], object] = lambda: None) -> None:
         port = httpx.URL(self.server.url).port
         self.server.stop()
+        meanwhile()
         self.server = self._serve(port or 0)
+
+    def restore(self, backup: Path) -> None:
+        """Put a backup in the place of the manager's folder, which must not be in use."""
+        (self.root / "manager").rename(self.root / "broken")
+        shutil.copytree(backup, self.root / "manager")
 
     def add_agent(self, name: str = "agent", **settings: Any) -> Agent:
         values = {"media": False, "warm_start": False, "log_level": "error", **settings}
@@ -164,6 +172,34 @@ def test_manager_that_restarts_finds_its_worker_still_at_work(farm: RealFarm):
 
     assert farm.finished(job)["state"] == "done"
     assert {unit["attempt"] for unit in farm.units(job)} == {1}
+
+
+def test_l6_results_of_a_job_that_a_restored_manager_never_had_leave_the_outbox(farm: RealFarm):
+    farm.add_agent()
+    farm.finished(farm.submit("1"))
+    back_up(farm.root / "manager", farm.root / "backup")
+    lost = farm.submit("1-2", seconds=0.5, image_bytes=1_000)
+    farm.wait(lost, lambda view: view["stages"][0]["running"] > 0)
+    outbox = farm.root / "agent" / "outbox"
+
+    def restore() -> None:
+        wait_for(lambda: any(outbox.iterdir()), "nothing was made while the manager was away")
+        farm.restore(farm.root / "backup")
+
+    farm.restart_manager(restore)
+
+    wait_for(lambda: not any(outbox.iterdir()), "what nobody wants is still in the outbox")
+    after = farm.submit("1-3", image_bytes=1_000)
+    assert after == lost, "the restored manager gives the number again, to another job"
+    assert farm.finished(after)["state"] == "done"
+    assert {unit["worker"] for unit in farm.units(after)} == {"agent"}
+
+
+def wait_for(done: Callable[[], bool], otherwise: str) -> None:
+    deadline = time.monotonic() + WAIT_S
+    while not done():
+        assert time.monotonic() < deadline, otherwise
+        time.sleep(0.02)
 
 
 def test_agent_that_stops_gives_its_units_back_for_another(farm: RealFarm):

@@ -12,11 +12,16 @@ def after(status: int, body: bytes = b"", retry_after: str | None = None) -> Rea
 
 
 @pytest.mark.parametrize(
-    ("status", "answer"),
-    [(200, "accepted"), (200, "accepted_late"), (409, "already_done"), (410, "gone")],
+    ("status", "answer"), [(200, "accepted"), (200, "accepted_late"), (409, "already_done")]
 )
 def test_settled_answers_take_the_result_off_the_workers_hands(status: int, answer: str):
     assert after(status, b'{"answer":"%s"}' % answer.encode()) == Settled(answer)  # type: ignore[arg-type]
+
+
+def test_a_result_that_nobody_wants_any_more_is_dropped():
+    problem = b'{"type":"urn:framefarm:problem:gone","code":"gone","detail":"The job is gone."}'
+
+    assert after(410, problem) == Settled("gone")
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b"{}", b'{"answer":"perhaps"}', b"[]"])
