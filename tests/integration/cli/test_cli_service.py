@@ -53,6 +53,16 @@ def test_the_unit_has_the_options_typed_and_no_secret(cli: RunCli, joined: Path,
 
 
 @pytest.mark.usefixtures("joined")
+def test_a_blender_out_of_memory_does_not_stop_the_worker(cli: RunCli, units: Path):
+    cli("worker", "--install-service")
+    lines = (units / "framefarm-worker.service").read_text().splitlines()
+
+    # Its default, `stop`, ends the whole service when the system kills any process of it.
+    assert "OOMPolicy=continue" in lines
+    assert "NoNewPrivileges=yes" in lines
+
+
+@pytest.mark.usefixtures("joined")
 def test_a_join_token_is_not_written_into_the_unit(cli: RunCli, units: Path):
     told = cli("worker", "--join", "k7mq-2xw9-p4rt-8n3h", "--install-service")
 
