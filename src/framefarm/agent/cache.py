@@ -11,7 +11,7 @@ from collections import Counter, OrderedDict
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator, Callable, Iterator
     from pathlib import Path
 
     from framefarm.agent.journal import Journal
@@ -20,8 +20,17 @@ if TYPE_CHECKING:
 class Fetcher(Protocol):
     """Where files come from."""
 
-    async def fetch(self, sha256: str, size_bytes: int, part: Path) -> None:
-        """Make `part` the blob with this hash, or raise `FetchError` or `OSError`."""
+    async def fetch(
+        self, sha256: str, size_bytes: int, part: Path, arrived: Callable[[int], None]
+    ) -> None:
+        """Make `part` the blob with this hash, or raise `FetchError` or `OSError`.
+
+        `arrived` is told, as they come, how many bytes are there.
+        """
+
+
+def _nobody_listens(_: int) -> None:
+    """The default of `BlobCache.use`."""
 
 
 class BlobCache:
@@ -47,7 +56,7 @@ class BlobCache:
         self._total_bytes = 0
         self._pins: Counter[str] = Counter()
         self._fetches: dict[str, asyncio.Task[None]] = {}
-        self._askers: Counter[str] = Counter()
+        self._askers: dict[str, list[Callable[[int], None]]] = {}
 
     def load(self) -> None:
         """Find what an earlier process left, oldest use first. Blocks on the disk."""
@@ -72,12 +81,15 @@ class BlobCache:
         return tuple(itertools.islice(large, most))
 
     @contextlib.asynccontextmanager
-    async def use(self, sha256: str, size_bytes: int) -> AsyncIterator[Path]:
+    async def use(
+        self, sha256: str, size_bytes: int, arrived: Callable[[int], None] = _nobody_listens
+    ) -> AsyncIterator[Path]:
         """Have a file at hand; it stays while the context is open. Never write to it.
 
         Args:
             sha256: Which content.
             size_bytes: Its size.
+            arrived: While it is fetched, told how many of its bytes are there.
 
         Yields:
             Where it lies. Its name has no extension.
@@ -89,7 +101,7 @@ class BlobCache:
         self._pins[sha256] += 1
         try:
             if not self._is_there(sha256, size_bytes):
-                await self._fetch_once(sha256, size_bytes)
+                await self._fetch_once(sha256, size_bytes, arrived)
             yield self._path(sha256)
         finally:
             self._pins[sha256] -= 1
@@ -118,17 +130,20 @@ class BlobCache:
         self._sizes.move_to_end(sha256)
         return True
 
-    async def _fetch_once(self, sha256: str, size_bytes: int) -> None:
+    async def _fetch_once(
+        self, sha256: str, size_bytes: int, arrived: Callable[[int], None]
+    ) -> None:
         task = self._fetches.get(sha256)
         if task is None:
             task = asyncio.create_task(self._fetch(sha256, size_bytes))
             self._fetches[sha256] = task
-        self._askers[sha256] += 1
+        askers = self._askers.setdefault(sha256, [])
+        askers.append(arrived)
         try:
             await asyncio.shield(task)
         finally:
-            self._askers[sha256] -= 1
-            if not self._askers[sha256]:
+            askers.remove(arrived)
+            if not askers:
                 # The last one who wanted it left; what came so far serves the next one.
                 del self._askers[sha256]
                 self._fetches.pop(sha256, None)
@@ -136,7 +151,12 @@ class BlobCache:
 
     async def _fetch(self, sha256: str, size_bytes: int) -> None:
         part = self._parts / sha256
-        await self._fetcher.fetch(sha256, size_bytes, part)
+
+        def tell(have_bytes: int) -> None:
+            for arrived in self._askers.get(sha256, ()):
+                arrived(have_bytes)
+
+        await self._fetcher.fetch(sha256, size_bytes, part, tell)
         self._put(part, sha256, size_bytes)
         self._journal.debug("file fetched", sha256=sha256, size_bytes=size_bytes)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import TYPE_CHECKING
 
 import httpx
@@ -13,7 +14,7 @@ from framefarm.agent.errors import BlobDamagedError, BlobMissingError, FetchErro
 from framefarm.agent.outbox import hash_file
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable
     from pathlib import Path
     from typing import BinaryIO
 
@@ -52,13 +53,16 @@ class Downloader:
         self._die = die
         self._sleep = sleep
 
-    async def fetch(self, sha256: str, size_bytes: int, part: Path) -> None:
+    async def fetch(
+        self, sha256: str, size_bytes: int, part: Path, arrived: Callable[[int], None]
+    ) -> None:
         """Make `part` the blob with this hash. What it holds already is gone on from.
 
         Args:
             sha256: Which blob.
             size_bytes: How large it is; more is not taken.
             part: Where to; stays behind, as far as it got, when this fails.
+            arrived: Told, as they come, how many bytes are there.
 
         Raises:
             BlobMissingError: The manager has no such blob.
@@ -68,7 +72,7 @@ class Downloader:
         """
         damaged = 0
         for attempt in range(1, MAX_TRIES + 1):
-            problem = await self._try(sha256, size_bytes, part)
+            problem = await self._try(sha256, size_bytes, part, arrived)
             if problem is None and await self._matches(part, sha256, size_bytes):
                 return
             if problem is None:
@@ -82,7 +86,9 @@ class Downloader:
                 await self._sleep(full_jitter(attempt, self._die))
         raise FetchError(sha256, "no try was left")
 
-    async def _try(self, sha256: str, size_bytes: int, part: Path) -> str | None:
+    async def _try(
+        self, sha256: str, size_bytes: int, part: Path, arrived: Callable[[int], None]
+    ) -> str | None:
         """Go on with a download.
 
         Returns:
@@ -92,24 +98,20 @@ class Downloader:
         if have is not None and have >= size_bytes:
             return None
         try:
-            return await self._receive(sha256, size_bytes, part, have or 0)
+            async with self._answer(sha256, have or 0) as response:
+                return await _receive(response, size_bytes, part, arrived)
         except httpx.HTTPError as error:
             return f"{type(error).__name__}: {error}"
 
-    async def _receive(self, sha256: str, size_bytes: int, part: Path, have: int) -> str | None:
+    @contextlib.asynccontextmanager
+    async def _answer(self, sha256: str, have: int) -> AsyncIterator[httpx.Response]:
         headers = {"Range": f"bytes={have}-"} if have else {}
         if key := self._key():
             headers["Authorization"] = f"Bearer {key}"
         async with self._http.stream("GET", f"/api/blobs/{sha256}", headers=headers) as response:
-            status = response.status_code
-            if status == _MISSING:
+            if response.status_code == _MISSING:
                 raise BlobMissingError(sha256, "the manager does not have it")
-            if status == _RANGE_REFUSED:
-                _start_anew(part)
-            if status not in (_OK, _PARTIAL):
-                return f"HTTP {status}"
-            with part.open("ab" if status == _PARTIAL else "wb", _BUFFER_BYTES) as file:
-                return await _copy(response, file, size_bytes)
+            yield response
 
     @staticmethod
     async def _matches(part: Path, sha256: str, size_bytes: int) -> bool:
@@ -119,11 +121,26 @@ class Downloader:
         return True
 
 
-async def _copy(response: httpx.Response, file: BinaryIO, size_bytes: int) -> str | None:
+async def _receive(
+    response: httpx.Response, size_bytes: int, part: Path, arrived: Callable[[int], None]
+) -> str | None:
+    status = response.status_code
+    if status == _RANGE_REFUSED:
+        _start_anew(part)
+    if status not in (_OK, _PARTIAL):
+        return f"HTTP {status}"
+    with part.open("ab" if status == _PARTIAL else "wb", _BUFFER_BYTES) as file:
+        return await _copy(response, file, size_bytes, arrived)
+
+
+async def _copy(
+    response: httpx.Response, file: BinaryIO, size_bytes: int, arrived: Callable[[int], None]
+) -> str | None:
     # Not in chunks of a size: httpx would throw away a chunk begun when the connection breaks. The
     # file's own buffer keeps it; writing 1 MiB to the page cache is too short to need a thread.
     async for chunk in response.aiter_bytes():
         file.write(chunk)
+        arrived(file.tell())
         if file.tell() > size_bytes:
             break
     have = file.tell()

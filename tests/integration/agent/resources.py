@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from framefarm.agent.cache import BlobCache
+from framefarm.agent.cache import BlobCache, Fetcher
 from framefarm.agent.errors import BlobMissingError
 from framefarm.agent.executors.contract import SlotResources
 from framefarm.agent.journal import open_journal
@@ -28,14 +29,44 @@ JOURNAL = open_journal("error")
 class NothingToFetch:
     """A manager without files."""
 
-    async def fetch(self, sha256: str, size_bytes: int, part: Path) -> None:  # noqa: ARG002
+    async def fetch(
+        self,
+        sha256: str,
+        size_bytes: int,  # noqa: ARG002
+        part: Path,  # noqa: ARG002
+        arrived: Callable[[int], None],  # noqa: ARG002
+    ) -> None:
         raise BlobMissingError(sha256, "the manager does not have it")
 
 
+class SlowLine:
+    """A manager whose files come in ten pieces."""
+
+    def __init__(self, content: bytes) -> None:
+        self.content = content
+
+    async def fetch(
+        self,
+        sha256: str,  # noqa: ARG002
+        size_bytes: int,
+        part: Path,
+        arrived: Callable[[int], None],
+    ) -> None:
+        for tenth in range(1, 11):
+            await asyncio.sleep(0)
+            arrived(size_bytes * tenth // 10)
+        part.write_bytes(self.content)  # noqa: ASYNC240  a few bytes
+
+
 @contextmanager
-def slot_resources(root: Path, **settings: Any) -> Iterator[SlotResources]:
+def slot_resources(
+    root: Path, fetcher: Fetcher | None = None, **settings: Any
+) -> Iterator[SlotResources]:
     cache = BlobCache(
-        root / "cache", limit_bytes=1 << 30, fetcher=NothingToFetch(), journal=JOURNAL
+        root / "cache",
+        limit_bytes=1 << 30,
+        fetcher=fetcher or NothingToFetch(),
+        journal=JOURNAL,
     )
     cache.load()
     with ThreadPoolExecutor(2) as pool:

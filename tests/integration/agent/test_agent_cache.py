@@ -76,6 +76,24 @@ async def test_many_askers_share_one_fetch(manager: FakeManager, cache: BlobCach
     assert len(manager.blob_requests) == 1
 
 
+async def test_all_who_wait_are_told_how_much_came(manager: FakeManager, cache: BlobCache):
+    content = bytes(range(256)) * 4_000
+    manager.put_blob(content)
+    manager.cut_after.append(100_000)
+    told: list[list[int]] = [[], []]
+
+    async def ask(mine: list[int]) -> None:
+        async with cache.use(sha(content), len(content), mine.append):
+            pass
+
+    await asyncio.gather(*(ask(mine) for mine in told))
+
+    assert told[0] == told[1] == sorted(told[0])
+    assert 100_000 in told[0]
+    assert told[0][-1] == len(content)
+    assert len(manager.blob_requests) == 2
+
+
 async def test_asker_that_leaves_does_not_end_the_fetch_for_others(
     manager: FakeManager, cache: BlobCache
 ):

@@ -27,7 +27,7 @@ from framefarm.blender.warm import (
     WrittenFile,
 )
 from framefarm.protocol.tasks import RenderTask
-from tests.integration.agent.resources import Steps, slot_resources, unit_work
+from tests.integration.agent.resources import SlowLine, Steps, slot_resources, unit_work
 
 CONTENT = b"BLENDER-v500"
 PNG = bytes.fromhex(
@@ -168,6 +168,11 @@ def make_task(content: bytes = CONTENT, **changes: object) -> RenderTask:
     return msgspec.structs.replace(task, **changes)
 
 
+def sha_and_size(content: bytes) -> dict[str, object]:
+    sha256 = hashlib.sha256(content).hexdigest()
+    return {"blend_sha256": sha256, "blend_size_bytes": len(content)}
+
+
 @pytest.fixture
 def farm(tmp_path: Path) -> Iterator[Farm]:
     with slot_resources(tmp_path) as resources:
@@ -186,6 +191,16 @@ async def test_frame_comes_with_its_picture_facts_thumbnail_and_log(farm: Farm):
     assert (log.name, log.role, log.path.read_text()) == ("log/0007.txt", "log", "Saved\n")
     assert (thumbnail.name, thumbnail.role) == ("thumb/0007.webp", "thumbnail")
     assert thumbnail.path.read_bytes()[8:12] == b"WEBP"
+
+
+async def test_l10_bytes_that_keep_coming_are_progress(tmp_path: Path):
+    content = b"BLENDER-v500".ljust(40, b".")
+    with slot_resources(tmp_path, SlowLine(content)) as resources:
+        farm = Farm(resources, tmp_path)
+        await farm.render(1, **sha_and_size(content))
+
+    fetched = [(done, total) for done, total, phase in farm.steps.all if phase == "fetching"]
+    assert fetched == [(tenth * 10, 100) for tenth in range(11)]
 
 
 async def test_file_output_nodes_files_come_as_layers(farm: Farm):

@@ -58,10 +58,15 @@ async def _fetch_all(
     room = asyncio.Semaphore(_AT_ONCE)
     done = 0
 
+    def arrived(_: int) -> None:
+        # Of a large file no count moves for long, but bytes keep coming (L10).
+        progress(done, len(inputs), "fetching")
+
     async def fetch(file: InputFile) -> Path:
         nonlocal done
         async with room:
-            path = await stack.enter_async_context(cache.use(file.sha256, file.size_bytes))
+            use = cache.use(file.sha256, file.size_bytes, arrived)
+            path = await stack.enter_async_context(use)
         done += 1
         progress(done, len(inputs), "fetching")
         return path

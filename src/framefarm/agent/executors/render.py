@@ -117,9 +117,14 @@ class RenderExecutor:
             yield own
             return
         if task.blend_sha256 not in resources.cache:
-            progress(0, 1, "fetching")
+            progress(0, 100, "fetching")
+
+        def arrived(have_bytes: int) -> None:
+            # Also when the percentage is the same: it shows that bytes keep coming (L10).
+            progress(100 * have_bytes // max(1, size), 100, "fetching")
+
         async with contextlib.AsyncExitStack() as stack:
-            use = resources.cache.use(task.blend_sha256, size)
+            use = resources.cache.use(task.blend_sha256, size, arrived)
             try:
                 path = await stack.enter_async_context(use)
             except FetchError as error:
