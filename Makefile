@@ -43,12 +43,16 @@ format: setup
 bench: setup
 	$(PY) -m benchmarks.all
 
-# Hundreds of faults; N=20 makes fewer. Goes on where it was interrupted; writes docs/reliability.md.
+# Hundreds of faults; N=20 makes fewer, SEED=2 strikes elsewhere, MINUTES=3 does a part. Goes on where
+# it was interrupted; writes docs/reliability.md.
 KILLS ?= $(or $(N),200)
 OTHERS ?= $(or $(N),100)
 FARMS ?= 4
+SEED ?= 1
+MINUTES ?= 0
 faults: setup
-	$(PY) -m tests.faults.campaign --kills $(KILLS) --others $(OTHERS) --farms $(FARMS)
+	$(PY) -m tests.faults.campaign --kills $(KILLS) --others $(OTHERS) --farms $(FARMS) \
+	  --seed $(SEED) --minutes $(MINUTES)
 
 lock: setup
 	.tools/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \

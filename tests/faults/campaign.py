@@ -1,10 +1,11 @@
 """Hundreds of faults, several farms at a time, and the page that tells what became of them.
 
-    python -m tests.faults.campaign [--kills 200] [--others 100] [--farms 4]
+    python -m tests.faults.campaign [--kills 200] [--others 100] [--farms 4] [--seed 1]
+        [--minutes 3]
 
 Farms run with the product's own settings. What is done is kept in `build/faults/results.jsonl`: a
-campaign that was interrupted goes on where it was. At the end `docs/reliability.md` is written and
-the results are put aside.
+campaign that was interrupted, or whose minutes were over, goes on where it was when the same
+command is given again. At the end `docs/reliability.md` is written and the results are put aside.
 """
 
 from __future__ import annotations
@@ -12,12 +13,14 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import os
 import shutil
 import signal
 import sys
 import tempfile
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
@@ -31,8 +34,10 @@ from tests.faults.farm import Farm
 from tests.faults.finishes import FINISHES
 from tests.faults.kills import KILLS
 from tests.faults.lines import LINES
+from tests.faults.manager_kills import MANAGER_KILLS
 from tests.faults.outages import OUTAGES
 from tests.faults.page import reliability_page
+from tests.faults.steering import STEERING
 from tests.faults.strikes import Fault, run
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -40,7 +45,8 @@ RESULTS = ROOT / "build" / "faults" / "results.jsonl"
 PAGE = ROOT / "docs" / "reliability.md"
 
 stopping = threading.Event()
-"""Set by Ctrl-C: farms end what they are at, so that nothing of them stays behind."""
+"""Set by Ctrl-C and when the minutes are over: farms end what they are at, so that nothing of them
+stays behind."""
 
 OpenFarm = Callable[[Path], contextlib.AbstractContextManager[Farm]]
 
@@ -51,6 +57,10 @@ class Turn:
 
     fault: Fault
     n: int
+
+    def random(self, seed: int) -> Random:
+        """What decides about it."""
+        return Random(f"{seed} {self.fault.name} {self.n}")
 
 
 class Results:
@@ -70,7 +80,8 @@ class Results:
     def add(self, turn: Turn, seconds: float, verdict: dict[str, Any]) -> None:
         """Add a line, and tell it."""
         found = {"fault": turn.fault.name, "group": turn.fault.group, "n": turn.n}
-        line = {**found, "seconds": round(seconds, 2), **verdict}
+        load = round(os.getloadavg()[0], 2)
+        line = {**found, "seconds": round(seconds, 2), "load": load, **verdict}
         with self._writing, self._path.open("a") as file:
             file.write(json.dumps(line) + "\n")
             sys.stdout.write(f"{turn.fault.name} {turn.n}: {_short(verdict)} ({seconds:.1f} s)\n")
@@ -86,25 +97,29 @@ def _short(verdict: dict[str, Any]) -> str:
 
 
 def turns(faults: Sequence[Fault], wanted: int) -> Iterator[Turn]:
-    """So many injections, of all kinds equally."""
-    for number in range(wanted if faults else 0):
-        yield Turn(faults[number % len(faults)], number // len(faults))
+    """So many injections, of all kinds equally, but for those that are to be made more often."""
+    a_round = [fault for fault in faults for _ in range(fault.often)]
+    made: Counter[str] = Counter()
+    for number in range(wanted if a_round else 0):
+        fault = a_round[number % len(a_round)]
+        yield Turn(fault, made[fault.name])
+        made[fault.name] += 1
 
 
-def work_off(queue: SimpleQueue[Turn], open_farm: OpenFarm, results: Results) -> None:
+def work_off(queue: SimpleQueue[Turn], open_farm: OpenFarm, results: Results, *, seed: int) -> None:
     """Make injections until none is left, in a farm of one's own."""
     while not (queue.empty() or stopping.is_set()):
         folder = Path(tempfile.mkdtemp(prefix="faults-"))
         try:
             with open_farm(folder / "farm") as farm:
-                _strike_while_sound(queue, farm, results)
+                _strike_while_sound(queue, farm, results, seed)
         except AssertionError as error:
             sys.stdout.write(f"a farm did not start: {error}\n")
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _strike_while_sound(queue: SimpleQueue[Turn], farm: Farm, results: Results) -> None:
+def _strike_while_sound(queue: SimpleQueue[Turn], farm: Farm, results: Results, seed: int) -> None:
     """Until something went wrong: the next fault shall not have to pay for it."""
     for _ in range(_FARM_LASTS):
         try:
@@ -115,7 +130,7 @@ def _strike_while_sound(queue: SimpleQueue[Turn], farm: Farm, results: Results) 
             return
         began = time.monotonic()
         try:
-            verdict = run(farm, turn.fault, Random(f"{turn.fault.name} {turn.n}"))
+            verdict = run(farm, turn.fault, turn.random(seed))
         except Exception as error:  # noqa: BLE001  it is this fault's result
             results.add(turn, time.monotonic() - began, {"wrong": [f"{error!r:.500}"]})
             _keep_evidence(farm, turn)
@@ -149,38 +164,48 @@ def _possible(others: Sequence[Fault]) -> tuple[list[Fault], list[str]]:
 
 def main() -> int:
     """Run a campaign; 1 when something that must hold did not."""
-    parser = argparse.ArgumentParser(prog="python -m tests.faults.campaign")
-    parser.add_argument("--kills", type=int, default=200)
-    parser.add_argument("--others", type=int, default=100)
-    parser.add_argument("--farms", type=int, default=4)
-    parser.add_argument("--note", default="", help="what a reader of the page should know")
-    asked = parser.parse_args()
-    others, told = _possible((*LINES, *FINISHES, *OUTAGES, *links.LINKS, *disks.DISKS))
+    asked = _parser().parse_args()
+    others, told = _possible((*LINES, *FINISHES, *OUTAGES, *STEERING, *links.LINKS, *disks.DISKS))
     results = Results(RESULTS)
     done = {(one["fault"], one["n"]) for one in results.all()}
-    wanted = [*turns(KILLS, asked.kills), *turns(others, asked.others)]
+    wanted = [*turns((*KILLS, *MANAGER_KILLS), asked.kills), *turns(others, asked.others)]
     left = [turn for turn in wanted if (turn.fault.name, turn.n) not in done]
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopping.set())
-    _run(left, asked.farms, results)
-    if stopping.is_set():
-        sys.stdout.write("interrupted; the same command goes on from here\n")
-        return 130
+    if asked.minutes:
+        clock = threading.Timer(asked.minutes * 60, stopping.set)
+        clock.daemon = True
+        clock.start()
+    _run(left, asked.farms, results, seed=asked.seed)
     lines = results.all()
+    if len(lines) < len(wanted):
+        sys.stdout.write(f"{len(lines)} of {len(wanted)}; the same command goes on from here\n")
+        return 130
     PAGE.write_text(reliability_page(lines, asked=vars(asked), left_out=told), encoding="utf-8")
     results.put_aside()
     return 1 if any(line["wrong"] for line in lines) else 0
 
 
-def _run(left: Sequence[Turn], farms: int, results: Results) -> None:
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m tests.faults.campaign")
+    parser.add_argument("--kills", type=int, default=200)
+    parser.add_argument("--others", type=int, default=100)
+    parser.add_argument("--farms", type=int, default=4)
+    parser.add_argument("--seed", type=int, default=1, help="another one strikes elsewhere")
+    parser.add_argument("--minutes", type=float, default=0.0, help="begin nothing more after them")
+    parser.add_argument("--note", default="", help="what a reader of the page should know")
+    return parser
+
+
+def _run(left: Sequence[Turn], farms: int, results: Results, *, seed: int) -> None:
     plain: SimpleQueue[Turn] = SimpleQueue()
     small: SimpleQueue[Turn] = SimpleQueue()
-    # What takes long first, so that all farms end at about the same time.
+    # All kinds in turn, so that one that does not work shows early.
     for turn in sorted(left, key=lambda turn: turn.n):
         (small if turn.fault in disks.DISKS else plain).put(turn)
     with ThreadPoolExecutor(farms + 1) as threads:
-        jobs = [threads.submit(work_off, plain, Farm, results) for _ in range(farms)]
-        jobs.append(threads.submit(work_off, small, disks.small_disks, results))
+        jobs = [threads.submit(work_off, plain, Farm, results, seed=seed) for _ in range(farms)]
+        jobs.append(threads.submit(work_off, small, disks.small_disks, results, seed=seed))
         for job in jobs:
             job.result()
 

@@ -12,18 +12,21 @@ import socket
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import httpx
+import psutil
 from sqlalchemy import Connection, select
 
 from framefarm.core.spans import Spans
 from framefarm.db import open_engine, sqlite_url
 from framefarm.db import tables as t
 from framefarm.farm.settings import ManagerSettings
+from tests.faults.points import Aim
 from tests.faults.programs import Program, until
 from tests.faults.renders import Record
 from tests.faults.wire import Wire
@@ -59,7 +62,9 @@ class Farm:
         self.record = Record(folder / "renders.jsonl")
         self.needed = folder / "needed.json"
         self.armed = folder / "armed.json"
+        self._hit = folder / "armed.hit"
         self.clock = folder / "clock_ahead_s"
+        self.workers_clock = folder / "workers_ahead_s"
         self.address = ("127.0.0.1", _free_port())
         self.wires = {name: Wire(self.address) for name in workers}
         self.workers: dict[str, Program] = {}
@@ -125,22 +130,38 @@ class Farm:
         until(healthy, "a healthy manager")
         return time.time()
 
-    def die_at(self, point: str, nth: int) -> float:
-        """Let the manager die the n-th time that it comes to a point; returns when it did."""
-        hit = self.armed.with_suffix(".hit")
-        hit.unlink(missing_ok=True)
+    def aim(self, aim: Aim) -> None:
+        """Let a process be killed at a point from now on."""
+        self._hit.unlink(missing_ok=True)
         asked = self.armed.with_suffix(".new")
-        asked.write_text(json.dumps({"point": point, "nth": nth}))
+        asked.write_text(json.dumps(asdict(aim)))
         asked.rename(self.armed)
+
+    def hit(self) -> float:
+        """Wait until what was aimed at died; returns when."""
+        until(self._hit.exists, "a death at a point")
+        return self._hit.stat().st_ctime
+
+    def manager_dead(self) -> float:
+        """Wait until the manager has died where it was aimed at; returns when."""
         manager = self.manager
         assert manager is not None
-        until(lambda: not manager.alive, f"the manager's death at {point} {nth}")
-        assert hit.exists(), manager.written()[-3000:]
+        until(lambda: not manager.alive, "the manager's death")
+        assert self._hit.exists(), manager.written()[-3000:]
         return time.time()
+
+    def keeper(self) -> int | None:
+        """The process id of the manager's keeper; None while there is none."""
+        assert self.manager is not None
+        for child in psutil.Process(self.manager.pid).children():
+            with contextlib.suppress(psutil.NoSuchProcess):
+                if any("keeper" in word for word in child.cmdline()):
+                    return child.pid
+        return None
 
     def start_worker(self, name: str, *, url: str | None = None, before: Any = ()) -> Program:
         """Start a worker, anew after its death with all it kept; returns it."""
-        words = ["tests.faults.worker_entry", str(self.record.path), str(self.needed), "worker"]
+        words = ["tests.faults.worker_entry", str(self.folder), "worker"]
         if self._blender:
             words = ["framefarm.cli", "worker"]
         where = ("--name", name, "--data", str(self.folder / name))

@@ -1,4 +1,4 @@
-"""Faults that kill: a worker in each phase of its work, its renderer, the manager anywhere."""
+"""Faults that kill a worker in each phase of its work, or its renderer."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from functools import partial
 from random import Random
 
 from tests.faults.farm import Farm
-from tests.faults.points import BLOB_POINTS, POINTS
 from tests.faults.programs import until
 from tests.faults.strikes import Fault, Strike, rendering, victim
 from tests.faults.verdicts import Injection
@@ -18,14 +17,6 @@ from tests.faults.wire import DOWNLOAD, UPLOAD, Trap
 
 _INPUT_BYTES = 3_000_000
 _IMAGE_BYTES = 600_000
-_LARGE_IMAGE_BYTES = 1_500_000
-"""Above a mebibyte the manager stores results in its own process, where it can be told to die."""
-
-_LATEST = {"begin": 10, "statement": 40, "commit": 10, "committed": 10}
-"""How often a manager passes a point while a few units are rendered, about."""
-
-
-# --- workers ---------------------------------------------------------------------------------
 
 
 def kill_rendering(farm: Farm, random: Random, *, back: bool) -> Strike:
@@ -33,12 +24,19 @@ def kill_rendering(farm: Farm, random: Random, *, back: bool) -> Strike:
     if back:
         job = farm.submit(units=6, seconds=random.uniform(0.3, 1.0), lease=2)
     else:
-        # Enough for the others until the lease is over: with idle slots around, the unit would be
-        # rendered a second time long before (L11).
-        job = farm.submit(units=round(farm.lease_s * 2.5) + 4, seconds=1.0)
+        job = _long_job(farm)
     name = rendering(farm, job).worker
     time.sleep(random.uniform(0.0, 0.2))
     return _kill(farm, job, name, back=back)
+
+
+def _long_job(farm: Farm) -> int:
+    """A job that keeps two workers busy until the lease of the third is over.
+
+    With idle slots around, what a silent worker holds would be rendered a second time long before
+    (L11).
+    """
+    return farm.submit(units=round(farm.lease_s * 2.5) + 4, seconds=1.0)
 
 
 def kill_fetching(farm: Farm, random: Random, *, back: bool) -> Strike:
@@ -81,20 +79,20 @@ def _kill(farm: Farm, job: int, name: str, *, back: bool) -> Strike:
     if not back:
         injection = Injection(at, hurt, silent=name)
         return Strike(job, injection, lambda: _restart(farm, name))
-    known_at = _restart(farm, name)
-    return Strike(job, Injection(at, hurt, known_at=known_at))
+    _restart(farm, name)
+    return Strike(job, Injection(at, hurt, known=True))
 
 
-def _restart(farm: Farm, name: str) -> float:
-    """Start a worker again; returns when the manager took it in."""
+def _restart(farm: Farm, name: str) -> None:
+    """Start a worker again, and wait until the manager took it in."""
     began = time.time()
     farm.start_worker(name)
-    return farm.wait_until_connected(name, began)
+    farm.wait_until_connected(name, began)
 
 
 def stop_past_lease(farm: Farm, random: Random) -> Strike:
     """Stop a worker for longer than its lease lives, then let it go on."""
-    job = farm.submit(units=6, seconds=0.5)
+    job = _long_job(farm)
     render = rendering(farm, job)
     worker = farm.workers[render.worker]
     at = time.time()
@@ -106,7 +104,8 @@ def stop_past_lease(farm: Farm, random: Random) -> Strike:
         return begun == set(hurt) or not hurt
 
     until(again, "the work of a stopped worker in other hands", timeout_s=120.0)
-    time.sleep(random.uniform(0.0, 0.7))
+    # The other is at it, or has done it.
+    time.sleep(random.uniform(0.0, 1.5))
     worker.send(signal.SIGCONT)
     return Strike(job, Injection(at, hurt, silent=render.worker))
 
@@ -117,7 +116,7 @@ def kill_renderer(farm: Farm, random: Random) -> Strike:
     render = rendering(farm, job)
     at = time.time()
     os.kill(render.pid, signal.SIGKILL)
-    return Strike(job, Injection(at, (render.unit,), known_at=at))
+    return Strike(job, Injection(at, (render.unit,), known=True))
 
 
 def terminate(farm: Farm, random: Random) -> Strike:
@@ -128,31 +127,8 @@ def terminate(farm: Farm, random: Random) -> Strike:
     hurt = farm.leased_to(name, job)
     worker.send(signal.SIGTERM)
     assert worker.end(timeout_s=20.0) == 0, worker.written()[-2000:]
-    injection = Injection(at, hurt, known_at=at)
+    injection = Injection(at, hurt, known=True)
     return Strike(job, injection, lambda: _restart(farm, name))
-
-
-# --- the manager -----------------------------------------------------------------------------
-
-
-def kill_manager(farm: Farm, random: Random) -> Strike:
-    """Kill the manager at any moment, and start it again."""
-    job = farm.submit(units=9, seconds=random.uniform(0.2, 0.5), lease=2)
-    rendering(farm, job)
-    time.sleep(random.uniform(0.0, 1.0))
-    assert farm.manager is not None
-    at = farm.manager.kill()
-    return Strike(job, Injection(at, served_at=farm.start_manager()))
-
-
-def kill_manager_at(farm: Farm, random: Random, *, point: str) -> Strike:
-    """Kill the manager at a named point of a commit or of storing a blob, and start it again."""
-    size = _LARGE_IMAGE_BYTES if point in BLOB_POINTS else 20_000
-    job = farm.submit(units=9, seconds=0.3, image_bytes=size, lease=2)
-    rendering(farm, job)
-    nth = random.randint(1, _LATEST.get(point, 3))
-    at = farm.die_at(point, nth)
-    return Strike(job, Injection(at, served_at=farm.start_manager(), note=f"{point} {nth}"))
 
 
 _WORKERS = {
@@ -161,20 +137,15 @@ _WORKERS = {
     "a worker is killed while it uploads": kill_uploading,
     "a worker is killed before it hears the answer": kill_awaiting_answer,
 }
-_ALWAYS = {"statement", "committed", "renamed"}
 
 
 def _worker_kills() -> Iterator[Fault]:
     for name, strike in _WORKERS.items():
         silent = partial(strike, back=False)
-        yield Fault(name, "kills", silent, always=strike is kill_rendering)
+        by_lease = strike is kill_rendering
+        # The only one that ends by the lease alone: its time is worth more than five samples.
+        yield Fault(name, "kills", silent, always=by_lease, often=3 if by_lease else 1)
         yield Fault(f"{name}, and started again", "kills", partial(strike, back=True))
-
-
-def _manager_kills() -> Iterator[Fault]:
-    for point in POINTS:
-        strike = partial(kill_manager_at, point=point)
-        yield Fault(f"the manager is killed at `{point}`", "kills", strike, point in _ALWAYS)
 
 
 KILLS = (
@@ -182,6 +153,4 @@ KILLS = (
     Fault("a worker is stopped past its lease and goes on", "kills", stop_past_lease),
     Fault("a renderer is killed", "kills", kill_renderer),
     Fault("a worker is told to end", "kills", terminate),
-    Fault("the manager is killed at random", "kills", kill_manager),
-    *_manager_kills(),
 )

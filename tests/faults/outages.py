@@ -45,7 +45,7 @@ def lock_database(farm: Farm, _: Random) -> Strike:
 
 
 def jump(farm: Farm, random: Random, *, by_s: float) -> Strike:
-    """Set the database's clock wrong in the middle of a job, and right again in the next one."""
+    """Set the manager's clock wrong, with its database's, and right again, now or after the job."""
     job = farm.submit(units=9, seconds=random.uniform(0.3, 0.8), lease=2)
     rendering(farm, job)
     farm.clock.write_text(str(by_s))
@@ -54,6 +54,18 @@ def jump(farm: Farm, random: Random, *, by_s: float) -> Strike:
     if random.random() < 0.5:
         farm.clock.write_text("0")
     return Strike(job, Injection(at), lambda: farm.clock.write_text("0"))
+
+
+def workers_jump(farm: Farm, random: Random, *, by_s: float) -> Strike:
+    """Set the clocks of all workers wrong: they play no part in leases (L1)."""
+    job = farm.submit(units=9, seconds=random.uniform(0.3, 0.8), lease=2)
+    rendering(farm, job)
+    farm.workers_clock.write_text(str(by_s))
+    at = time.time()
+    time.sleep(random.uniform(0.5, 2.0))
+    if random.random() < 0.5:
+        farm.workers_clock.write_text("0")
+    return Strike(job, Injection(at, costs=0), lambda: farm.workers_clock.write_text("0"))
 
 
 def jump_and_kill(farm: Farm, random: Random, *, by_s: float) -> Strike:
@@ -82,6 +94,15 @@ OUTAGES = (
     Fault("the database takes no writes past all leases", "others", lock_database, always=False),
     *(
         Fault(f"the clock jumps {name}", "others", partial(jump, by_s=by_s), always="ahead" in name)
+        for name, by_s in _JUMPS.items()
+    ),
+    *(
+        Fault(
+            f"the workers' clocks jump {name}",
+            "others",
+            partial(workers_jump, by_s=by_s),
+            always=name == "a day back",
+        )
         for name, by_s in _JUMPS.items()
     ),
     Fault(

@@ -26,7 +26,8 @@ invariant of [Leases](explanation/leases.md) has to hold, and every unit must ha
 is its own picture, read back from the disk and hashed. The program is `tests/faults`.
 
 Measured on {cpu}, {cores} cores, {memory_gib} GiB, {system}, Python {python}, SQLite {sqlite},
-FrameFarm {framefarm}, {date}, {farms} farms at a time: `make faults KILLS={kills} OTHERS={others}`.
+FrameFarm {framefarm}, {date}, {farms} farms at a time, load average {load}:
+`make faults KILLS={kills} OTHERS={others} SEED={seed}`.
 """
 
 
@@ -44,6 +45,7 @@ def reliability_page(
         injections=len(lines),
         lease_s=ManagerSettings.lease_s,
         date=datetime.now(UTC).date().isoformat(),
+        load=_load(lines),
         **asked,
         **machine(),
     )
@@ -60,12 +62,12 @@ def _promises(lines: Sequence[Line]) -> str:
     dead = _values(_silent(again), lambda line: line["recovery_s"])
     known = _values((line for line in again if line["known"]), lambda line: line["recovery_s"])
     serving = _values(judged, lambda line: line["serving_s"], "kills")
-    most = max((line["again"] for line in judged), default=0)
+    most = max((line["again"] / max(1, line["allowed"]) for line in judged), default=0)
     units = sum(line["units"] for line in judged)
     rows = [
         ("units lost", "0", f"{sum(line['lost'] for line in judged)} of {units:,}"),
         ("units counted twice", "0", f"{sum(line['twice'] for line in judged)}"),
-        ("renders that one fault cost, at most", "1", f"{most}"),
+        ("renders that one fault cost, at most", "1", f"{most:g}"),
         ("leases that expired though renewals were possible", "0", f"{_sum(judged, 'expired')}"),
         (
             "invariants broken, pictures of another unit",
@@ -103,13 +105,15 @@ def _row(name: str, lines: Sequence[Line]) -> tuple[str, ...]:
 
 def _explained() -> str:
     return """\
-The times, in seconds: where a manager was killed, until it answered again, started anew at once;
-where a worker was killed and started again, from when the manager took it in until its units were
-in work again; where nobody told of a death, from the death. Where other slots are idle, a silent
-worker's units are rendered a second time before their lease is over (L11): such cases are not in
-the first table's figure, and only the jobs of workers killed while they render keep all slots busy
-until then. A worker or renderer that dies costs the render it was at, so one more render for each
-is to be expected. Second renders by L11 are not counted: they are wanted.
+The times, in seconds: where a manager was killed, from its death until it answered again, started
+anew at once; where a worker was, from its death until all it held was in work again or done. A
+death is known when the worker's next process, started at once, says hello: that includes its start.
+Where other slots are idle, a silent worker's units are rendered a second time before their lease is
+over (L11): such cases are not in the first table's figure, and only the jobs of workers killed or
+stopped while they render keep all slots busy until then. A worker or renderer that dies costs the
+render it was at, so one more render for each is to be expected; two where the fault is made of two,
+as a renderer's death and the manager's when it is told. Second renders by L11 are not counted: they
+are wanted.
 """
 
 
@@ -119,6 +123,14 @@ def _wrong(lines: Sequence[Line]) -> str:
         return ""
     told = [f"- {line['fault']} ({line['n']}): {'; '.join(line['wrong'])}" for line in wrong]
     return "\n".join(["## What went wrong\n", *told, ""])
+
+
+def _load(lines: Sequence[Line]) -> str:
+    """How busy the machine was, in words: its load each time that an injection ended."""
+    found = sorted(line["load"] for line in lines if "load" in line)
+    if not found:
+        return "unknown"
+    return f"{_seconds(found, 0.5)} (p50), {_seconds(found, 1.0)} (max)"
 
 
 def _unended(lines: Sequence[Line]) -> int:

@@ -41,12 +41,14 @@ class Fault:
         group: Whether it kills.
         strike: Does it.
         always: Whether it is among the few that every change is tried with.
+        often: How often it is made in a campaign for each time that others are.
     """
 
     name: str
     group: Group
     strike: Callable[[Farm, Random], Strike]
     always: bool = True
+    often: int = 1
 
 
 def run(farm: Farm, fault: Fault, random: Random) -> Verdict:

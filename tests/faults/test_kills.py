@@ -9,13 +9,14 @@ import pytest
 from tests.faults.conftest import LEASE_S
 from tests.faults.farm import Farm
 from tests.faults.kills import KILLS
+from tests.faults.manager_kills import MANAGER_KILLS
 from tests.faults.strikes import Fault, cases, run
 
 LEASED_AGAIN_S = 15.0
 """Beyond the lease, on a machine that is busy with other tests; `make faults` measures it."""
 
 
-@pytest.mark.parametrize("fault", cases(KILLS))
+@pytest.mark.parametrize("fault", cases((*KILLS, *MANAGER_KILLS)))
 def test_no_unit_is_lost_or_counted_twice_and_one_at_most_rendered_again(
     farm: Farm, fault: Fault
 ) -> None:

@@ -24,7 +24,7 @@ class Injection:
         hurt: Units that were in work where it struck; recovery is measured by them.
         silent: The worker that it kept from renewing its leases for long, if any; no others may
             expire.
-        known_at: When its death was known to the manager; None when only silence told.
+        known: Whether the manager was to hear of the death: the process or its successor tells.
         served_at: When the manager answered again, if it was the one to die.
         costs: How many renders it may cost at most.
     """
@@ -32,7 +32,7 @@ class Injection:
     at: float
     hurt: tuple[int, ...] = ()
     silent: str | None = None
-    known_at: float | None = None
+    known: bool = False
     served_at: float | None = None
     costs: int = 1
     note: str = ""
@@ -48,8 +48,8 @@ class Verdict:
         again: Renders begun beyond one for each unit and beyond those of the tail (L11).
         allowed: Most renders that the faults may cost.
         expired: Leases that ended though their workers could renew them.
-        recovery_s: From the death, or from when it was known, until the unit was in work again.
-        known: Whether it was measured from when it was known.
+        recovery_s: From the death until what was in work there was in work again.
+        known: Whether the manager was told of the death.
         by_tail: Whether a second lease (L11) was quicker than the end of the first one.
         serving_s: How long the manager did not answer.
         broken: Invariants that do not hold, and pictures that are not their unit's.
@@ -98,7 +98,7 @@ def judge(farm: Farm, job: int, injection: Injection, state: str) -> Verdict:
         allowed=injection.costs,
         expired=sum(name != injection.silent for name in found["expired"]),
         recovery_s=recovery[0] if recovery else None,
-        known=injection.known_at is not None,
+        known=injection.known,
         by_tail=bool(recovery and recovery[1]),
         serving_s=injection.served_at and injection.served_at - injection.at,
         state=state,
@@ -172,4 +172,4 @@ def _recovery(
     if not times:
         return None
     at, by_tail = max(times)
-    return max(0.0, at - (injection.known_at or injection.at)), by_tail
+    return max(0.0, at - injection.at), by_tail

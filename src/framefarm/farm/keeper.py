@@ -15,6 +15,7 @@ import asyncio
 import contextlib
 import sys
 from asyncio.subprocess import PIPE, Process
+from collections import Counter
 from pathlib import Path
 
 import msgspec
@@ -28,6 +29,13 @@ from framefarm.protocol.manifest import ResultManifest
 _log = structlog.get_logger(__name__)
 _answers = msgspec.msgpack.Decoder(Kept)
 _END_S = 1.0
+
+PROGRAM = ("-m", "framefarm.farm.keeper_process")
+"""What Python runs; the folder and the low-water mark follow."""
+
+DEADLY = 2
+"""A keeper that dies at a result may have been killed by anybody; one that dies at it again was
+killed by the result."""
 
 
 class KeeperGoneError(FrameFarmError):
@@ -60,6 +68,7 @@ class Keeper:
     def __init__(self, blobs: Path, low_water_bytes: int) -> None:
         self._arguments = (str(blobs), str(low_water_bytes))
         self._waiting: dict[int, tuple[Keep, asyncio.Future[Kept]]] = {}
+        self._deaths: Counter[int] = Counter()
         self._numbers = 0
         self._process: Process | None = None
         self._reading: asyncio.Task[None] | None = None
@@ -71,9 +80,8 @@ class Keeper:
         self._reading = asyncio.create_task(self._read_answers(), name="keeper")
 
     async def _launch(self) -> Process:
-        command = ("-m", "framefarm.farm.keeper_process", *self._arguments)
         self._process = await asyncio.create_subprocess_exec(
-            sys.executable, *command, stdin=PIPE, stdout=PIPE
+            sys.executable, *PROGRAM, *self._arguments, stdin=PIPE, stdout=PIPE
         )
         return self._process
 
@@ -114,25 +122,36 @@ class Keeper:
             except (asyncio.IncompleteReadError, ConnectionError):
                 process = await self._replace(process)
                 continue
-            _, answer = self._waiting.pop(kept.number, (None, None))
+            _, answer = self._forget(kept.number)
             if answer is not None and not answer.done():
                 answer.set_result(kept)
 
     async def _replace(self, dead: Process) -> Process | None:
-        """After a death: refuse what it was at, and let a new process do the rest."""
+        """After a death: let a new process do what is left, but for what was deadly twice."""
         status = await dead.wait()
         if self._stopped:
             return None
         _log.error("keeper_died", status=status, waiting=len(self._waiting))
         if self._waiting:
-            _, answer = self._waiting.pop(min(self._waiting))
-            if not answer.done():
-                told = "The program that checks results crashed at it; is it a picture at all?"
-                answer.set_exception(NotWhatWasAskedError(told))
+            self._blame(min(self._waiting))
         process = await self._launch()
         for order, _ in list(self._waiting.values()):
             await self._send(order)
         return process
+
+    def _blame(self, number: int) -> None:
+        """Refuse what a keeper died at, if that was not the first time."""
+        self._deaths[number] += 1
+        if self._deaths[number] < DEADLY:
+            return
+        _, answer = self._forget(number)
+        if answer is not None and not answer.done():
+            told = "The program that checks results crashed at it twice; is it a picture at all?"
+            answer.set_exception(NotWhatWasAskedError(told))
+
+    def _forget(self, number: int) -> tuple[Keep | None, asyncio.Future[Kept] | None]:
+        self._deaths.pop(number, None)
+        return self._waiting.pop(number, (None, None))
 
     async def stop(self) -> None:
         """End the process; who still waits hears that the manager is stopping."""

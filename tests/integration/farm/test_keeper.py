@@ -88,22 +88,54 @@ async def test_a_full_disk_is_told_as_such(tmp_path: Path):
     await keeper.stop()
 
 
-async def test_a_death_refuses_what_it_was_at_and_loses_nothing_else(keeper: Keeper):
+async def killed_while_at(keeper: Keeper) -> None:
+    """Kill the keeper's process once all that is asked of it is on its way."""
     process = keeper._process
     assert process is not None
-    os.kill(process.pid, signal.SIGSTOP)  # so that both results are on their way when it dies
+    await asyncio.sleep(0)
+    os.kill(process.pid, signal.SIGKILL)
+    await process.wait()
+
+
+def stop_process(keeper: Keeper) -> None:
+    assert keeper._process is not None
+    os.kill(keeper._process.pid, signal.SIGSTOP)
+
+
+async def test_a_keeper_that_is_killed_costs_no_result(keeper: Keeper):
+    first = keeper._process
+    stop_process(keeper)
     pictures = [noise_png(2_000, seed=n) for n in (5, 6)]
     waiting = [
         asyncio.create_task(keeper.keep(TRIAL, announced(picture), picture)) for picture in pictures
     ]
-    await asyncio.sleep(0)
-    os.kill(process.pid, signal.SIGKILL)
+
+    await killed_while_at(keeper)
+
+    assert await asyncio.wait_for(asyncio.gather(*waiting), 20) == [None, None]
+    assert keeper._process is not first
+
+
+async def test_what_it_dies_at_twice_is_refused_and_nothing_else_is_lost(
+    keeper: Keeper, monkeypatch: pytest.MonkeyPatch
+):
+    stop_process(keeper)
+    pictures = [noise_png(2_000, seed=n) for n in (8, 9)]
+    waiting = [
+        asyncio.create_task(keeper.keep(TRIAL, announced(picture), picture)) for picture in pictures
+    ]
+    # The next keeper dies as soon as it is started, the one after that is sound.
+    with monkeypatch.context() as patched:
+        patched.setattr("framefarm.farm.keeper.PROGRAM", ("-c", "raise SystemExit(9)"))
+        await killed_while_at(keeper)
+        dead = keeper._process
+        while keeper._process is dead:  # noqa: ASYNC110  nothing tells of it
+            await asyncio.sleep(0.01)
 
     outcomes = await asyncio.wait_for(asyncio.gather(*waiting, return_exceptions=True), 20)
 
     assert isinstance(outcomes[0], NotWhatWasAskedError)
     assert outcomes[1] is None
-    assert keeper._process is not process
 
 
 async def test_who_waits_hears_that_the_manager_stops(keeper: Keeper):
