@@ -181,7 +181,15 @@ class WorkerSocket:
         _log.info("worker_connected", worker=link.name, id=link.worker_id)
         farm.worker_came()
         await farm.recall_work(link, admission.holding)
+        if older is not None:
+            await self._take_back(older, kept=admission.holding)
         return link
+
+    async def _take_back(self, older: Link, *, kept: Sequence[str]) -> None:
+        """End what was given over the older connection after it broke."""
+        given = [slot.work.lease_id for slot in older.slots.values() if slot.work is not None]
+        for lease in set(given).difference(kept):
+            await self._farm.dispatcher.take_back(older, lease)
 
     async def _replace(self, older: Link, newer: Link) -> None:
         """Tell a process that another one with the same key is served now, and show it."""

@@ -105,10 +105,26 @@ class Dispatcher:
         while grant is None and self._appeared != slot.asked_at:
             # Work appeared while the claim was on its way: it may have come too late for it.
             grant = await self.claim(link, slot)
-        if grant is not None:
-            return self._orders(link, slot, grant)
-        slot.waiting = True
-        return []
+        if grant is None:
+            slot.waiting = True
+            return []
+        if self._roster.get(link.worker_id) is not link:
+            await self.take_back(link, grant.lease.lease_id)
+            return []
+        return self._orders(link, slot, grant)
+
+    async def take_back(self, link: Link, lease_id: str) -> None:
+        """End a lease that was given over a connection which was none any more.
+
+        Its worker never hears of it. Nor does its next hello free it where that was written before
+        the claim: the unit would wait for the end of a lease that nobody renews.
+        """
+        news = await self._writer.write(
+            lambda c: release(c, self._catalog, link.worker_id, lease_id)
+        )
+        if news.work:
+            _log.info("lease_taken_back", worker=link.name, lease=lease_id)
+            self.work_appeared()
 
     def work_appeared(self) -> None:
         """Units became pending: slots that wait shall have them."""

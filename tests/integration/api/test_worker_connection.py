@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -364,6 +368,46 @@ def test_l8_a_lease_that_never_reached_its_worker_is_given_out_again(manager: Ma
         lost = worker.lease()
     with manager.worker(worker_id=worker.id, key=worker.key) as again:
         assert again.lease()["units"] == lost["units"]
+
+
+def test_l8_a_claim_that_a_new_hello_overtook_goes_back_at_once(manager: Manager):
+    """As when a manager that was stopped goes on: it reads both connections at the same time."""
+    manager.trial("1-2")
+    with (
+        manager.worker() as old,
+        connect(manager.websocket_url) as socket,
+        database_locked(manager) as unlock,
+    ):
+        new = Worker(manager, socket)
+        new.say(hello(worker_id=old.id, key=old.key))
+        await_queued()
+        old.say({"type": "ready", "slot": "cpu"})
+        await_queued()
+        unlock()
+
+        new.hear("welcome")
+        new.id, new.key = old.id, old.key
+        first = new.lease()
+        assert new.finish(first) == "accepted"
+        second = new.lease()
+
+        # Well before the lease that the old connection was given would end by itself.
+        assert {first["units"], second["units"]} == {"1", "2"}
+        assert new.finish(second) == "accepted"
+
+
+@contextlib.contextmanager
+def database_locked(manager: Manager) -> Iterator[Callable[[], object]]:
+    """Keep the manager from writing; yields what lets it go on."""
+    path = manager.settings.data_dir / "farm.db"
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as database:
+        database.execute("BEGIN IMMEDIATE")
+        yield lambda: database.execute("ROLLBACK")
+
+
+def await_queued() -> None:
+    """Let the manager's writer queue what was said; nothing tells when it has."""
+    threading.Event().wait(0.3)
 
 
 def test_l9_what_one_worker_failed_waits_for_another_and_comes_back_when_that_one_goes(
