@@ -52,6 +52,9 @@ def _network(address: str) -> str:
         found = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:
         return address
-    if found.version == 4:  # noqa: PLR2004  of the Internet Protocol
+    if isinstance(found, ipaddress.IPv4Address):
         return str(found)
+    if found.ipv4_mapped is not None:
+        # A socket that takes both kinds shows IPv4 like this, all of it in one /64.
+        return str(found.ipv4_mapped)
     return str(ipaddress.ip_network((found, 64), strict=False))

@@ -37,6 +37,8 @@ def test_as_many_a_minute_go_through_as_were_allowed_and_no_more():
         ("fd00::1%eth0", "fd00::2", True),
         ("fd00::1", "fd00:0:0:1::1", False),
         ("10.0.0.1", "10.0.0.2", False),
+        ("::ffff:10.0.0.1", "10.0.0.1", True),
+        ("::ffff:10.0.0.1", "::ffff:10.0.0.2", False),
         ("", "", True),
     ],
 )
