@@ -12,6 +12,8 @@ from typing import Any, cast
 
 import structlog
 
+from framefarm.core.plain_text import plain
+
 Journal = structlog.typing.FilteringBoundLogger
 """What the modules here write to. `bind(lease=..., unit=...)` adds what a line is about."""
 
@@ -31,11 +33,17 @@ def open_journal(level: str, **bound: Any) -> Journal:
             structlog.processors.StackInfoRenderer(),
             structlog.processors.format_exc_info,
             structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "event"]),
+            # It leaves control characters as they are, and reasons come from the manager.
+            _shown,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
         context_class=dict,
     )
     return cast("Journal", journal.bind(**bound))
+
+
+def _shown(_logger: object, _method: str, line: Any) -> str:
+    return plain(line)
 
 
 _LEVELS = {

@@ -9,6 +9,8 @@ from typing import Any, TextIO
 
 import structlog
 
+from framefarm.core.plain_text import plain
+
 
 def log_to_stderr(*, as_json: bool) -> None:
     """Write log lines to standard error, one each, as JSON or as `key=value`."""
@@ -33,7 +35,7 @@ def _configure(stream: TextIO, *, as_json: bool, least: int) -> None:
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
-            _renderer(as_json=as_json),
+            *_renderers(as_json=as_json),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(least),
         logger_factory=structlog.PrintLoggerFactory(stream),
@@ -44,7 +46,13 @@ def _configure(stream: TextIO, *, as_json: bool, least: int) -> None:
     logging.basicConfig(stream=stream, level=logging.WARNING, format=f"{form} %(message)s")
 
 
-def _renderer(*, as_json: bool) -> Any:
+def _renderers(*, as_json: bool) -> list[Any]:
     if as_json:
-        return structlog.processors.JSONRenderer()
-    return structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "event"])
+        return [structlog.processors.JSONRenderer()]
+    logfmt = structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "event"])
+    # It leaves control characters as they are, and workers say what they like.
+    return [logfmt, _shown]
+
+
+def _shown(_logger: object, _method: str, line: Any) -> str:
+    return plain(line)

@@ -15,6 +15,7 @@ from framefarm.cli import failures
 from framefarm.cli.app import app
 from framefarm.cli.concealing import conceal_token
 from framefarm.core.errors import FrameFarmError
+from framefarm.core.plain_text import plain
 
 
 def main() -> NoReturn:
@@ -58,7 +59,7 @@ def _ending(error: BaseException, arguments: Sequence[str]) -> tuple[str, int]:
 
 
 def _error(text: str) -> str:
-    return f"framefarm: error: {text}"
+    return f"framefarm: error: {plain(text)}"
 
 
 def _message(error: FrameFarmError) -> str:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 import msgspec
 
 from framefarm.client.errors import FarmUnreachableError
+from framefarm.client.reading import read_json
 from framefarm.client.views import JobView
 
 MAX_LINE_BYTES = 1 << 20
@@ -81,11 +82,11 @@ def decode_event(name: str, data: bytes) -> Event | None:
         msgspec.DecodeError: The data is not what that event carries.
     """
     if name == "job":
-        return JobEvent(msgspec.json.decode(data, type=JobView))
+        return JobEvent(read_json(data, JobView))
     if name == "progress":
-        return msgspec.json.decode(data, type=ProgressEvent)
+        return read_json(data, ProgressEvent)
     if name == "unit":
-        return msgspec.json.decode(data, type=UnitEvent)
+        return read_json(data, UnitEvent)
     return EndEvent() if name == "end" else None
 
 

@@ -14,6 +14,7 @@ import msgspec
 
 from framefarm.client import events as job_events
 from framefarm.client.errors import FarmUnreachableError, UnreadableAnswerError
+from framefarm.client.reading import read_json
 from framefarm.client.refusals import refusal
 from framefarm.client.submissions import Submission
 from framefarm.client.transport import Answer, Transport, read_piece
@@ -28,6 +29,7 @@ from framefarm.client.views import (
     Why,
 )
 from framefarm.client.worker_calls import WorkerCalls
+from framefarm.core.plain_text import plain
 
 _T = TypeVar("_T")
 _CHUNK = 1 << 20
@@ -282,7 +284,7 @@ class Farm(WorkerCalls):
 
     def _text(self, path: str) -> str:
         answer = self._checked(self._transport.request("GET", path))
-        return answer.content.decode(errors="replace")
+        return plain(answer.content.decode(errors="replace"))
 
     def _checked(self, answer: Answer) -> Answer:
         if answer.status not in _OK:
@@ -291,7 +293,7 @@ class Farm(WorkerCalls):
 
     def _decode(self, answer: Answer, kind: type[_T]) -> _T:
         try:
-            return msgspec.json.decode(answer.content, type=kind)
+            return read_json(answer.content, kind)
         except (msgspec.DecodeError, RecursionError) as error:
             raise UnreadableAnswerError(self.url, error) from error
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from framefarm.client.errors import FarmAnswerError
+from framefarm.client.reading import read_json
 
 
 class _Problem(msgspec.Struct):
@@ -16,7 +17,7 @@ class _Problem(msgspec.Struct):
 def refusal(status: int, content: bytes) -> FarmAnswerError:
     """Make the error of an answer that is none of success, whoever wrote it."""
     try:
-        problem = msgspec.json.decode(content, type=_Problem)
+        problem = read_json(content, _Problem)
     except msgspec.DecodeError:
         problem = _Problem()
     text = problem.detail or problem.title or f"The manager answered with HTTP status {status}."

@@ -19,6 +19,7 @@ def command(file: Path, *, as_json: bool) -> None:
     from framefarm.blender.blendfile import read_blend  # noqa: PLC0415  --help needs none of this
     from framefarm.cli.embedded.reading import check_is_file  # noqa: PLC0415
     from framefarm.cli.inspection import as_plain_values, as_text  # noqa: PLC0415
+    from framefarm.core.plain_text import plain  # noqa: PLC0415
 
     check_is_file(file)
     blend = read_blend(file)
@@ -27,4 +28,4 @@ def command(file: Path, *, as_json: bool) -> None:
 
         click.echo(json.dumps(as_plain_values(blend), indent=2))
     else:
-        click.echo(as_text(blend))
+        click.echo(plain(as_text(blend)))
