@@ -135,6 +135,7 @@ async def assemble(
     cache = BlobCache(
         settings.data_dir / "cache",
         limit_bytes=settings.cache_bytes,
+        reserve_bytes=settings.disk_reserve_bytes,
         fetcher=Downloader(http, key=wires.key, die=wires.die),
         journal=wires.journal,
     )

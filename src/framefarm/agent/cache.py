@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import itertools
 import os
 import time
 from collections import Counter, OrderedDict
 from typing import TYPE_CHECKING, Protocol
 
+from framefarm.agent.disk import ROOM_AGAIN, free_bytes
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
     from pathlib import Path
 
     from framefarm.agent.journal import Journal
+
+
+_GIB = 1 << 30
 
 
 class Fetcher(Protocol):
@@ -36,25 +42,37 @@ def _nobody_listens(_: int) -> None:
 class BlobCache:
     """A bounded, content-addressed cache; the least recently used files go first.
 
-    A file in use is pinned and never goes. Many askers of one file share one fetch. All of it
-    belongs to one event loop.
+    A file in use is pinned and never goes. Many askers of one file share one fetch. Before all
+    others go the beginnings of downloads that broke off. All of it belongs to one event loop.
 
     Args:
         root: Where the files lie.
         limit_bytes: Most they may take; exceeded only while files in use alone do.
+        reserve_bytes: Files go as well when less than this is free on the disk: results need it.
         fetcher: Where missing ones come from.
         journal: For what is worth knowing.
     """
 
-    def __init__(self, root: Path, *, limit_bytes: int, fetcher: Fetcher, journal: Journal) -> None:
+    def __init__(
+        self,
+        root: Path,
+        *,
+        limit_bytes: int,
+        fetcher: Fetcher,
+        journal: Journal,
+        reserve_bytes: int = 0,
+    ) -> None:
         self._blobs = root / "blobs"
         self._parts = root / "parts"
         self._limit_bytes = limit_bytes
+        self._reserve_bytes = reserve_bytes
         self._fetcher = fetcher
         self._journal = journal
         self._sizes: OrderedDict[str, int] = OrderedDict()
         self._total_bytes = 0
         self._pins: Counter[str] = Counter()
+        self._begun: dict[str, int] = {}
+        self._coming: dict[str, int] = {}
         self._fetches: dict[str, asyncio.Task[None]] = {}
         self._askers: dict[str, list[Callable[[int], None]]] = {}
 
@@ -62,10 +80,11 @@ class BlobCache:
         """Find what an earlier process left, oldest use first. Blocks on the disk."""
         self._blobs.mkdir(parents=True, exist_ok=True)
         self._parts.mkdir(parents=True, exist_ok=True)
-        found = sorted((stat.st_atime_ns, path.name, stat.st_size) for path, stat in self._walk())
-        for _, sha256, size_bytes in found:
-            self._enter(sha256, size_bytes)
-        self._make_room()
+        for path, stat in sorted(_files(self._parts, "*"), key=lambda it: it[1].st_mtime_ns):
+            self._begun[path.name] = stat.st_size
+        for path, stat in sorted(_files(self._blobs, "??/*"), key=lambda it: it[1].st_atime_ns):
+            self._enter(path.name, stat.st_size)
+        self.make_room()
 
     def __contains__(self, sha256: object) -> bool:
         return sha256 in self._sizes
@@ -107,7 +126,16 @@ class BlobCache:
             self._pins[sha256] -= 1
             if not self._pins[sha256]:
                 del self._pins[sha256]
-            self._make_room()
+            self.make_room()
+
+    def make_room(self) -> None:
+        """Let go of what is over the limit, or takes room on the disk that others need more."""
+        excess_bytes = self._excess_bytes()
+        for sha256 in [*self._begun, *(name for name in self._sizes if name not in self._pins)]:
+            if excess_bytes <= 0:
+                return
+            is_begun = sha256 in self._begun
+            excess_bytes -= self._forget_begun(sha256) if is_begun else self._forget(sha256)
 
     def adopt(self, path: Path, sha256: str, size_bytes: int) -> None:
         """Move a file in whose hash is known; a result of this worker that later stages may need.
@@ -151,47 +179,87 @@ class BlobCache:
 
     async def _fetch(self, sha256: str, size_bytes: int) -> None:
         part = self._parts / sha256
+        self._begun.pop(sha256, None)
+        self._coming[sha256] = size_bytes
+        try:
+            self.make_room()
+            self._check_room(sha256)
+            await self._fetch_to(part, sha256, size_bytes)
+        finally:
+            self._coming.pop(sha256, None)
+            if (have_bytes := _size_bytes(part)) > 0:
+                self._begun[sha256] = have_bytes
+        self._journal.debug("file fetched", sha256=sha256, size_bytes=size_bytes)
 
+    async def _fetch_to(self, part: Path, sha256: str, size_bytes: int) -> None:
         def tell(have_bytes: int) -> None:
             for arrived in self._askers.get(sha256, ()):
                 arrived(have_bytes)
 
         await self._fetcher.fetch(sha256, size_bytes, part, tell)
+        del self._coming[sha256]
         self._put(part, sha256, size_bytes)
-        self._journal.debug("file fetched", sha256=sha256, size_bytes=size_bytes)
+
+    def _check_room(self, sha256: str) -> None:
+        """Refuse a download that would end in a full disk, before it takes what is left of it."""
+        free, to_come = free_bytes(self._parts), self._to_come_bytes()
+        if free - self._reserve_bytes < to_come:
+            needed = f"{self._coming[sha256] / _GIB:.2f} GiB"
+            there = f"{max(0, free - self._reserve_bytes) / _GIB:.2f} GiB"
+            raise OSError(errno.ENOSPC, f"it has {needed}, the worker's disk has room for {there}")
 
     def _put(self, path: Path, sha256: str, size_bytes: int) -> None:
         target = self._path(sha256)
         target.parent.mkdir(exist_ok=True)
         path.replace(target)
         self._enter(sha256, size_bytes)
-        self._make_room()
+        self.make_room()
 
     def _enter(self, sha256: str, size_bytes: int) -> None:
         self._total_bytes += size_bytes - self._sizes.get(sha256, 0)
         self._sizes[sha256] = size_bytes
         self._sizes.move_to_end(sha256)
 
-    def _forget(self, sha256: str) -> None:
-        self._total_bytes -= self._sizes.pop(sha256)
+    def _forget(self, sha256: str) -> int:
+        """Delete a file; returns how large it was."""
+        size_bytes = self._sizes.pop(sha256)
+        self._total_bytes -= size_bytes
         with contextlib.suppress(OSError):
             self._path(sha256).unlink()
+        return size_bytes
 
-    def _make_room(self) -> None:
-        if self._total_bytes <= self._limit_bytes:
-            return
-        for sha256 in [name for name in self._sizes if name not in self._pins]:
-            if self._total_bytes <= self._limit_bytes:
-                return
-            self._forget(sha256)
+    def _forget_begun(self, sha256: str) -> int:
+        with contextlib.suppress(OSError):
+            (self._parts / sha256).unlink()
+        return self._begun.pop(sha256)
+
+    def _excess_bytes(self) -> int:
+        held = self._total_bytes + sum(self._begun.values()) + sum(self._coming.values())
+        left = free_bytes(self._parts) - self._to_come_bytes()
+        # More than is missing, or the next frame would be short of room again.
+        missing = round(self._reserve_bytes * ROOM_AGAIN) - left
+        return max(held - self._limit_bytes, missing if left < self._reserve_bytes else 0)
+
+    def _to_come_bytes(self) -> int:
+        """What the downloads that are on their way will still take of the disk."""
+        coming = self._coming.items()
+        return sum(max(0, size - _size_bytes(self._parts / sha256)) for sha256, size in coming)
 
     def _path(self, sha256: str) -> Path:
         return self._blobs / sha256[:2] / sha256
 
-    def _walk(self) -> Iterator[tuple[Path, os.stat_result]]:
-        for path in self._blobs.glob("??/*"):
-            with contextlib.suppress(OSError):
-                yield path, path.stat()
+
+def _files(folder: Path, pattern: str) -> Iterator[tuple[Path, os.stat_result]]:
+    for path in folder.glob(pattern):
+        with contextlib.suppress(OSError):
+            yield path, path.stat()
+
+
+def _size_bytes(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
 
 
 def _touch(path: Path, size_bytes: int) -> bool:

@@ -78,6 +78,9 @@ class Upkeep:
 
     def _look_at_disk(self) -> None:
         was_low, settings = self._state().disk_low, self._parts.settings
+        if disk_low(settings):
+            # What can be fetched again goes before work stops.
+            self._parts.cache.make_room()
         low = disk_low(settings, was_low=was_low)
         if low != was_low:
             self._journal.warning("disk", low=low, reserve=settings.disk_reserve_bytes)

@@ -40,9 +40,30 @@ def cache(http: httpx.AsyncClient, tmp_path: Path) -> BlobCache:
     return make_cache(http, tmp_path)
 
 
-def make_cache(http: httpx.AsyncClient, root: Path, limit_bytes: int = 1 << 20) -> BlobCache:
+class Disk:
+    """Has so much room, whatever lies on it."""
+
+    free = 1 << 40
+
+
+@pytest.fixture
+def disk(monkeypatch: pytest.MonkeyPatch) -> Disk:
+    made = Disk()
+    monkeypatch.setattr("framefarm.agent.cache.free_bytes", lambda _: made.free)
+    return made
+
+
+def make_cache(
+    http: httpx.AsyncClient, root: Path, limit_bytes: int = 1 << 20, reserve_bytes: int = 0
+) -> BlobCache:
     fetcher = Downloader(http, key=lambda: "k", die=lambda: 0.0, sleep=no_wait)
-    made = BlobCache(root, limit_bytes=limit_bytes, fetcher=fetcher, journal=JOURNAL)
+    made = BlobCache(
+        root,
+        limit_bytes=limit_bytes,
+        reserve_bytes=reserve_bytes,
+        fetcher=fetcher,
+        journal=JOURNAL,
+    )
     made.load()
     return made
 
@@ -232,6 +253,83 @@ async def test_file_in_use_is_never_thrown_away(
         assert path.read_bytes() == first
 
     assert cache.total_bytes <= 15
+
+
+async def test_what_is_to_come_counts_before_it_comes(
+    manager: FakeManager, http: httpx.AsyncClient, tmp_path: Path
+):
+    cache = make_cache(http, tmp_path, limit_bytes=25)
+    first, second, large = b"a" * 10, b"b" * 10, b"c" * 20
+    for content in (first, second, large):
+        manager.put_blob(content)
+    await read(cache, first)
+    await read(cache, second)
+    manager.hold_blobs = asyncio.Event()
+
+    fetching = asyncio.create_task(read(cache, large))
+    await manager.until(lambda: len(manager.blob_requests) == 3 or None, "a request")
+
+    assert cache.total_bytes == 0
+    manager.hold_blobs.set()
+    assert await fetching == large
+
+
+async def test_downloads_that_nobody_went_on_with_are_bounded_too(
+    manager: FakeManager, http: httpx.AsyncClient, tmp_path: Path
+):
+    parts = tmp_path / "parts"
+    parts.mkdir()
+    (parts / sha(b"of a job long gone")).write_bytes(b"x" * 900)
+    cache = make_cache(http, tmp_path, limit_bytes=1_000)
+    content = b"y" * 500
+    manager.put_blob(content)
+    manager.cut_after.extend([30] * MAX_TRIES)
+
+    with pytest.raises(FetchError):
+        await read(cache, content)
+
+    # The old one had to go; of the new one stays what came, to be gone on with.
+    assert files_below(tmp_path) == [parts / sha(content)]
+    assert await read(cache, content) == content
+    assert not files_below(parts)
+
+
+async def test_disk_that_results_need_is_taken_from_files_not_in_use(
+    manager: FakeManager, disk: Disk, http: httpx.AsyncClient, tmp_path: Path
+):
+    cache = make_cache(http, tmp_path, reserve_bytes=100)
+    first, second, third = (letter * 40 for letter in (b"a", b"b", b"c"))
+    for content in (first, second, third):
+        manager.put_blob(content)
+        await read(cache, content)
+
+    disk.free = 90
+    async with cache.use(sha(first), 40):
+        cache.make_room()
+        # 125 are wanted, so that it is not short again at once.
+        assert [sha(content) in cache for content in (first, second, third)] == [True, False, True]
+        disk.free = 10
+        cache.make_room()
+
+    assert sha(third) not in cache
+    assert manager.blob_requests[-1].sha256 == sha(third)
+
+
+async def test_file_that_would_fill_the_disk_is_not_begun(
+    manager: FakeManager, disk: Disk, http: httpx.AsyncClient, tmp_path: Path
+):
+    cache = make_cache(http, tmp_path, reserve_bytes=100)
+    small, large = b"a" * 40, b"b" * 500
+    for content in (small, large):
+        manager.put_blob(content)
+    await read(cache, small)
+    disk.free = 300
+
+    with pytest.raises(OSError, match="the worker's disk has room for"):
+        await read(cache, large)
+
+    assert len(manager.blob_requests) == 1
+    assert not files_below(tmp_path / "parts")
 
 
 async def test_order_of_use_survives_a_restart(

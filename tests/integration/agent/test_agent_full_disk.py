@@ -110,6 +110,33 @@ async def test_nothing_is_asked_for_until_there_is_clearly_room_again(
     await manager.heard(msg.Ready)
 
 
+async def test_cache_makes_room_before_work_stops(
+    manager: FakeManager, start_agent: StartAgent, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    blob = tmp_path / "agent" / "cache" / "blobs" / "ab" / ("ab" + "0" * 62)
+    blob.parent.mkdir(parents=True)
+    blob.write_bytes(b"x" * 600)
+    others_bytes, has_room_again = [0], asyncio.Event()
+
+    def free(_: Path) -> int:
+        if others_bytes[0] and not blob.exists():
+            has_room_again.set()
+        return 2_000 - others_bytes[0] - (600 if blob.exists() else 0)
+
+    monkeypatch.setattr("framefarm.agent.assembly.free_bytes", free)
+    monkeypatch.setattr("framefarm.agent.cache.free_bytes", free)
+    agent = start_agent(disk_reserve_bytes=1_000)
+    await manager.heard(msg.Ready)
+    assert blob.exists()
+
+    others_bytes[0] = 600
+    await asyncio.wait_for(has_room_again.wait(), 10)
+    await agent.stop()
+
+    # It never said that it rests.
+    assert not any(isinstance(report, msg.FactsChanged) for report in manager.reports)
+
+
 async def test_unit_that_fails_while_the_disk_is_full_is_given_back_and_not_reported(
     manager: FakeManager, start_agent: StartAgent, monkeypatch: pytest.MonkeyPatch
 ):

@@ -45,7 +45,8 @@ async def inputs_at_hand(
         except FetchError as error:
             raise UnitFailedError("input_missing", str(error)) from error
         except OSError as error:
-            raise UnitFailedError("error", f"an input cannot be stored: {error}") from error
+            message = f"an input cannot be stored: {error.strerror or error}"
+            raise UnitFailedError("error", message) from error
         yield paths
 
 

@@ -130,7 +130,7 @@ class RenderExecutor:
             except FetchError as error:
                 raise UnitFailedError("input_missing", f"{task.blend_name}: {error}") from error
             except OSError as error:
-                message = f"{task.blend_name} cannot be stored: {error}"
+                message = f"{task.blend_name} cannot be stored: {error.strerror or error}"
                 raise UnitFailedError("error", message) from error
             yield path
 
