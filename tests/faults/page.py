@@ -11,7 +11,7 @@ from framefarm.farm.settings import ManagerSettings
 
 Line = Mapping[str, Any]
 
-_DEATH_S, _KNOWN_S, _SERVING_S = 35.0, 3.0, 5.0
+_DEATH_S, _KNOWN_S, _SERVING_S, _DELIVERED_S = 35.0, 3.0, 5.0, 5.0
 
 _INTRO = """\
 # Reliability
@@ -62,6 +62,7 @@ def _promises(lines: Sequence[Line]) -> str:
     dead = _values(_silent(again), lambda line: line["recovery_s"])
     known = _values((line for line in again if line["known"]), lambda line: line["recovery_s"])
     serving = _values(judged, lambda line: line["serving_s"], "kills")
+    delivered = _values(judged, lambda line: line["delivered_s"])
     most = max((line["again"] / max(1, line["allowed"]) for line in judged), default=0)
     units = sum(line["units"] for line in judged)
     rows = [
@@ -78,6 +79,11 @@ def _promises(lines: Sequence[Line]) -> str:
         ("a silent dead worker's units in work again, p95", f"<= {_DEATH_S:g} s", _p95(dead)),
         ("the same when the death is known, p95", f"<= {_KNOWN_S:g} s", _p95(known)),
         ("manager serving again, max", f"<= {_SERVING_S:g} s", _most(serving)),
+        (
+            "what was rendered while it was away delivered after its return, max",
+            f"<= {_DELIVERED_S:g} s",
+            _most(delivered),
+        ),
     ]
     return _markdown(("what", "to hold", "found"), rows)
 

@@ -12,8 +12,11 @@ from tests.faults.kills import KILLS
 from tests.faults.manager_kills import MANAGER_KILLS
 from tests.faults.strikes import Fault, cases, run
 
-LEASED_AGAIN_S = 15.0
-"""Beyond the lease, on a machine that is busy with other tests; `make faults` measures it."""
+LEASED_AGAIN_S = 5.0
+"""After a death that is known, or after the lease's end when it is not."""
+
+SERVING_S = 5.0
+DELIVERED_S = 5.0
 
 
 @pytest.mark.parametrize("fault", cases((*KILLS, *MANAGER_KILLS)))
@@ -26,3 +29,7 @@ def test_no_unit_is_lost_or_counted_twice_and_one_at_most_rendered_again(
     if verdict.recovery_s is not None:
         silent_s = 0.0 if verdict.known else LEASE_S
         assert verdict.recovery_s < silent_s + LEASED_AGAIN_S
+    if verdict.serving_s is not None:
+        assert verdict.serving_s <= SERVING_S
+    if verdict.delivered_s is not None:
+        assert verdict.delivered_s <= DELIVERED_S

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -52,6 +53,7 @@ class Verdict:
         known: Whether the manager was told of the death.
         by_tail: Whether a second lease (L11) was quicker than the end of the first one.
         serving_s: How long the manager did not answer.
+        delivered_s: From its return until all that was rendered meanwhile was handed in.
         broken: Invariants that do not hold, and pictures that are not their unit's.
     """
 
@@ -65,6 +67,7 @@ class Verdict:
     known: bool = False
     by_tail: bool = False
     serving_s: float | None = None
+    delivered_s: float | None = None
     state: str = "done"
     note: str = ""
     broken: list[str] = field(default_factory=list)
@@ -101,6 +104,7 @@ def judge(farm: Farm, job: int, injection: Injection, state: str) -> Verdict:
         known=injection.known,
         by_tail=bool(recovery and recovery[1]),
         serving_s=injection.served_at and injection.served_at - injection.at,
+        delivered_s=_delivered(farm, job, injection.served_at, found["finished"]),
         state=state,
         note=injection.note,
         broken=found["broken"],
@@ -173,3 +177,14 @@ def _recovery(
         return None
     at, by_tail = max(times)
     return max(0.0, at - injection.at), by_tail
+
+
+def _delivered(
+    farm: Farm, job: int, served_at: float | None, finished: Mapping[int, float]
+) -> float | None:
+    """Seconds from the manager's return until the last result made before it was there."""
+    if served_at is None:
+        return None
+    made = {one.unit for one in farm.record.lines(job, "end") if one.at < served_at}
+    waited = [finished[unit] - served_at for unit in made & finished.keys()]
+    return max((seconds for seconds in waited if seconds > 0), default=None)

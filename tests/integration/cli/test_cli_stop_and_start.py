@@ -28,8 +28,6 @@ from tests.integration.cli.processes import Running, environment
 
 STOPS_IN_S = 2.0
 BACK_IN_S = 5.0
-BUSY_MACHINE_S = 3.0
-"""What a test machine that does other things as well may add."""
 
 
 class Farm:
@@ -147,7 +145,7 @@ def test_sigterm_under_load_ends_in_2_s_and_everything_answered_is_durable(farm:
         thread.join(30)
         assert not thread.is_alive()
     assert code == 0
-    assert took_s <= STOPS_IN_S + BUSY_MACHINE_S / 2
+    assert took_s <= STOPS_IN_S
     stored = farm.results()
     assert len(answered) == len(set(answered)) > 100
     assert set(answered) <= set(stored)
@@ -170,7 +168,7 @@ def test_workers_go_on_while_the_manager_is_away_and_deliver_within_5_s_of_its_r
 
     workers = {worker for worker, _ in before.values()}
     assert len(workers) == 2
-    deadline = time.monotonic() + BACK_IN_S + BUSY_MACHINE_S
+    deadline = time.monotonic() + BACK_IN_S
     while not _delivered(farm, before, workers):
         assert time.monotonic() < deadline, farm.results()
         threading.Event().wait(0.02)
