@@ -45,6 +45,12 @@ RULES: Mapping[str, RuleNumber] = {
     ),
     "quarantine_s": RuleNumber(600.0, 1, 30 * DAY_S, "A first quarantine; each strike doubles it"),
     "longest_quarantine_s": RuleNumber(DAY_S, 1, 365 * DAY_S, "A quarantine at most (L9)"),
+    "longest_rest_s": RuleNumber(
+        30.0, 0, 3_600, "A worker's pause after failures of one stage at most (L13)"
+    ),
+    "rests_in_all_s": RuleNumber(
+        60.0, 0, DAY_S, "Where every worker fails at a stage, its pauses together (L13)"
+    ),
     "stall_s": RuleNumber(
         300.0, 5, 7 * DAY_S, "A unit without progress for so long is ended (L10)"
     ),
@@ -111,6 +117,8 @@ def with_rules(settings: ManagerSettings, rules: Mapping[str, float]) -> Manager
         "charges": "charges",
         "quarantine_s": "quarantine_s",
         "longest_quarantine_s": "longest_quarantine_s",
+        "longest_rest_s": "longest_rest_s",
+        "rests_in_all_s": "rests_in_all_s",
     }
     blame: dict[str, Any] = {names[name]: told.pop(name) for name in names if name in told}
     sizes: dict[str, Any] = {

@@ -26,7 +26,7 @@ _MORE_MEMORY = 1.05
 
 @dataclass(frozen=True, slots=True)
 class BlameLimits:
-    """The numbers of L9.
+    """The numbers of L9 and L13.
 
     Attributes:
         losses: Workers that may be lost with a unit before it fails.
@@ -35,6 +35,8 @@ class BlameLimits:
         charges: Units that a worker may fail and others finish before it is quarantined.
         quarantine_s: How long the first quarantine lasts; each further strike doubles it.
         longest_quarantine_s: At most this long.
+        longest_rest_s: A worker's pause after failures of one stage at most (L13).
+        rests_in_all_s: Where every worker fails at a stage, its pauses end after so long together.
     """
 
     losses: int = 5
@@ -42,6 +44,8 @@ class BlameLimits:
     charges: int = 3
     quarantine_s: float = 600.0
     longest_quarantine_s: float = 86_400.0
+    longest_rest_s: float = 30.0
+    rests_in_all_s: float = 60.0
 
     def quarantine_for(self, strikes: int) -> float:
         """Seconds that the quarantine of a worker's so manieth strike lasts."""
@@ -156,21 +160,31 @@ def _too_large(errors: Sequence[Fault], allowed_bytes: int) -> str:
     )
 
 
-LONGEST_REST_S = 30.0
-"""L13: no pause is longer."""
-
-
-def rest_s(failures: int, die: float, *, longest_s: float = LONGEST_REST_S) -> float:
+def rest_s(
+    failures: int, die: float, limits: BlameLimits, *, sound_elsewhere: Callable[[], bool]
+) -> float:
     """How long a worker rests from a stage after units of it failed one after the other (L13).
 
     None after the first, which may be any unit's fault. Then half of 1, 2, 4 ... seconds, and a
     random part of the other half: a pause of nearly nothing would not be one.
 
+    Pauses keep a bad worker from going through a job while good ones are at it. Where no worker is
+    better they give passing trouble time to pass, and then only keep a broken job from ending: 20
+    frames that fail three times each on the one worker there is took 20 minutes.
+
     Args:
         failures: Since its last success in the stage.
         die: Random number from 0 up to 1.
-        longest_s: Cap.
+        limits: The numbers.
+        sound_elsewhere: Whether a worker could do it that does not fail at it as well.
     """
     if failures <= 1:
         return 0.0
-    return min(longest_s, 2.0 ** min(failures - 2, 30)) * (0.5 + die / 2)
+    earlier = (_ceiling_s(number, limits) for number in range(2, min(failures, 1_000)))
+    if sum(earlier) >= limits.rests_in_all_s and not sound_elsewhere():
+        return 0.0
+    return _ceiling_s(failures, limits) * (0.5 + die / 2)
+
+
+def _ceiling_s(failures: int, limits: BlameLimits) -> float:
+    return min(limits.longest_rest_s, 2.0 ** min(failures - 2, 30))

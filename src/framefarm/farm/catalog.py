@@ -16,6 +16,7 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from framefarm.core.plans import Dependent, JobPlan, Needs, StagePlan, dependents, inputs_of
+from framefarm.core.requirements import Requirements, requirements_of
 from framefarm.core.spans import Spans
 from framefarm.db import tables as t
 
@@ -33,6 +34,7 @@ _COLUMNS = (
     t.stages.c.settings,
     t.stages.c.blend_sha256,
     t.stages.c.blender,
+    t.stages.c.queue,
 )
 
 
@@ -42,6 +44,7 @@ class StageFacts:
 
     Attributes:
         settings_json: The task's settings as workers get them.
+        asked: What it asks of a worker.
     """
 
     id: int
@@ -52,6 +55,7 @@ class StageFacts:
     settings: dict[str, Any]
     settings_json: bytes
     blend_sha256: str
+    asked: Requirements
 
 
 @dataclass(frozen=True)
@@ -151,6 +155,7 @@ def _load(connection: Connection, job_id: int) -> JobFacts:
             settings=(settings := _with_blender(row.settings, row.blender)),
             settings_json=json.dumps(settings).encode(),
             blend_sha256=row.blend_sha256,
+            asked=requirements_of(row.queue),
         )
         for row in rows
     )

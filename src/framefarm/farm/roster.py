@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from framefarm.core.blame import enough_memory, rest_s
+from framefarm.core.blame import BlameLimits, enough_memory, rest_s
 from framefarm.core.requirements import Ability, Pool, Requirements
 from framefarm.core.sizing import Speed
 from framefarm.farm.held_files import HeldFiles
@@ -127,10 +127,17 @@ class Link:
     resting: frozenset[int] = frozenset()
     failing: Counter[int] = field(default_factory=Counter)
 
-    def rest(self, stage_id: int) -> float:
-        """Count a failed unit of a stage; returns how long it is to rest from the stage now."""
+    def rest(
+        self, stage_id: int, limits: BlameLimits, sound_elsewhere: Callable[[], bool]
+    ) -> float:
+        """Count a failed unit of a stage; returns how long it is to rest from the stage now.
+
+        Args:
+            sound_elsewhere: See `rest_s`.
+        """
         self.failing[stage_id] += 1
-        pause_s = rest_s(self.failing[stage_id], random.random())  # noqa: S311  spreads retries
+        die = random.random()  # noqa: S311  spreads retries
+        pause_s = rest_s(self.failing[stage_id], die, limits, sound_elsewhere=sound_elsewhere)
         if pause_s:
             self.resting |= {stage_id}
         return pause_s
@@ -241,6 +248,11 @@ class Roster:
             link.enabled and link.worker_id not in avoid and link.could(asked, more_than_bytes)
             for link in self
         )
+
+    def sound_for(self, asked: Requirements, stage_id: int) -> bool:
+        """Whether a worker could do a stage that does not fail at it again and again."""
+        failing = {link.worker_id for link in self if link.failing[stage_id] > 1}
+        return self.others(asked, frozenset(failing))
 
     def waiting(self) -> list[tuple[Link, Slot]]:
         """Slots that asked for a lease and have none."""

@@ -276,11 +276,19 @@ class Farm:
         At once, and not when it is durable: a slot's next claim may come in the same message.
         """
         link = self.roster.get(failure.worker_id)
-        pause_s = link.rest(failure.stage_id) if link is not None else 0.0
-        if link is not None and pause_s:
-            loop = asyncio.get_running_loop()
-            loop.call_later(pause_s, self._rested, link, failure.stage_id)
+        if link is not None:
+            self._let_rest(link, failure.stage_id)
         return self.writer.submit(self._failures, failure)
+
+    def _let_rest(self, link: Link, stage_id: int) -> None:
+        stage = self.catalog.known(stage_id)
+
+        def sound_elsewhere() -> bool:
+            return stage is None or self.roster.sound_for(stage.asked, stage_id)
+
+        pause_s = link.rest(stage_id, self.settings.blame, sound_elsewhere)
+        if pause_s:
+            asyncio.get_running_loop().call_later(pause_s, self._rested, link, stage_id)
 
     def _rested(self, link: Link, stage_id: int) -> None:
         link.rested(stage_id)

@@ -131,3 +131,36 @@ def test_l10_slow_units_may_be_silent_for_longer(tmp_path: Path):
 
         assert worker.lease()["stall_s"] == 600.0
     manager.close()
+
+
+def test_l13_a_job_whose_every_frame_fails_on_the_only_worker_ends_soon(tmp_path: Path):
+    limits = BlameLimits(rests_in_all_s=1.0)
+    manager = Manager(tmp_path / "alone", blame=limits)
+    job = manager.trial("1-20")["id"]
+    began = time.monotonic()
+    with manager.worker() as worker:
+        for _ in range(20 * limits.workers):
+            assert worker.fail(worker.lease()) == "noted"
+
+        until(lambda: manager.job(job)["state"] == "failed", "the job's end")
+    took_s = time.monotonic() - began
+    [stage] = manager.job(job)["stages"]
+    manager.close()
+
+    assert stage["failed"] == 20
+    # One pause of half a second at least; with those that follow it would be 20 minutes.
+    assert 0.5 <= took_s < 10.0
+
+
+def test_l13_a_worker_goes_on_resting_while_another_could_do_its_work(tmp_path: Path):
+    manager = Manager(tmp_path / "two", blame=BlameLimits(rests_in_all_s=1.0))
+    manager.trial("1-20")
+    with manager.worker(name="bad") as bad, manager.worker(name="sound"):
+        for _ in range(3):
+            assert bad.fail(bad.lease()) == "noted"
+        began = time.monotonic()
+        bad.lease()
+    manager.close()
+
+    # The third failure's pause is one of 1 to 2 seconds.
+    assert time.monotonic() - began >= 0.9

@@ -152,7 +152,20 @@ def test_quarantines_double_up_to_a_day():
 
 
 def test_l13_a_worker_that_fails_again_and_again_rests_ever_longer_up_to_a_cap():
-    assert rest_s(1, 0.9) == 0.0
-    assert [rest_s(n, 0.0) for n in (2, 3, 4)] == [0.5, 1.0, 2.0]
-    assert [rest_s(n, 1.0) for n in (2, 3, 4)] == [1.0, 2.0, 4.0]
-    assert rest_s(50, 1.0) == 30.0
+    assert rest(1, 0.9) == 0.0
+    assert [rest(n, 0.0) for n in (2, 3, 4)] == [0.5, 1.0, 2.0]
+    assert [rest(n, 1.0) for n in (2, 3, 4)] == [1.0, 2.0, 4.0]
+    assert rest(50, 1.0) == 30.0
+    assert rest(50, 1.0, longest_rest_s=7.0) == 7.0
+
+
+def test_l13_where_no_worker_is_better_the_pauses_end_after_a_minute_in_all():
+    pauses = [rest(n, 1.0, sound_elsewhere=False) for n in range(1, 100)]
+
+    assert pauses[:7] == [0.0, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0]
+    assert set(pauses[7:]) == {0.0}
+    assert rest(5, 1.0, sound_elsewhere=False, rests_in_all_s=7.0) == 0.0
+
+
+def rest(failures: int, die: float, *, sound_elsewhere: bool = True, **limits: float) -> float:
+    return rest_s(failures, die, BlameLimits(**limits), sound_elsewhere=lambda: sound_elsewhere)

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any
 
+from framefarm.core.requirements import Requirements
 from framefarm.core.spans import Spans
 from framefarm.farm.catalog import Catalog, StageFacts
 from framefarm.farm.claim_requests import ClaimedLease
@@ -13,7 +14,7 @@ from framefarm.farm.dispatch import Dispatcher, Grant
 from framefarm.farm.roster import Link, Roster, slots_of
 from framefarm.protocol.messages import Lease, MachineFacts, Order, SlotOffer
 
-STAGE = StageFacts(1, 1, 0, "trial", Spans.of(1, 9), {}, b"{}", "")
+STAGE = StageFacts(1, 1, 0, "trial", Spans.of(1, 9), {}, b"{}", "", Requirements("trial"))
 GRANT = Grant(ClaimedLease("lease", 1, 1, "w", "cpu", Spans.of(1, 1), 1), STAGE)
 
 
