@@ -23,7 +23,7 @@ from framefarm.farm.registry import Renewal, note_facts, note_replaced
 from framefarm.farm.requeue import release
 from framefarm.farm.roster import Link, Slot, slots_of
 from framefarm.farm.service import Farm
-from framefarm.farm.worker_states import note_departure
+from framefarm.farm.worker_states import Departure
 from framefarm.protocol import MalformedMessageError, decode_reports, encode_orders
 from framefarm.protocol import messages as m
 from framefarm.protocol.discovery import FARM_HEADER
@@ -168,7 +168,7 @@ class WorkerSocket:
             lease_s=link.lease_s,
             key=admission.key,
             # Disabled ones give back what they hold; those told to end it first may do so.
-            enabled=admission.enabled or bool(admission.holding),
+            enabled=admission.enabled or bool(admission.held),
             draining=not admission.may_claim,
             stall_s=farm.settings.stall_s,
             name=admission.name,
@@ -180,9 +180,9 @@ class WorkerSocket:
             await farm.orders.remind(link)
         _log.info("worker_connected", worker=link.name, id=link.worker_id)
         farm.worker_came()
-        await farm.recall_work(link, admission.holding)
+        farm.recall_work(link, admission.held)
         if older is not None:
-            await self._take_back(older, kept=admission.holding)
+            await self._take_back(older, kept=[lease.id for lease in admission.held])
         return link
 
     async def _take_back(self, older: Link, *, kept: Sequence[str]) -> None:
@@ -216,10 +216,8 @@ class WorkerSocket:
             self._farm.dispatcher.work_appeared()
             _log.info("worker_disconnected", worker=link.name, id=link.worker_id)
             try:
-                await self._farm.writer.write(
-                    lambda c: note_departure(
-                        c, link.worker_id, link.boot_id, goodbye=self._said_goodbye
-                    )
+                await self._farm.note_departure(
+                    Departure(link.worker_id, link.boot_id, self._said_goodbye)
                 )
             except FrameFarmError as error:
                 _log.warning("departure_not_noted", worker=link.name, error=str(error))

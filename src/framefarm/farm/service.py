@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from functools import partial
 from typing import TypeVar
@@ -33,6 +33,7 @@ from framefarm.db import (
     sqlite_url,
 )
 from framefarm.db import tables as t
+from framefarm.farm.admissions import Admission, HeldLease, Knock, admit_many
 from framefarm.farm.blame import Blame, known_elsewhere
 from framefarm.farm.blender_choice import settle_open
 from framefarm.farm.catalog import Catalog
@@ -45,7 +46,7 @@ from framefarm.farm.events import EventBus
 from framefarm.farm.failures import Failure, fail_many
 from framefarm.farm.finishes import Settlement
 from framefarm.farm.heartbeats import Heartbeats
-from framefarm.farm.joining import LOCAL, Door, Invitation, JoinTokenError, invite
+from framefarm.farm.joining import LOCAL, Door, Invitation, invite
 from framefarm.farm.keeper import Keeper
 from framefarm.farm.late_finishes import Finish
 from framefarm.farm.live_facts import LiveFacts
@@ -58,14 +59,6 @@ from framefarm.farm.news import News, UnitNews
 from framefarm.farm.pulse import Pulse
 from framefarm.farm.quarantine import Bars, bars
 from framefarm.farm.redoing import retry
-from framefarm.farm.registry import (
-    Admission,
-    Renewal,
-    RevokedError,
-    WorkerKeyError,
-    admit,
-    renew_many,
-)
 from framefarm.farm.requeue import free_worker
 from framefarm.farm.revoking import revoke
 from framefarm.farm.roster import Link, Roster, Work
@@ -74,7 +67,7 @@ from framefarm.farm.stalls import stall_limit_s
 from framefarm.farm.steering import NoSuchJobError, job_state
 from framefarm.farm.views import JobView, JobViews
 from framefarm.farm.worker_orders import WorkerOrders
-from framefarm.farm.worker_states import note_lost
+from framefarm.farm.worker_states import Departure, note_departures, note_lost
 from framefarm.protocol.messages import Hello, Revoke
 from framefarm.storage import BlobFolder
 
@@ -124,6 +117,14 @@ class Farm:
             self.writer, self.catalog, self.roster, self.dispatcher, self.spread
         )
         self.heartbeats = Heartbeats(self.writer)
+        # A departure was before the arrival that it shares a group with.
+        self._departures: Handler[Departure, None] = Handler(note_departures, rank=5)
+        self._admissions: Handler[Knock, Admission | FrameFarmError] = Handler(
+            lambda connection, items: admit_many(
+                connection, self.catalog, items, limits=settings.blame, lives=settings.lives
+            ),
+            rank=12,
+        )
         self._finishes: Handler[Finish, Settlement] = Handler(
             lambda connection, items: finish_and_charge(
                 connection, self.catalog, items, settings.blame
@@ -210,28 +211,15 @@ class Farm:
             JoinTokenError: It is new, and may not join with what it showed.
             TooManyGuessesError: It is new, and its token is not looked at now.
         """
-        admission = await self.writer.write(partial(self._admit, hello=hello, door=door))
+        admission = await self.writer.submit(self._admissions, Knock(hello, door))
         if isinstance(admission, FrameFarmError):
             raise admission
         await self.spread(admission.news)
         return admission
 
-    def _admit(
-        self, connection: Connection, hello: Hello, door: Door
-    ) -> Admission | FrameFarmError:
-        try:
-            admission = admit(connection, self.catalog, hello, door, self.settings.blame)
-        except (WorkerKeyError, RevokedError, JoinTokenError) as refused:
-            # Nothing was written. As an error it would undo the group it came in with, and a
-            # stranger could make the manager write everything twice.
-            return refused
-        # A hello is a sign of life like a heartbeat: a lease that was nearly over when its worker
-        # came back would not live to see the first one.
-        held = (*admission.holding, *dict.fromkeys(lease for lease, _ in hello.owed))
-        lease_s = self.settings.lease_s_of(admission.pool)
-        if held:
-            renew_many(connection, [Renewal(admission.worker_id, held, lease_s)])
-        return admission
+    async def note_departure(self, departure: Departure) -> None:
+        """Note that a worker's connection is gone."""
+        await self.writer.submit(self._departures, departure)
 
     async def invite(self, *, pool: Pool, uses: int, lifetime_s: float) -> Invitation:
         """Make a join token."""
@@ -335,20 +323,13 @@ class Farm:
         its = self.bars.get(link.worker_id, _NO_BARS)
         link.barred, link.probation = its.barred, its.probation
 
-    async def recall_work(self, link: Link, lease_ids: Sequence[str]) -> None:
+    def recall_work(self, link: Link, held: Iterable[HeldLease]) -> None:
         """Learn again what the slots of a worker that came back are at."""
-        if not lease_ids:
-            return
-        held = (
-            select(t.leases, t.stages.c.job_id, t.stages.c.kind)
-            .join(t.stages, t.stages.c.id == t.leases.c.stage_id)
-            .where(t.leases.c.id.in_(lease_ids), t.leases.c.state == "active")
-        )
-        for row in await self.read(lambda connection: connection.execute(held).all()):
-            slot = link.slots.get(row.slot)
+        for lease in held:
+            slot = link.slots.get(lease.slot)
             if slot is not None and slot.work is None:
-                slot.work = Work(row.id, row.job_id, row.stage_id, row.kind, row.units)
-                slot.note_progress(Spans.restore(row.units).first, 0, 0)
+                slot.work = Work(lease.id, lease.job_id, lease.stage_id, lease.kind, lease.units)
+                slot.note_progress(Spans.restore(lease.units).first, 0, 0)
                 slot.stall_s = stall_limit_s(self.settings.stall_s, None)
 
     def _note_unit(self, unit: UnitNews) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from difflib import get_close_matches
+from itertools import count
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, func, select
+from sqlalchemy import ColumnElement, Connection, Row, select
 
 from framefarm.core.errors import FrameFarmError
 from framefarm.db import tables as t
@@ -15,8 +16,6 @@ _SHORTEST_PREFIX = 4
 _TOLD = 5
 _ID_SHOWN = 8
 _LONGEST = 180
-_PROBED = 20
-"""Names with smaller numbers are tried one by one; a thousand machines of one name are counted."""
 
 
 class NoSuchWorkerError(FrameFarmError):
@@ -94,29 +93,53 @@ def _matching(
     return []
 
 
-def free_name(connection: Connection, wanted: str) -> str:
-    """The name that a new worker gets: the one it says, or with a number where another has it."""
-    wanted = _printable(wanted)
-    if not _is_taken(connection, wanted):
-        return wanted
-    for number in range(2, _PROBED):
-        if not _is_taken(connection, f"{wanted}-{number}"):
-            return f"{wanted}-{number}"
-    # "." is the character after "-", so that the index on names finds what begins with "box-".
-    alike = select(func.count()).where(t.workers.c.name.between(f"{wanted}-", f"{wanted}."))
-    number = _PROBED + connection.execute(alike).scalar_one()
-    while _is_taken(connection, f"{wanted}-{number}"):
-        number += 1
-    return f"{wanted}-{number}"
-
-
-def name_of(connection: Connection, known: Row[Any], said: str) -> str:
-    """The name of a worker that comes back: as a person gave it, else as it says itself.
+class FreeNames:
+    """Names for workers that get one now: what they say, or with a number where another has it.
 
     Args:
         connection: Open transaction.
+        wanted: What they call themselves, looked up in one statement; more may come.
+    """
+
+    def __init__(self, connection: Connection, wanted: Iterable[str]) -> None:
+        self._connection = connection
+        self._looked_up: set[str] = set()
+        self._taken: set[str] = set()
+        self._numbers: dict[str, Iterator[int]] = {}
+        self._look_up({_printable(name) for name in wanted})
+
+    def give(self, wanted: str) -> str:
+        """A name that nobody has, nor was given before."""
+        wanted = _printable(wanted)
+        self._look_up({wanted} - self._looked_up)
+        name = self._numbered(wanted) if wanted in self._taken else wanted
+        self._taken.add(name)
+        return name
+
+    def _look_up(self, names: set[str]) -> None:
+        if names:
+            self._looked_up |= names
+            self._note_taken(t.workers.c.name.in_(sorted(names)))
+
+    def _numbered(self, wanted: str) -> str:
+        if wanted not in self._numbers:
+            self._numbers[wanted] = count(2)
+            self._note_taken(t.workers.c.name.startswith(f"{wanted}-", autoescape=True))
+        names = (f"{wanted}-{number}" for number in self._numbers[wanted])
+        return next(name for name in names if name not in self._taken)
+
+    def _note_taken(self, condition: ColumnElement[bool]) -> None:
+        taken = select(t.workers.c.name).where(condition, t.workers.c.revoked_at.is_(None))
+        self._taken.update(self._connection.execute(taken).scalars())
+
+
+def name_of(known: Row[Any], said: str, names: FreeNames) -> str:
+    """The name of a worker that comes back: as a person gave it, else as it says itself.
+
+    Args:
         known: Its row.
         said: What it calls itself now.
+        names: Where it gets another one from.
     """
     name: str = known.name
     if known.named_here:
@@ -124,12 +147,7 @@ def name_of(connection: Connection, known: Row[Any], said: str) -> str:
     wanted = _printable(said)
     stem, _, number = name.rpartition("-")
     numbered = stem == wanted and number.isdecimal()
-    return name if numbered or name == wanted else free_name(connection, said)
-
-
-def _is_taken(connection: Connection, name: str) -> bool:
-    taken = select(t.workers.c.id).where(t.workers.c.name == name, t.workers.c.revoked_at.is_(None))
-    return connection.execute(taken.limit(1)).first() is not None
+    return name if numbered or name == wanted else names.give(said)
 
 
 def _printable(name: str) -> str:

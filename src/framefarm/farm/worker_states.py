@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, and_, bindparam, or_, select, update
@@ -10,7 +11,7 @@ from sqlalchemy import Connection, and_, bindparam, or_, select, update
 from framefarm.core.errors import FrameFarmError
 from framefarm.core.requirements import Pool
 from framefarm.core.states import WORKER, WorkerEvent, WorkerState, advance
-from framefarm.db import database_now
+from framefarm.db import Many, database_now
 from framefarm.db import tables as t
 
 
@@ -52,28 +53,54 @@ def move_worker(
     return after
 
 
-def note_departure(connection: Connection, worker_id: str, boot_id: str, *, goodbye: bool) -> None:
-    """Note that a worker's connection is gone.
+@dataclass(frozen=True, slots=True)
+class Departure:
+    """A worker's connection is gone.
 
-    Args:
+    Attributes:
         boot_id: Of the process that was connected; nothing is noted when another one is by now.
         goodbye: Whether it closed the connection in good order. Else it may come back and go on
             (L8), or turn out to be lost.
     """
-    worker = connection.execute(
-        select(t.workers.c.id, t.workers.c.state).where(
-            t.workers.c.id == worker_id, t.workers.c.boot_id == boot_id
-        )
-    ).one_or_none()
-    if worker is None:
-        return
-    seen = {"last_seen_at": database_now(connection)}
-    if goodbye and worker.state in WORKER.sources(WorkerEvent.LEAVE):
-        move_worker(connection, worker, WorkerEvent.LEAVE, **seen)
-    else:
-        connection.execute(update(t.workers).where(t.workers.c.id == worker_id).values(**seen))
+
+    worker_id: str
+    boot_id: str
+    goodbye: bool = False
 
 
+def note_departures(connection: Connection, departures: Sequence[Departure]) -> list[None]:
+    """Note that workers' connections are gone; each worker comes once."""
+    now = database_now(connection)
+    ids = [departure.worker_id for departure in departures]
+    rows = {row.id: row for row in connection.execute(_CONNECTED, {"workers": ids})}
+    moves = [
+        (_after(departure, row.state), now, row.id, row.state)
+        for departure in departures
+        if (row := rows.get(departure.worker_id)) and row.boot_id == departure.boot_id
+    ]
+    if _DEPART.run(connection, moves) != len(moves):
+        raise WorkerMovedError("that left")
+    return [None] * len(departures)
+
+
+def _after(departure: Departure, state: str) -> str:
+    if departure.goodbye and state in WORKER.sources(WorkerEvent.LEAVE):
+        return advance(WORKER, WorkerState(state), WorkerEvent.LEAVE)
+    return state
+
+
+_CONNECTED = select(t.workers.c.id, t.workers.c.boot_id, t.workers.c.state).where(
+    t.workers.c.id.in_(bindparam("workers", expanding=True))
+)
+_DEPART = Many(
+    update(t.workers)
+    .where(t.workers.c.id == bindparam("worker"), t.workers.c.state == bindparam("before"))
+    .values(state=bindparam("after"), last_seen_at=bindparam("seen_at")),
+    "after",
+    "seen_at",
+    "worker",
+    "before",
+)
 # Built once: it runs every few seconds, and building it costs more than running it.
 _SILENT = select(t.workers.c.id, t.workers.c.state).where(
     t.workers.c.state.in_([WorkerState.IDLE, WorkerState.BUSY]),
@@ -83,6 +110,15 @@ _SILENT = select(t.workers.c.id, t.workers.c.state).where(
             for pool in Pool
         )
     ),
+)
+
+_LOSE = Many(
+    update(t.workers)
+    .where(t.workers.c.id == bindparam("worker"), t.workers.c.state == bindparam("before"))
+    .values(state=bindparam("after")),
+    "after",
+    "worker",
+    "before",
 )
 
 
@@ -104,8 +140,12 @@ def note_lost(
     limits = {pool.value: now - lease_s_of(pool) for pool in Pool}
     silent = connection.execute(_SILENT, limits).all()
     lost = [worker for worker in silent if not connected(worker.id)]
-    for worker in lost:
-        move_worker(connection, worker, WorkerEvent.LOSE)
+    moves = [
+        (advance(WORKER, WorkerState(worker.state), WorkerEvent.LOSE), worker.id, worker.state)
+        for worker in lost
+    ]
+    if _LOSE.run(connection, moves) != len(moves):
+        raise WorkerMovedError("that was lost")
     return len(lost)
 
 

@@ -8,12 +8,14 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Engine, event, select, update
 
+from framefarm.core.errors import FrameFarmError
 from framefarm.core.plans import JobPlan, Needs, StagePlan, plan_render, plan_trial
 from framefarm.core.requirements import Ability, Pool
 from framefarm.core.spans import Spans
 from framefarm.db import migrate, open_engine, sqlite_url
 from framefarm.db import tables as t
 from framefarm.farm import requeue, steering
+from framefarm.farm.admissions import Admission, Knock, admit_many
 from framefarm.farm.blame import Blame
 from framefarm.farm.catalog import MAIN_ROLES, Catalog
 from framefarm.farm.charging import finish_and_charge
@@ -24,11 +26,11 @@ from framefarm.farm.expiry import expire
 from framefarm.farm.failures import Failure, fail_many
 from framefarm.farm.finishes import finish_many
 from framefarm.farm.invariants import check_invariants
+from framefarm.farm.joining import LOCAL, Door
 from framefarm.farm.late_finishes import Finish
 from framefarm.farm.new_jobs import PlannedJob, PlannedStage, store_job
 from framefarm.farm.news import News
 from framefarm.farm.redoing import retry
-from framefarm.farm.registry import Admission, admit
 from framefarm.protocol.manifest import ResultFile
 from framefarm.protocol.messages import Hello, MachineFacts, UnitFacts
 
@@ -105,7 +107,17 @@ class Bench:
     def hello(self, **changes: Any) -> Admission:
         facts = {"protocol": 1, "boot_id": "boot", "name": "w", "agent_version": "0"}
         hello = Hello(**{**facts, "facts": MachineFacts("host"), "slots": (), **changes})
-        return self.do(admit, self.catalog, hello)
+        return self.knock(hello)
+
+    def knock(self, hello: Hello, door: Door = LOCAL) -> Admission:
+        [admission] = self.knocks([Knock(hello, door)])
+        if isinstance(admission, FrameFarmError):
+            raise admission
+        return admission
+
+    def knocks(self, knocks: Sequence[Knock]) -> list[Admission | FrameFarmError]:
+        """All at the same time."""
+        return self.do(admit_many, self.catalog, knocks)
 
     def claim(self, worker: str = "w1", **request: Any) -> ClaimedLease | None:
         return self.claims([ask(worker, **request)])[0]

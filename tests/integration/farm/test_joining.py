@@ -9,6 +9,7 @@ import pytest
 from framefarm.core.requirements import Pool
 from framefarm.db import set_clock
 from framefarm.db import tables as t
+from framefarm.farm.admissions import Admission
 from framefarm.farm.joining import (
     Door,
     Invitation,
@@ -16,7 +17,7 @@ from framefarm.farm.joining import (
     TooManyGuessesError,
     invite,
 )
-from framefarm.farm.registry import Admission, RevokedError, WorkerKeyError, admit
+from framefarm.farm.registry import RevokedError, WorkerKeyError
 from framefarm.farm.revoking import revoke
 from framefarm.farm.worker_names import find_worker
 from framefarm.protocol.messages import Hello, MachineFacts
@@ -34,7 +35,7 @@ def invitation(bench: Bench, **changes: Any) -> Invitation:
 def knock(bench: Bench, door: Door = AWAY, **changes: Any) -> Admission:
     said = {"protocol": 2, "boot_id": next(BOOTS), "name": "box", "agent_version": "0"}
     hello = Hello(**{**said, "facts": MachineFacts("box"), "slots": (), **changes})
-    return bench.do(admit, bench.catalog, hello, door)
+    return bench.knock(hello, door)
 
 
 # --- tokens -------------------------------------------------------------------------------------

@@ -7,8 +7,8 @@ from sqlalchemy import update
 
 from framefarm.core.requirements import Pool
 from framefarm.db import tables as t
-from framefarm.farm.registry import Admission
-from framefarm.farm.worker_states import note_departure, note_lost, shown_state
+from framefarm.farm.admissions import Admission
+from framefarm.farm.worker_states import Departure, note_departures, note_lost, shown_state
 from tests.integration.farm.bench import Bench
 
 LEASE_S = 30.0
@@ -35,7 +35,7 @@ def lose(bench: Bench, *connected: str) -> int:
 
 
 def leave(bench: Bench, worker: Admission, *, goodbye: bool = True, boot: str = "boot") -> None:
-    bench.do(note_departure, worker.worker_id, boot, goodbye=goodbye)
+    bench.do(note_departures, [Departure(worker.worker_id, boot, goodbye)])
 
 
 def test_a_worker_that_says_goodbye_is_offline_and_never_lost(bench: Bench):
