@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import random
 import secrets
 from collections.abc import Callable, Mapping, Sequence
@@ -16,12 +17,13 @@ from framefarm.agent.events import DrainAsked, Event, StopAsked
 from framefarm.agent.executors.blenders import most_likely
 from framefarm.agent.executors.table import EXECUTORS
 from framefarm.agent.http import BadUrlError, check_url, is_encrypted
-from framefarm.agent.journal import open_journal
+from framefarm.agent.journal import LEVELS, open_journal
 from framefarm.agent.lock import DataDirLock
 from framefarm.agent.parts import Ending, Performer
 from framefarm.agent.probing import DeviceProber, find_places
 from framefarm.agent.settings import AgentSettings
 from framefarm.agent.state import AgentState, held_leases
+from framefarm.agent.telling import line_of
 from framefarm.agent.trust import Trust
 from framefarm.agent.upkeep import Upkeep
 from framefarm.blender.installations import BlenderInstallation, find_blenders
@@ -220,6 +222,7 @@ class Agent:
         try:
             for event in events:
                 self._limit_the_end(event)
+                self._note(event)
                 self._state, todo = decide(self._state, event)
                 for instruction in todo:
                     self._performer.perform(instruction)
@@ -228,6 +231,11 @@ class Agent:
             # agent would go on with half of its decisions done.
             self._failure = error
             self._over.set()
+
+    def _note(self, event: Event) -> None:
+        # An embedded agent logs what is wrong with it; of its work the program it is in tells.
+        if self._journal.is_enabled_for(logging.INFO) and (line := line_of(self._state, event)):
+            self._journal.log(LEVELS[line.level], line.text, **line.fields)
 
     def _limit_the_end(self, event: Event) -> None:
         match event:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import ssl
+import time
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -33,6 +35,10 @@ MAX_QUEUED = 10_000
 next welcome all that matters of them is said again."""
 
 MAX_BATCH = 256
+COMPLAIN_EVERY_S = 300.0
+"""A manager that is away for a weekend shall not fill the worker's log: it is looked for every two
+seconds."""
+
 _OPEN_TIMEOUT_S = 10.0
 _CLOSE_TIMEOUT_S = 0.5
 _PING_EVERY_S = 20.0
@@ -80,6 +86,7 @@ class Connection:
         self._asked_wait_s: float | None = None
         self._welcomed = False
         self._broken = False
+        self._complaint: tuple[str, float] | None = None
 
     def send(self, report: Report) -> None:
         """Send a report with the next packet. Of progress only the latest of each lease is kept."""
@@ -154,13 +161,21 @@ class Connection:
         except InvalidStatus as refused:
             # A manager that many workers reach at once says so before there is a WebSocket.
             self._asked_wait_s = retry_after_s(refused.response.headers.get("Retry-After"))
-            self._journal.warning("no connection", url=self._url, reason=_refusal(refused))
+            self._complain(_refusal(refused))
         except CertificateChangedError as error:
-            self._journal.error("no connection", url=self._url, reason=str(error))
+            self._complain(str(error), logging.ERROR)
         except ssl.SSLError as error:
-            self._journal.warning("no connection", url=self._url, reason=tls_reason(error))
+            self._complain(tls_reason(error))
         except (OSError, TimeoutError, WebSocketException, MalformedMessageError) as error:
-            self._journal.warning("no connection", url=self._url, reason=str(error))
+            self._complain(str(error) or type(error).__name__)
+
+    def _complain(self, reason: str, level: int = logging.WARNING) -> None:
+        """Say why there is no connection; the same again only once in a while."""
+        now, before = time.monotonic(), self._complaint
+        if before is not None and before[0] == reason and now - before[1] < COMPLAIN_EVERY_S:
+            return
+        self._complaint = (reason, now)
+        self._journal.log(level, "no connection", url=self._url, reason=reason)
 
     async def _talk(self, socket: ClientConnection) -> None:
         self._socket = socket
@@ -186,7 +201,8 @@ class Connection:
         try:
             while True:
                 orders = decode_orders(await socket.recv(decode=False))
-                self._welcomed |= any(isinstance(order, Welcome) for order in orders)
+                if any(isinstance(order, Welcome) for order in orders):
+                    self._welcomed, self._complaint = True, None
                 self._tell(orders)
         except ConnectionClosed as closed:
             self._journal.info("connection closed", reason=str(closed))

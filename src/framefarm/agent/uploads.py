@@ -32,6 +32,9 @@ CONTENT_TYPE = "application/vnd.framefarm.result"
 _CHUNK_BYTES = 1 << 20
 _MAX_ANSWER_BYTES = 64 << 10
 _NO_KEY_YET_S = 0.5
+_TELL_EVERY = 20
+"""Tries of one result that are told: the first, and then about every ten minutes."""
+
 _ANOTHER_FARM_S = 600.0
 """It is kept for when this worker works for that one again."""
 
@@ -102,9 +105,11 @@ class Uploader:
 
     def _react(self, entry: str, answer: Reaction) -> None:
         if isinstance(answer, TryAgain):
-            self._journal.warning(
-                "result not delivered yet", entry=entry, reason=answer.reason, again=answer.delay_s
-            )
+            again_s = round(answer.delay_s, 1)
+            if self._attempts[entry] % _TELL_EVERY == 1:
+                self._journal.warning(
+                    "result not delivered yet", entry=entry, reason=answer.reason, again_s=again_s
+                )
             loop = asyncio.get_running_loop()
             self._waiting[entry] = loop.call_later(answer.delay_s, self.offer, entry)
             self._tell(OfferDeferred(entry))

@@ -20,9 +20,10 @@ class RunningAgent:
 
     def __init__(self, url: str, data_dir: Path, **settings: Any) -> None:
         values = {"log_level": "error", "media": False, "warm_start": False, **settings}
-        agent_values = {name: values.pop(name) for name in ("executors",) if name in values}
+        agent_values = {"die": lambda: 0.05}
+        agent_values |= {name: values.pop(name) for name in ("executors", "die") if name in values}
         self.settings = AgentSettings(data_dir=data_dir, **values)
-        self.agent = Agent(url, self.settings, find=lambda _: [], die=lambda: 0.05, **agent_values)
+        self.agent = Agent(url, self.settings, find=lambda _: [], **agent_values)
         self.task = asyncio.create_task(self.agent.run())
 
     async def ended(self, timeout_s: float = 10.0) -> None:

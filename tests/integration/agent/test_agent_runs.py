@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import stat
 import threading
 import time
@@ -495,3 +496,40 @@ async def test_restart_ends_the_process_to_begin_anew(
 
     assert await asyncio.wait_for(agent.task, 10) is True
     assert any(isinstance(report, msg.Released) for report in manager.reports) == at_once
+
+
+async def test_manager_that_stays_away_does_not_fill_the_log(
+    start_agent: StartAgent, manager: FakeManager, capsys: pytest.CaptureFixture[str]
+):
+    await manager.stop()
+    tries = 0
+    enough = asyncio.Event()
+
+    def die() -> float:
+        nonlocal tries
+        tries += 1
+        if tries == 5:
+            enough.set()
+        return 0.0
+
+    agent = start_agent(log_level="info", die=die)
+    await asyncio.wait_for(enough.wait(), 10)
+    await agent.stop()
+    await manager.start()
+
+    assert capsys.readouterr().err.count("no connection") == 1
+
+
+async def test_log_tells_what_was_done(
+    start_agent: StartAgent, manager: FakeManager, capsys: pytest.CaptureFixture[str]
+):
+    agent = start_agent(log_level="info")
+    await manager.heard(msg.Ready)
+    await manager.order(trial_task(), trial_lease(units="1-2"))
+    await manager.heard(msg.Finished)
+    await manager.heard(msg.Finished)
+    await agent.stop()
+
+    told = re.findall(r"event=(\w+) .*", capsys.readouterr().err)
+    assert told.count("leased") == 1
+    assert told.count("done") == 2
