@@ -179,7 +179,7 @@ class Connection:
 
     async def _talk(self, socket: ClientConnection) -> None:
         self._socket = socket
-        self._tell([Connected()])
+        self._tell([Connected(self.farm)])
         aides = [asyncio.create_task(self._write(socket)), asyncio.create_task(self._beat())]
         try:
             await self._read(socket)

@@ -26,6 +26,7 @@ from framefarm.agent.state import (
     held_leases,
     may_ask,
     may_quit,
+    owed_here,
     reconnected,
     why_resting,
 )
@@ -78,8 +79,9 @@ def _begin(state: AgentState, slot: SlotState) -> Decision:
     return state.with_slot(slot.name, lease=left, working=work), [do.StartUnit(work)]
 
 
-def _connected(state: AgentState, _: ev.Connected) -> Decision:
-    return replace(state, link=Link.GREETING), [do.Greet(held_leases(state), why_resting(state))]
+def _connected(state: AgentState, event: ev.Connected) -> Decision:
+    state = replace(state, link=Link.GREETING, farm=event.farm)
+    return state, [do.Greet(held_leases(state), why_resting(state))]
 
 
 def _disconnected(state: AgentState, _: ev.Disconnected) -> Decision:
@@ -102,7 +104,7 @@ def _welcome(state: AgentState, order: msg.Welcome) -> Decision:
     return state, [
         settle,
         *stops,
-        *(offer(item) for item in state.owed.values()),
+        *(offer(item) for item in owed_here(state)),
         *(do.Send(failure) for failure in state.failures.values()),
     ]
 

@@ -26,6 +26,7 @@ class Owed:
         facts: What is known of how it was made.
         renewing: Its lease is still this process's, so heartbeats go on listing it. False for what
             an earlier process left behind, and after a revoke.
+        farm: Whose it is; empty when that farm does not say.
     """
 
     entry: str
@@ -36,11 +37,18 @@ class Owed:
     has_files: bool
     facts: UnitFacts = field(default_factory=UnitFacts)
     renewing: bool = True
+    farm: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Connected:
-    """The connection to the manager is open; nothing was said yet."""
+    """The connection to the manager is open; nothing was said yet.
+
+    Attributes:
+        farm: Which farm it is of; empty when that manager does not say.
+    """
+
+    farm: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -101,7 +101,8 @@ class Outbox:
         produced = tuple(files)
         if produced or facts.seconds >= WORTH_KEEPING_S:
             self._store(entry, work, produced, facts)
-        return _owed(entry, work.lease, work.unit, _manifest(work, (), facts), bool(produced))
+        receipt = Receipt(work.lease, work.unit, _manifest(work, (), facts), farm=self.farm)
+        return _owed(entry, receipt, has_files=bool(produced))
 
     def load(self) -> Iterator[Owed]:
         """What an earlier process left behind, and delete what it did not finish."""
@@ -111,8 +112,7 @@ class Outbox:
             except (OSError, msgspec.DecodeError):
                 shutil.rmtree(path, ignore_errors=True)
                 continue
-            has_files = bool(receipt.stored)
-            yield _owed(path.name, receipt.lease, receipt.unit, receipt.manifest, has_files)
+            yield _owed(path.name, receipt, has_files=bool(receipt.stored))
 
     def open(self, entry: str) -> Result:
         """What an entry holds.
@@ -201,15 +201,16 @@ def _manifest(work: UnitWork, files: tuple[ResultFile, ...], facts: UnitFacts) -
     return ResultManifest(stage=work.stage, attempt=work.attempt, files=files, facts=facts)
 
 
-def _owed(entry: str, lease: str, unit: int, manifest: ResultManifest, has_files: bool) -> Owed:  # noqa: FBT001
+def _owed(entry: str, receipt: Receipt, *, has_files: bool) -> Owed:
     return Owed(
         entry=entry,
-        lease=lease,
-        stage=manifest.stage,
-        unit=unit,
-        attempt=manifest.attempt,
+        lease=receipt.lease,
+        stage=receipt.manifest.stage,
+        unit=receipt.unit,
+        attempt=receipt.manifest.attempt,
         has_files=has_files,
-        facts=manifest.facts,
+        facts=receipt.manifest.facts,
+        farm=receipt.farm,
     )
 
 

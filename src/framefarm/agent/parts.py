@@ -116,7 +116,7 @@ class Performer:
         self._identity: Identity | None = None
         self._interrupted = found.interrupted
         self._told: MachineFacts | None = None
-        self._owed = tuple((item.lease, item.unit) for item in found.owed)
+        self._owed = found.owed
         self._end = end
         self._journal = journal
 
@@ -182,11 +182,15 @@ class Performer:
             join_token=settings.join_secret,
             holding=greet.holding,
             # Also what was delivered since: the manager keeps only what is still open.
-            owed=self._owed,
+            owed=self._owed_to(self._parts.connection.farm),
             interrupted=self._interrupted,
             cached=self._parts.cache.recent(MAX_CACHED_TOLD, least_bytes=WORTH_TELLING_BYTES),
             clock_at=time.time(),
         )
+
+    def _owed_to(self, farm: str) -> tuple[tuple[str, int], ...]:
+        """What earlier processes left in the outbox for a farm."""
+        return tuple((item.lease, item.unit) for item in self._owed if item.farm in ("", farm))
 
     def _recall(self) -> Identity | None:
         """Who this worker is to the farm that it is connected with."""

@@ -68,7 +68,8 @@ class AgentState:
             delivered: said earlier, the units still on their way would be made again elsewhere.
         tasks: What stages are about, by stage, as told on this connection.
         keeping: Lease and unit of the results on their way into the outbox.
-        owed: What lies in the outbox, by entry.
+        farm: Which farm the connection is with, or was last.
+        owed: What lies in the outbox, by entry; also what is another farm's.
         deferred: Entries of `owed` that could not be delivered when last tried.
         failures: Failures not yet answered, by lease and unit, oldest first.
     """
@@ -78,6 +79,7 @@ class AgentState:
     max_owed: int = 64
     link: Link = Link.DOWN
     epoch: str | None = None
+    farm: str = ""
     enabled: bool = True
     draining: bool = False
     leaving: bool = False
@@ -119,8 +121,17 @@ def held_leases(state: AgentState) -> tuple[str, ...]:
     """The leases to renew: those in work, and those with results still on their way."""
     held = {slot.lease.order.lease for slot in state.slots.values() if slot.lease}
     held.update(lease for lease, _ in state.keeping)
-    held.update(item.lease for item in state.owed.values() if item.renewing)
+    held.update(item.lease for item in owed_here(state) if item.renewing)
     return tuple(sorted(held))
+
+
+def owed_here(state: AgentState) -> tuple[Owed, ...]:
+    """What of the outbox is for this farm.
+
+    Another would call it gone, and it would be lost (L6): it waits until this worker works for its
+    farm again.
+    """
+    return tuple(item for item in state.owed.values() if item.farm in ("", state.farm))
 
 
 def may_take(state: AgentState) -> bool:
@@ -141,11 +152,11 @@ def may_ask(state: AgentState) -> bool:
     revoked) are offered first: else the manager would lease out their units again, perhaps to this
     very worker, and they would be rendered twice.
     """
-    if state.link is not Link.UP or not may_take(state) or len(state.owed) >= state.max_owed:
+    owed = owed_here(state)
+    if state.link is not Link.UP or not may_take(state) or len(owed) >= state.max_owed:
         return False
     return not any(
-        item.has_files and not item.renewing and item.entry not in state.deferred
-        for item in state.owed.values()
+        item.has_files and not item.renewing and item.entry not in state.deferred for item in owed
     )
 
 
@@ -158,7 +169,8 @@ def may_quit(state: AgentState) -> bool:
     """Whether all is done that a stop, or a drain, waits for."""
     if state.over or not at_rest(state):
         return False
-    trying = state.link is Link.UP and state.owed.keys() - state.deferred
+    owed = {item.entry for item in owed_here(state)}
+    trying = state.link is Link.UP and owed - state.deferred
     if state.stopping:
         return not trying
     if not state.leaving or any(slot.lease for slot in state.slots.values()):
@@ -166,7 +178,7 @@ def may_quit(state: AgentState) -> bool:
     if state.restarting:
         # The next process delivers what this one cannot.
         return not trying and not (state.link is Link.UP and state.failures)
-    return not state.owed and not state.failures
+    return not owed and not state.failures
 
 
 def forget_asking(state: AgentState) -> AgentState:

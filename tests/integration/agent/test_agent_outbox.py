@@ -53,6 +53,18 @@ def test_kept_result_is_found_by_the_next_process(root: Path, tmp_path: Path):
     assert found.facts == FACTS
 
 
+def test_l6_a_result_without_files_keeps_the_farm_it_is_for(root: Path):
+    box = Outbox(root)
+    box.farm = "f1"
+
+    owed = box.keep(WORK, [], FACTS)
+
+    assert not owed.has_files
+    (found,) = Outbox(root).load()
+    assert found == owed
+    assert found.farm == "f1"
+
+
 def test_kept_result_has_its_files_with_hash_and_size(root: Path, tmp_path: Path):
     box = Outbox(root)
     files = [produce(tmp_path / "w", "a.png"), produce(tmp_path / "w", "b.txt", b"")]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from framefarm.agent import events as ev
@@ -470,6 +472,30 @@ class TestFailures:
         play.tell(msg.Revoke("L1"), ev.Disconnected(), ev.Connected(), welcome())
 
         assert not any(isinstance(report, msg.Failed) for report in play.sent)
+
+    @pytest.mark.parametrize("has_files", [True, False])
+    def test_l6_what_was_made_for_another_farm_is_offered_only_there(self, has_files):
+        theirs = replace(left_behind(), has_files=has_files, farm="f1")
+        play = Play.of(owed=[theirs], max_owed=1)
+
+        play.tell(ev.Connected("f2"), welcome())
+        assert not play.found(do.Offer)
+        assert not any(isinstance(report, msg.Finished) for report in play.sent)
+        # Nor does it keep the worker from working here, or from ending.
+        assert any(isinstance(report, msg.Ready) for report in play.sent)
+        assert play.state.owed == {"old": replace(theirs, renewing=False)}
+
+        play.tell(ev.Disconnected(), ev.Connected("f1"), welcome())
+        told = [report for report in play.sent if isinstance(report, msg.Finished)]
+        assert len(play.found(do.Offer) if has_files else told) == 1
+
+    def test_l6_a_drained_worker_ends_though_it_owes_another_farm_something(self):
+        play = Play.of(owed=[replace(left_behind(), farm="f1")])
+        play.tell(ev.Connected("f2"), welcome())
+
+        play.tell(ev.DrainAsked())
+
+        assert play.found(do.Quit)
 
     def test_failures_kept_are_bounded(self):
         play = Play.working(f"1-{MAX_FAILURES + 5}")
