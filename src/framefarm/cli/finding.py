@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from framefarm.agent.http import is_encrypted
 from framefarm.agent.identity import Identity, IdentityFile
 from framefarm.cli.failures import UsageFailure
 from framefarm.cli.farm_options import DEFAULT_URL
@@ -42,7 +43,8 @@ def choose_manager(settings: Settings) -> Choice:
     joined last; else one on this machine; else one on the local network.
 
     Raises:
-        UsageFailure: Several are on the network, or none that a join token could be of.
+        UsageFailure: On the network are several, or one and there is no join token for it, or none
+            that a join token could be of.
         IdentityError: What the worker remembers cannot be read.
     """  # noqa: D205  one sentence
     local = _on_this_machine(settings)
@@ -69,9 +71,14 @@ def _joined_last(last: Identity) -> Choice:
     if _answers(last.url):
         return Choice(last.url, "joined before")
     for found in browse():
-        if found.farm and found.farm == last.farm:
+        if found.farm and found.farm == last.farm and _as_safe(found.url, last.url):
             return Choice(found.url, f"joined before, now at another address: {found.name}")
     return Choice(last.url, "joined before; does not answer yet")
+
+
+def _as_safe(now: str, before: str) -> bool:
+    """Whether an address is encrypted if the one before was: anybody may announce any farm."""
+    return is_encrypted(now) or not is_encrypted(before)
 
 
 def _on_the_network(settings: Settings) -> Choice:
@@ -79,8 +86,16 @@ def _on_the_network(settings: Settings) -> Choice:
     if len(found) > 1:
         listed = "\n".join(f"  framefarm worker {one.url}    {one.name}" for one in found)
         raise UsageFailure(f"{len(found)} managers are on this network; name one:\n{listed}")
-    if found:
+    if found and settings.join:
         return _found(found[0])
+    if found:
+        # It would turn a worker away that has no token, unless it is up to something: what a
+        # manager hands out can run scripts here, and a token comes from somebody who knows it.
+        raise UsageFailure(
+            f"found {found[0].name} at {found[0].url}; it takes in a new worker with a join token "
+            f"only: framefarm worker {found[0].url} --join TOKEN. "
+            "`framefarm workers invite` on its machine makes one"
+        )
     if settings.join:
         raise UsageFailure(
             "no manager was found on this network (some networks do not pass on how they are "

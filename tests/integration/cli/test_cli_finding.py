@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,9 @@ def silent() -> str:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         return f"http://127.0.0.1:{taken.getsockname()[1]}"
+
+
+TOKEN = "k7mq-2xw9-p4rt-8n3h"
 
 
 def joined(settings: Settings, url: str, farm: str = "f1") -> None:
@@ -109,10 +113,43 @@ def test_a_note_of_a_manager_that_was_killed_is_not_believed(settings, network, 
     noted(settings, silent)
     network.append(STUDIO)
 
-    choice = finding.choose_manager(settings)
+    with pytest.raises(UsageFailure, match=STUDIO.url):
+        finding.choose_manager(settings)
+
+
+def test_one_on_the_network_is_joined_with_a_token(network, tmp_path):
+    network.append(STUDIO)
+
+    choice = finding.choose_manager(Settings(home=tmp_path, join=TOKEN))
 
     assert choice.url == STUDIO.url
     assert choice.how == "found on the network: FrameFarm on studio"
+
+
+def test_nobody_on_the_network_is_worked_for_without_a_token_of_it(settings, network):
+    network.append(STUDIO)
+
+    with pytest.raises(UsageFailure) as told:
+        finding.choose_manager(settings)
+
+    assert str(told.value) == (
+        "found FrameFarm on studio at http://10.0.0.5:7070; it takes in a new worker with a join "
+        "token only: framefarm worker http://10.0.0.5:7070 --join TOKEN. "
+        "`framefarm workers invite` on its machine makes one"
+    )
+
+
+def test_a_farm_that_encrypts_is_not_looked_for_where_nothing_is_encrypted(
+    settings, network, silent
+):
+    encrypted = silent.replace("http:", "https:")
+    joined(settings, encrypted)
+    network.append(STUDIO)
+
+    assert finding.choose_manager(settings).url == encrypted
+    safe = replace(STUDIO, url="https://10.0.0.5:7070")
+    network.append(safe)
+    assert finding.choose_manager(settings).url == safe.url
 
 
 def test_several_on_the_network_are_listed(settings, network):
@@ -140,7 +177,7 @@ def test_with_none_anywhere_it_waits_for_one_here(settings):
 def test_who_has_a_token_is_looking_for_a_new_manager(settings, network, answering, tmp_path):
     joined(settings, answering)
     noted(settings, answering)
-    joining = Settings(home=tmp_path, join="k7mq-2xw9-p4rt-8n3h")
+    joining = Settings(home=tmp_path, join=TOKEN)
 
     with pytest.raises(UsageFailure, match="no manager was found on this network"):
         finding.choose_manager(joining)
