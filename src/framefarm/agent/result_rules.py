@@ -32,6 +32,8 @@ def unit_failed(state: AgentState, event: ev.UnitFailed) -> Decision:
         return state, [do.Discard(event.work)]
     if event.no_room:
         state, todo = _give_up(state, event.work)
+    elif event.reason == "input_missing" and state.link is not Link.UP:
+        state, todo = _hand_back(state, event.work), []
     else:
         state, todo = _fail(state, unit_report(event))
     return state, [do.Discard(event.work), *todo]
@@ -61,6 +63,18 @@ def _give_up(state: AgentState, work: UnitWork) -> Decision:
     """Give a unit back that the full disk kept from being made (L6); nobody is to blame."""
     full = replace(state, disk_low=True, returning=state.returning | {work.lease})
     return rested(state, full)
+
+
+def _hand_back(state: AgentState, work: UnitWork) -> AgentState:
+    """Give a lease back whose files could not be fetched while the manager is away.
+
+    It may be away for longer than a fetch is tried again: neither unit nor worker is to blame, and
+    the rest of the lease would wait for the same files.
+    """
+    slot = state.slots[work.slot]
+    if slot.lease is not None and slot.lease.order.lease == work.lease:
+        state = state.with_slot(slot.name, lease=None)
+    return replace(state, returning=state.returning | {work.lease})
 
 
 def result_kept(state: AgentState, event: ev.ResultKept) -> Decision:

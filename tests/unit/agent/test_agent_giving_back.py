@@ -302,3 +302,42 @@ def test_failure_carries_the_memory_it_took_and_was_allowed():
 
     (failed,) = (report for report in play.sent if isinstance(report, msg.Failed))
     assert (failed.peak_memory_bytes, failed.memory_bytes) == (9, 8)
+
+
+class TestManagerAwayWhileFilesAreFetched:
+    def missing(self, play: Play) -> ev.UnitFailed:
+        return ev.UnitFailed(play.work, "input_missing", "could not be fetched: ConnectError")
+
+    def test_nobody_is_to_blame_and_the_lease_is_given_back(self):
+        play = Play.working("1-3")
+        play.tell(ev.Disconnected())
+
+        play.tell(self.missing(play))
+
+        assert held_leases(play.state) == ()
+        assert not play.state.failures
+        assert play.started == []
+        play.tell(ev.Connected())
+        assert play.found(do.Greet)[0].holding == ()
+
+    def test_what_was_made_of_it_is_still_delivered(self):
+        play = Play.working("1-3")
+        owed = play.keep(play.render())
+        play.tell(ev.Disconnected())
+
+        play.tell(self.missing(play))
+        play.tell(ev.Connected(), welcome())
+
+        assert play.found(do.Offer) == [do.Offer(owed.entry)]
+        play.tell(ev.OfferAnswered(owed.entry, "accepted"))
+        assert play.sent[0] == msg.Released("L1")
+
+    def test_a_file_that_is_missing_while_the_manager_is_there_is_a_failure(self):
+        play = Play.working("1-3")
+
+        play.tell(self.missing(play))
+
+        assert [report.reason for report in play.sent if isinstance(report, msg.Failed)] == [
+            "input_missing"
+        ]
+        assert play.started == [2]
