@@ -23,6 +23,11 @@ _OUT_OF_MEMORY = re.compile(
     r"out of (gpu |video |device )?memory|bad_alloc|cannot allocate memory|malloc returns null",
     re.IGNORECASE,
 )
+_THE_FILES_OWN = frozenset({"no_scene", "no_camera", "no_camera_named", "format", "setting"})
+"""Refusals that are the same on every machine. The others may be this machine's: a GPU that gave up
+on the frame, an engine that cannot run without a display, a damaged disk. Those are errors, which
+others try as well (L9)."""
+
 _SIGKILL = 9  # which `signal` does not name on Windows
 _VMSTAT = Path("/proc/vmstat")
 _TAIL_CHARACTERS = 16_000
@@ -61,7 +66,9 @@ def _reason(error: BlenderError, log: str, memory_kills: int) -> FailureReason:
 def _refusal(error: BlenderRefusedError) -> FailureReason:
     if error.kind == "device":
         return "placement"
-    return "out_of_memory" if _OUT_OF_MEMORY.search(error.message) else "refused"
+    if _OUT_OF_MEMORY.search(error.message):
+        return "out_of_memory"
+    return "refused" if error.kind in _THE_FILES_OWN else "error"
 
 
 def _log(error: BlenderError) -> str:

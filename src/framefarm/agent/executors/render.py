@@ -105,7 +105,7 @@ class RenderExecutor:
             wanted = BlenderVersion.parse(task.blender)
             found = choose_blender(wanted, self._resources.blenders)
         except (NoBlenderForFileError, VersionTextError) as error:
-            raise UnitFailedError("refused", str(error)) from error
+            raise UnitFailedError("error", str(error)) from error
         return BlenderNeed(found, task.allow_scripts)
 
     @contextlib.asynccontextmanager
