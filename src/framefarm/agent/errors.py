@@ -100,6 +100,8 @@ class UnitFailedError(AgentError):
         reason: Which of the protocol's reasons.
         log_tail: The end of the unit's log.
         peak_memory_bytes: Most memory its processes held together, 0 when unknown.
+        of_slot_memory: If memory was short, it was the slot's. False for a GPU's own, of which a
+            slot with less of the other may have more.
     """
 
     code = "unit_failed"
@@ -111,11 +113,13 @@ class UnitFailedError(AgentError):
         *,
         log_tail: str = "",
         peak_memory_bytes: int = 0,
+        of_slot_memory: bool = True,
     ) -> None:
         super().__init__(message)
         self.reason: FailureReason = reason
         self.log_tail = log_tail
         self.peak_memory_bytes = peak_memory_bytes
+        self.of_slot_memory = of_slot_memory
 
 
 class OutboxError(AgentError):

@@ -152,7 +152,7 @@ class Slot:
             error.log_tail,
             warm=self._warm(),
             peak_memory_bytes=error.peak_memory_bytes,
-            memory_bytes=self._memory_bytes,
+            memory_bytes=self._memory_bytes if error.of_slot_memory else 0,
             no_room=self._full(),
         )
 

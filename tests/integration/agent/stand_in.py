@@ -119,6 +119,8 @@ def render(order):
     print(f"about to {{act}}", flush=True)
     if act == "refuse":
         return "refused", dict(kind="no_camera", message="the scene has no camera")
+    if act == "fill_gpu":
+        return "refused", dict(kind="render", message="Out of memory in CUDA queue enqueue")
     ACTS[act]()
     path = pathlib.Path(order["out_dir"], "0001.png")
     path.write_bytes(PNG)

@@ -118,6 +118,20 @@ async def test_frame_that_fell_back_to_the_processor_is_a_failed_placement(
     assert not manager.arrivals
 
 
+async def test_frame_too_large_for_a_gpu_is_not_held_against_the_slots_own_memory(
+    manager: FakeManager, start: Start, tmp_path: Path
+):
+    start(slots="gpu:0", probe_devices=False)
+    await manager.heard(msg.Ready)
+
+    await render(manager, tmp_path, "gpu:0", "fill_gpu", stage=1)
+
+    failed = await manager.heard(msg.Failed)
+    assert failed.reason == "out_of_memory"
+    # With a size the manager would try it only where there is more of another memory.
+    assert failed.memory_bytes == 0
+
+
 async def test_backends_are_tried_told_and_a_broken_one_is_left_aside_from_then_on(
     manager: FakeManager, start: Start, tmp_path: Path
 ):

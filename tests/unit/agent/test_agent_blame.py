@@ -61,3 +61,25 @@ def test_peak_memory_goes_along():
 
 def test_refusals_log_goes_along():
     assert unit_failed(BlenderRefusedError("open", "no", log_text="why")).log_tail == "why"
+
+
+@pytest.mark.parametrize(
+    ("error", "memory_kills", "of_slot"),
+    [
+        (BlenderRefusedError("render", "System is out of GPU and shared host memory"), 0, False),
+        (BlenderRefusedError("render", "Out of memory in CUDA queue enqueue"), 0, False),
+        (BlenderCrashedError("r", exit_code=-6, log_tail="std::bad_alloc"), 0, True),
+        (BlenderCrashedError("r", exit_code=-9), 1, True),
+        (BlenderMemoryError("rendering", peak_bytes=9, limit_bytes=8), 0, True),
+    ],
+)
+def test_memory_of_a_gpu_is_told_from_that_of_its_slot(
+    error: BlenderError,
+    memory_kills: int,
+    of_slot: bool,  # noqa: FBT001  a column of the table
+):
+    on_gpu = unit_failed(error, memory_kills=memory_kills, on_gpu=True)
+
+    assert on_gpu.reason == "out_of_memory"
+    assert on_gpu.of_slot_memory is of_slot
+    assert unit_failed(error, memory_kills=memory_kills).of_slot_memory

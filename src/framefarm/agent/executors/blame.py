@@ -20,8 +20,12 @@ if TYPE_CHECKING:
     from framefarm.blender.errors import BlenderError
 
 _OUT_OF_MEMORY = re.compile(
-    r"out of (gpu |video |device )?memory|bad_alloc|cannot allocate memory|malloc returns null",
+    r"out of (gpu |video |device )?memory|out of gpu and shared host memory"
+    r"|bad_alloc|cannot allocate memory|malloc returns null",
     re.IGNORECASE,
+)
+_MACHINES_MEMORY = re.compile(
+    r"bad_alloc|cannot allocate memory|malloc returns null", re.IGNORECASE
 )
 _THE_FILES_OWN = frozenset({"no_scene", "no_camera", "no_camera_named", "format", "setting"})
 """Refusals that are the same on every machine. The others may be this machine's: a GPU that gave up
@@ -33,18 +37,31 @@ _VMSTAT = Path("/proc/vmstat")
 _TAIL_CHARACTERS = 16_000
 
 
-def unit_failed(error: BlenderError, *, memory_kills: int = 0) -> UnitFailedError:
+def unit_failed(
+    error: BlenderError, *, memory_kills: int = 0, on_gpu: bool = False
+) -> UnitFailedError:
     """What a unit fails with after this error.
 
     Args:
         error: What Blender's process or its driver said.
         memory_kills: How many processes the system killed for want of memory meanwhile.
+        on_gpu: The slot renders on a GPU, which has memory of its own.
     """
     log = _log(error)
     reason = _reason(error, log, memory_kills)
     peak = error.peak_bytes if isinstance(error, BlenderProcessError) else 0
     tail = log[-_TAIL_CHARACTERS:]
-    return UnitFailedError(reason, str(error), log_tail=tail, peak_memory_bytes=peak)
+    gpus_own = on_gpu and memory_kills == 0 and _is_gpus_memory(error, log)
+    return UnitFailedError(
+        reason, str(error), log_tail=tail, peak_memory_bytes=peak, of_slot_memory=not gpus_own
+    )
+
+
+def _is_gpus_memory(error: BlenderError, log: str) -> bool:
+    """Whether a frame that ran out of memory on a GPU ran out of that one's."""
+    if isinstance(error, BlenderMemoryError):
+        return False
+    return not _MACHINES_MEMORY.search(f"{error}\n{log}")
 
 
 def _reason(error: BlenderError, log: str, memory_kills: int) -> FailureReason:

@@ -73,7 +73,7 @@ class RenderExecutor:
                 rendered = await self._render(work, task, need, blend, out_dir, progress=progress)
             except BlenderError as error:
                 self._holder.holds = None
-                raise unit_failed(error, memory_kills=memory_kill_count() - kills) from error
+                raise self._failed(error, memory_kill_count() - kills) from error
             except asyncio.CancelledError:
                 # Whatever it was doing, nobody knows where it stands now.
                 await self._holder.kill()
@@ -179,6 +179,10 @@ class RenderExecutor:
         if fingerprint(blend) == wanted[0]:
             self._holder.holds = wanted
             self._warm = task.blend_sha256
+
+    def _failed(self, error: BlenderError, memory_kills: int) -> UnitFailedError:
+        on_gpu = self._resources.device != "CPU"
+        return unit_failed(error, memory_kills=memory_kills, on_gpu=on_gpu)
 
     def _outcome(
         self, rendered: RenderedFrame, task: RenderTask, need: BlenderNeed, workdir: Path
