@@ -14,10 +14,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from framefarm.client import local_manager
 from framefarm.core.errors import FrameFarmError
 
 DATABASE = "farm.db"
-_LEFT_OUT = frozenset({DATABASE, f"{DATABASE}-wal", f"{DATABASE}-shm", "manager.lock"})
+_LEFT_OUT = frozenset(
+    # The last one says where the manager answers that runs now.
+    {DATABASE, f"{DATABASE}-wal", f"{DATABASE}-shm", "manager.lock", local_manager.FILE_NAME}
+)
 _OWN_FOLDERS = frozenset({"blobs", "outputs"})
 _NAMED_BLOBS = (
     "SELECT sha256 FROM files UNION SELECT blend_sha256 FROM stages WHERE blend_sha256 != ''"
@@ -59,14 +63,13 @@ def back_up(data_dir: Path, target: Path) -> Backup:
         BackupError: There is no farm, the copy would be in the farm itself, or the disk is full.
     """
     if not (data_dir / DATABASE).is_file():
-        raise BackupError(
-            f"There is no farm in {data_dir}. Name the manager's folder with --data; a farm in "
-            "PostgreSQL is backed up with pg_dump, and its blobs with a copy of the folder."
-        )
+        raise BackupError(f"There is no farm in {data_dir}. Name the manager's folder with --data.")
     if target.resolve().is_relative_to(data_dir.resolve()):
         raise BackupError(f"{target} is inside the farm itself. Choose a folder outside of it.")
     with _told(target):
-        target.mkdir(parents=True, exist_ok=True)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        # Keys are copied into it, so nobody else may look, from the start.
+        target.mkdir(mode=0o700, exist_ok=True)
         snapshot = _copy_database(data_dir / DATABASE, target)
         done = _copy_blobs(data_dir / "blobs", target / "blobs")
         _check(snapshot, target / "blobs")

@@ -23,6 +23,7 @@ def farm_in(folder: Path, *contents: bytes) -> Path:
             database.execute("INSERT INTO files VALUES (?)", (blob(folder, content),))
     database.close()
     (folder / "manager.lock").touch()
+    (folder / "serving.json").write_text("{}")
     (folder / "manager.key").write_text("secret")
     (folder / "manager.key").chmod(0o600)
     return folder
@@ -58,6 +59,7 @@ def test_everything_a_manager_needs_is_copied_and_nothing_else(tmp_path: Path):
         content = (copy / "blobs" / sha256[:2] / sha256).read_bytes()
         assert hashlib.sha256(content).hexdigest() == sha256
     assert stat.S_IMODE((copy / "manager.key").stat().st_mode) == 0o600
+    assert stat.S_IMODE(copy.stat().st_mode) == 0o700
 
 
 def test_what_is_written_but_still_in_the_log_is_copied(tmp_path: Path):
