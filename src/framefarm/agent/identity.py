@@ -57,20 +57,38 @@ class Identities(msgspec.Struct, frozen=True):
         """The one welcomed last."""
         return self.farms[0] if self.farms else None
 
-    def at(self, farm: str, certificate: str) -> Identity | None:
+    def at(self, farm: str, certificate: str, *, here: bool = False) -> Identity | None:
         """Who the worker is to a farm, whose manager is believed by a certificate if any.
 
-        One that was given under a certificate is shown to nobody who cannot show the same.
+        One that was given under a certificate is shown to nobody who cannot show the same; one of
+        the first version, which does not say by which farm, only on this machine.
         """
         for known in self.farms:
             if known.farm == farm and known.certificate in ("", certificate):
                 return known
-        return None
+        return next((known for known in self.farms if here and not known.farm), None)
 
     def with_latest(self, identity: Identity) -> Identities:
         """The same with this one in front, in place of an older one of the same farm."""
-        others = tuple(known for known in self.farms if known.farm != identity.farm)
+        others = tuple(
+            known
+            for known in self.farms
+            if known.farm != identity.farm and known.worker_id != identity.worker_id
+        )
         return Identities((identity, *others)[:_FARMS_REMEMBERED])
+
+
+class _Stored(msgspec.Struct):
+    """What the file holds; in the first version it was one identity, of a farm without an id."""
+
+    farms: tuple[Identity, ...] = ()
+    worker_id: str = ""
+    key: str = ""
+
+    @property
+    def identities(self) -> Identities:
+        old = (Identity(self.worker_id, self.key),) if self.worker_id else ()
+        return Identities(self.farms or old)
 
 
 class IdentityFile:
@@ -88,7 +106,7 @@ class IdentityFile:
         try:
             text = self._path.read_bytes()
             self._close_to_others()
-            return msgspec.json.decode(text, type=Identities)
+            return msgspec.json.decode(text, type=_Stored).identities
         except FileNotFoundError:
             return Identities()
         except (OSError, msgspec.DecodeError) as error:

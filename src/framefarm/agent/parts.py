@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from framefarm import __version__
 from framefarm.agent import instructions as do
+from framefarm.agent.http import is_loopback
 from framefarm.agent.identity import Identities, Identity
 from framefarm.agent.machine import Machine, worth_telling
 from framefarm.protocol.limits import MAX_CACHED_TOLD, PROTOCOL_VERSION
@@ -195,7 +196,8 @@ class Performer:
     def _recall(self) -> Identity | None:
         """Who this worker is to the farm that it is connected with."""
         farm = self._parts.connection.farm
-        self._identity = self._identities.at(farm, self._parts.trust.certificate)
+        certificate, here = self._parts.trust.certificate, is_loopback(self._parts.url)
+        self._identity = self._identities.at(farm, certificate, here=here)
         self._parts.outbox.farm = farm
         return self._identity
 

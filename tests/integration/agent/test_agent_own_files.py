@@ -78,6 +78,15 @@ class TestIdentity:
         assert mine.at("f1", "") is None
         assert mine.at("f1", "ANOTHER") is None
 
+    def test_an_identity_of_the_first_version_is_shown_on_this_machine_only(self, tmp_path: Path):
+        (tmp_path / FILE_NAME).write_bytes(b'{"worker_id":"w1","key":"secret"}')
+
+        old = IdentityFile(tmp_path).load()
+
+        assert old.at("f1", "", here=True) == Identity("w1", "secret")
+        assert old.at("f1", "") is None
+        assert old.with_latest(Identity("w1", "secret", farm="f1")).at("f2", "", here=True) is None
+
     def test_a_farm_joined_again_has_one_identity(self):
         again = ME.with_latest(Identity("w9", "new", farm="f1"))
 

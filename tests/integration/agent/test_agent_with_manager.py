@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import json
 import shutil
 import subprocess
 import sys
@@ -193,6 +194,22 @@ def test_l6_results_of_a_job_that_a_restored_manager_never_had_leave_the_outbox(
     assert after == lost, "the restored manager gives the number again, to another job"
     assert farm.finished(after)["state"] == "done"
     assert {unit["worker"] for unit in farm.units(after)} == {"agent"}
+
+
+def test_l6_a_worker_of_the_first_version_is_itself_after_the_upgrade(farm: RealFarm):
+    before = farm.add_agent()
+    farm.finished(farm.submit("1"))
+    [known] = farm.http.get("/api/workers").json()["workers"]
+    before.stop()
+    farm.agents.pop()[1].join(WAIT_S)
+    file = farm.root / "agent" / "identity.json"
+    [kept] = json.loads(file.read_bytes())["farms"]
+    file.write_text(json.dumps({"worker_id": kept["worker_id"], "key": kept["key"]}))
+
+    farm.add_agent()
+
+    farm.finished(farm.submit("1"))
+    assert [one["id"] for one in farm.http.get("/api/workers").json()["workers"]] == [known["id"]]
 
 
 def wait_for(done: Callable[[], bool], otherwise: str) -> None:
