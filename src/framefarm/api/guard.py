@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from urllib.parse import urlsplit
@@ -105,8 +106,12 @@ class RoleGuard:
             return problem_of(error)
         if caller.role is not Role.STRANGER and scope["type"] == "http":
             # A WebSocket is known by its hello only.
-            scope["state"]["connection"].recognise()
+            scope["state"]["connection"].recognise(self._still_counts(caller))
         return _not_allowed(caller.role, method, scope["path"])
+
+    def _still_counts(self, caller: Caller) -> Callable[[], bool]:
+        worker_id = caller.worker_id
+        return lambda: worker_id is None or self._keys.counts(worker_id)
 
     async def _caller(self, scope: Scope, headers: Headers) -> Caller:
         address = _address(scope)

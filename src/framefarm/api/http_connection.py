@@ -8,6 +8,7 @@ tells why it is built on uvicorn's protocol class. `check` is called about once 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -44,6 +45,7 @@ class BoundedHttp(HttpToolsProtocol):
         self._due_at = 0.0
         self._answered_at: float | None = None
         self._closing_at: float | None = None
+        self._still_counts: Callable[[], bool] = lambda: True
         self._in_body = False
         self._head_ended = False
         self._came_bytes = 0
@@ -145,14 +147,22 @@ class BoundedHttp(HttpToolsProtocol):
 
     # --- what this manager calls ------------------------------------------------------------
 
-    def recognise(self) -> None:
-        """The request in hand has shown whose the connection is."""
+    def recognise(self, still_counts: Callable[[], bool]) -> None:
+        """The request in hand has shown whose the connection is.
+
+        Args:
+            still_counts: Whether that one may go on. A file may take hours to pass; who is revoked
+                meanwhile is cut off.
+        """
+        self._still_counts = still_counts
         self._gate.recognise(self._visit)
 
     def check(self, now: float) -> None:
         """End the connection if its peer takes too long with something."""
         if self.transport.is_closing():
             self._end_closing(now)
+        elif not self._still_counts():
+            drop(self.transport)
         elif self._in_body:
             self._check_body(now)
         elif now > self._due_at:

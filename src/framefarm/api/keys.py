@@ -53,8 +53,12 @@ class KeyRing:
         Raises:
             RevokedError: It does not.
         """
-        if worker_id in self._revoked:
+        if not self.counts(worker_id):
             raise RevokedError
+
+    def counts(self, worker_id: str) -> bool:
+        """Whether a worker recognised before still counts."""
+        return worker_id not in self._revoked
 
     def forget(self, worker_id: str) -> None:
         """Refuse a worker's key from now on."""

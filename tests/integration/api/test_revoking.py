@@ -13,6 +13,7 @@ import pytest
 from websockets.sync.client import connect
 
 from tests.integration.api.manager import Manager, Worker, hello, is_problem, picture, until
+from tests.integration.api.slow import Raw
 from tests.integration.api.test_results import render_job
 
 
@@ -58,6 +59,31 @@ def test_a_revoked_key_that_was_used_before_hands_in_no_result(manager: Manager)
 
     assert manager.job(job)["stages"][0]["done"] == 0
     manager.http.post(f"/api/jobs/{job}/cancel").raise_for_status()
+
+
+@pytest.mark.parametrize("way", ["fetches", "hands in"])
+def test_a_file_on_its_way_is_cut_off_when_its_worker_is_revoked(manager: Manager, way: str):
+    sha256 = manager.upload(bytes(64 << 20))
+    with manager.worker(name="ants") as ants:
+        if way == "fetches":
+            asked = f"GET /api/blobs/{sha256} HTTP/1.1\r\n"
+        else:
+            asked = f"PUT /api/leases/{'0' * 32}/units/1 HTTP/1.1\r\nContent-Length: 1000000\r\n"
+        key = f"Host: elsewhere\r\nAuthorization: Bearer {ants.key}\r\n\r\n"
+        raw = Raw(manager, receive_buffer=4096).send(f"{asked}{key}".encode())
+        if way == "hands in":
+            # The manager takes it for a worker's and waits for the rest.
+            raw.send(b'{"stage":1')
+        else:
+            raw.socket.recv(1024)
+        manager.http.post("/api/workers/ants/revoke").raise_for_status()
+        began = time.monotonic()
+        received = raw.rest()
+
+    assert time.monotonic() - began < 5.0
+    # Not the whole file, and no answer as if all had come.
+    assert len(received) < 64 << 20
+    assert not received.startswith(b"HTTP/1.1 2")
 
 
 def test_revoking_nobody_is_told(manager: Manager):
