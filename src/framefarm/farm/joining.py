@@ -15,6 +15,7 @@ from sqlalchemy import Connection, Row, delete, insert, select, update
 
 from framefarm.core.errors import FrameFarmError
 from framefarm.core.requirements import Pool
+from framefarm.core.states import WorkerState
 from framefarm.db import database_now
 from framefarm.db import tables as t
 from framefarm.protocol.join_token import (
@@ -27,6 +28,7 @@ from framefarm.protocol.join_token import (
 _REMEMBERED_S = 7 * 24 * 3600.0
 """A token that has ended is kept so long, so that who uses it is told what is wrong with it."""
 
+_TAKEN_OUT = (WorkerState.DISABLED, WorkerState.DRAINING, WorkerState.QUARANTINED)
 _NEW_ONE = "`framefarm workers invite` on the manager's machine makes a new one."
 
 
@@ -190,12 +192,17 @@ def _spend(connection: Connection, row: Row[Any]) -> None:
 
 
 def _earlier(connection: Connection, token_id: int, boot_id: str) -> tuple[str, str] | None:
-    """Id and name of the worker that a process has become by a token."""
+    """Id and name of the worker that a process has become by a token.
+
+    None for one that somebody has taken out since: it has heard its welcome, and would be let in
+    as one that may work.
+    """
     row = connection.execute(
         select(t.workers.c.id, t.workers.c.name).where(
             t.workers.c.join_token_id == token_id,
             t.workers.c.boot_id == boot_id,
             t.workers.c.revoked_at.is_(None),
+            t.workers.c.state.not_in(_TAKEN_OUT),
         )
     ).one_or_none()
     return None if row is None else (row.id, row.name)

@@ -20,6 +20,7 @@ from framefarm.farm.joining import (
 from framefarm.farm.registry import RevokedError, WorkerKeyError
 from framefarm.farm.revoking import revoke
 from framefarm.farm.worker_names import find_worker
+from framefarm.farm.worker_steering import WorkerAction, WorkerChange, steer_many
 from framefarm.protocol.messages import Hello, MachineFacts
 from tests.integration.farm.bench import Bench
 
@@ -148,6 +149,26 @@ def test_a_process_whose_welcome_was_lost_is_let_in_again_by_the_same_token(benc
         knock(bench, worker_id=lost.worker_id, key=lost.key)
     with pytest.raises(JoinTokenError, match="used up"):
         knock(bench, join_token=token, boot_id="two")
+
+
+@pytest.mark.parametrize("action", [WorkerAction.DISABLE, WorkerAction.DRAIN])
+def test_a_worker_that_was_taken_out_does_not_let_itself_in_by_its_old_token(
+    bench: Bench, action: WorkerAction
+):
+    token = invitation(bench).secret
+    joined = knock(bench, join_token=token, boot_id="one")
+    bench.do(
+        steer_many,
+        bench.catalog,
+        [joined.worker_id],
+        WorkerChange(action),
+        connected=lambda _: False,
+    )
+
+    with pytest.raises(JoinTokenError, match="used up"):
+        knock(bench, join_token=token, boot_id="one")
+
+    assert not knock(bench, worker_id=joined.worker_id, key=joined.key, boot_id="one").may_claim
 
 
 # --- keys ---------------------------------------------------------------------------------------
