@@ -145,7 +145,7 @@ def _manifest(work: UnitWork, outcome: Outcome) -> ResultManifest:
         ResultFile(name=file.name, role=file.role, sha256=sha256, size_bytes=len(content))
         for file in outcome.files
     )
-    return ResultManifest(stage=work.stage, attempt=work.attempt, files=files, facts=outcome.facts)
+    return ResultManifest(work.stage, work.attempt, files, outcome.facts, work.seal)
 
 
 def _owed(entry: str, receipt: Receipt) -> Owed:
@@ -158,4 +158,5 @@ def _owed(entry: str, receipt: Receipt) -> Owed:
         attempt=manifest.attempt,
         has_files=bool(manifest.files),
         facts=manifest.facts,
+        seal=manifest.seal,
     )

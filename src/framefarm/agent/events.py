@@ -24,6 +24,7 @@ class Owed:
         lease, stage, unit, attempt: What it is the result of.
         has_files: It goes by HTTP; without files it goes as the report `finished`.
         facts: What is known of how it was made.
+        seal: That of its lease.
         renewing: Its lease is still this process's, so heartbeats go on listing it. False for what
             an earlier process left behind, and after a revoke.
         farm: Whose it is; empty when that farm does not say.
@@ -36,6 +37,7 @@ class Owed:
     attempt: int
     has_files: bool
     facts: UnitFacts = field(default_factory=UnitFacts)
+    seal: str = ""
     renewing: bool = True
     farm: str = ""
 

@@ -198,7 +198,7 @@ def hash_file(path: Path) -> tuple[str, int]:
 
 
 def _manifest(work: UnitWork, files: tuple[ResultFile, ...], facts: UnitFacts) -> ResultManifest:
-    return ResultManifest(stage=work.stage, attempt=work.attempt, files=files, facts=facts)
+    return ResultManifest(work.stage, work.attempt, files, facts, work.seal)
 
 
 def _owed(entry: str, receipt: Receipt, *, has_files: bool) -> Owed:
@@ -211,6 +211,7 @@ def _owed(entry: str, receipt: Receipt, *, has_files: bool) -> Owed:
         has_files=has_files,
         facts=receipt.manifest.facts,
         farm=receipt.farm,
+        seal=receipt.manifest.seal,
     )
 
 

@@ -44,5 +44,10 @@ def unit_report(event: UnitFailed) -> Failed:
 def finished_report(owed: Owed) -> Finished:
     """The report of a result without files."""
     return Finished(
-        lease=owed.lease, stage=owed.stage, unit=owed.unit, attempt=owed.attempt, facts=owed.facts
+        lease=owed.lease,
+        stage=owed.stage,
+        unit=owed.unit,
+        attempt=owed.attempt,
+        facts=owed.facts,
+        seal=owed.seal,
     )

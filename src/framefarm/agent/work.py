@@ -29,6 +29,7 @@ class UnitWork:
         settings: The executor's settings, still encoded.
         inputs: Files earlier stages made for this unit, in order.
         stall_s: How long it may show no progress (L10); None as the manager's welcome says.
+        seal: What proves the lease to a manager that has forgotten it (L6).
     """
 
     slot: str
@@ -41,6 +42,7 @@ class UnitWork:
     settings: msgspec.Raw
     inputs: tuple[InputFile, ...] = ()
     stall_s: float | None = None
+    seal: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +93,7 @@ class HeldLease:
             settings=self.task.settings,
             inputs=tuple(file for file in order.inputs if file.unit == unit),
             stall_s=order.stall_s,
+            seal=order.seal,
         )
 
 

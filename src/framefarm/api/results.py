@@ -95,6 +95,7 @@ def result_route(farm: Farm, keys: KeyRing) -> Route:
                 worker_id=worker_id,
                 facts=manifest.facts,
                 files=manifest.files,
+                seal=manifest.seal,
             )
         )
         answer = await farm.settled(settlement)

@@ -309,6 +309,7 @@ def _finish_of(link: Link, report: m.Finished) -> Finish:
         attempt=report.attempt,
         worker_id=link.worker_id,
         facts=report.facts,
+        seal=report.seal,
     )
 
 

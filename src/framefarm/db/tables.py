@@ -113,6 +113,7 @@ stages = Table(
     Column("blender", String(12), nullable=False, server_default=""),
     Column("blend_sha256", String(64), nullable=False, server_default=""),
     Column("queue", Text, nullable=False, server_default=""),
+    Column("seal_key", String(64), nullable=False, server_default=""),
     Column("units", Text, nullable=False),
     Column("needs_position", Integer),
     Column("needs_group", Integer),
@@ -144,6 +145,9 @@ version for all frames of a job, so that none looks different from its neighbour
 
 `queue` says what it asks of a worker and whose it is (`framefarm.core.requirements`): stages that
 could stand in for each other share one, so that a claim looks at a few rows however many wait.
+
+`seal_key` proves leases to a manager that has forgotten them (`framefarm.farm.seals`); another one
+once units were made anew.
 
 `total` counts all units; those that wait for another stage's units are in none of the counters.
 `first_attempt` is the number that their first attempt gets: above 1 once units were made anew.

@@ -50,7 +50,10 @@ class ClaimRequest(msgspec.Struct, frozen=True):
 
 
 class ClaimedLease(msgspec.Struct, frozen=True):
-    """A lease as it was stored."""
+    """A lease as it was stored.
+
+    `seal`: see `framefarm.farm.seals`.
+    """
 
     lease_id: str
     stage_id: int
@@ -60,3 +63,4 @@ class ClaimedLease(msgspec.Struct, frozen=True):
     units: Spans
     attempt: int
     tail: bool = False
+    seal: str = ""

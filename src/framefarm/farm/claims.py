@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
+from typing import Any
 
 from sqlalchemy import Connection, bindparam, insert, update
 
+from framefarm.core.spans import Spans
 from framefarm.core.states import JOB, JobEvent, JobState
 from framefarm.db import Many, database_now
 from framefarm.db import tables as t
 from framefarm.farm.claim_requests import ClaimedLease, ClaimRequest
 from framefarm.farm.queues import Offer
+from framefarm.farm.seals import seal
 
 _START_JOB = (
     update(t.jobs)
@@ -54,16 +57,36 @@ def _claim(request: ClaimRequest, offer: Offer) -> ClaimedLease | None:
             continue
         offer.note_taken(source)
         units, attempt = carved
-        return ClaimedLease(
-            lease_id=secrets.token_hex(16),
-            stage_id=source.stage.id,
-            job_id=source.stage.job_id,
-            worker_id=request.worker_id,
-            slot=request.slot,
-            units=units,
-            attempt=attempt,
-        )
+        return new_lease(request, source.stage, source.stage.id, units, attempt)
     return None
+
+
+def new_lease(
+    request: ClaimRequest,
+    stage: Any,
+    stage_id: int,
+    units: Spans,
+    attempt: int,
+    *,
+    tail: bool = False,
+) -> ClaimedLease:
+    """A lease as a claim gets it; it is not stored yet.
+
+    Args:
+        stage: A row with the stage's `job_id` and all that a seal needs.
+    """
+    lease_id, worker_id = secrets.token_hex(16), request.worker_id
+    return ClaimedLease(
+        lease_id=lease_id,
+        stage_id=stage_id,
+        job_id=stage.job_id,
+        worker_id=worker_id,
+        slot=request.slot,
+        units=units,
+        attempt=attempt,
+        tail=tail,
+        seal=seal(stage, lease_id=lease_id, worker_id=worker_id, attempt=attempt, units=units),
+    )
 
 
 def _store(

@@ -212,6 +212,7 @@ class Dispatcher:
                 expires_in_s=link.lease_s,
                 inputs=grant.inputs,
                 stall_s=slot.stall_s if slot.stall_s > self._stall_s else None,
+                seal=lease.seal,
             )
         )
         return orders

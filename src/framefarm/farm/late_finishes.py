@@ -10,13 +10,17 @@ from framefarm.core.states import JobState
 from framefarm.db import tables as t
 from framefarm.farm.catalog import StageFacts
 from framefarm.farm.news import LostLease, News
+from framefarm.farm.seals import was_sealed
 from framefarm.farm.settling import refresh_claimable
 from framefarm.protocol.manifest import ResultFile
 from framefarm.protocol.messages import UnitFacts
 
 
 class Finish(msgspec.Struct, frozen=True):
-    """A worker's claim to have made a unit. Its files are in the blob store already."""
+    """A worker's claim to have made a unit. Its files are in the blob store already.
+
+    `seal`: what proves its lease, should that be forgotten; see `framefarm.farm.seals`.
+    """
 
     lease_id: str
     stage_id: int
@@ -25,6 +29,7 @@ class Finish(msgspec.Struct, frozen=True):
     worker_id: str
     facts: UnitFacts
     files: tuple[ResultFile, ...] = ()
+    seal: str = ""
 
 
 def reclaim(connection: Connection, stage: StageFacts, finish: Finish, news: News) -> bool:
@@ -37,7 +42,7 @@ def reclaim(connection: Connection, stage: StageFacts, finish: Finish, news: New
         False when the finish is to be turned away: its lease was never this worker's, or its job
         was cancelled or deleted.
     """
-    if not _was_leased(connection, stage, finish):
+    if not (_was_leased(connection, stage, finish) or was_sealed(connection, finish)):
         return False
     return (
         take_from_pending(connection, stage.id, finish.unit)
@@ -55,6 +60,7 @@ def _was_leased(connection: Connection, stage: StageFacts, finish: Finish) -> bo
             t.leases.c.id == finish.lease_id,
             t.leases.c.worker_id == finish.worker_id,
             t.leases.c.stage_id == stage.id,
+            t.leases.c.attempt == finish.attempt,
             t.jobs.c.state != JobState.CANCELLED,
         )
     ).scalar_one_or_none()

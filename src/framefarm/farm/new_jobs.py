@@ -13,6 +13,7 @@ from framefarm.core.requirements import Pool, Requirements, requirements_of
 from framefarm.core.states import JobState, StageState
 from framefarm.db import database_now
 from framefarm.db import tables as t
+from framefarm.farm.seals import new_key
 from framefarm.farm.settling import refresh_claimable
 
 
@@ -158,6 +159,7 @@ def _insert_stage(
                 blender=stage.blender,
                 blend_sha256=stage.blend_sha256,
                 queue=job.wishes.of_stage(plan.kind, stage.blender).queue,
+                seal_key=new_key(),
                 units=str(plan.units),
                 needs_position=plan.needs.stage_index if plan.needs else None,
                 needs_group=plan.needs.group if plan.needs else None,

@@ -68,6 +68,9 @@ _COLUMNS = (
     t.stages.c.largest_lease,
     t.stages.c.blend_sha256,
     t.stages.c.queue,
+    t.stages.c.seal_key,
+    t.stages.c.blender,
+    t.stages.c.needs_position,
 )
 _HOLDING = (
     select(*_COLUMNS)

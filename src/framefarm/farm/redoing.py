@@ -19,6 +19,7 @@ from framefarm.db import database_now
 from framefarm.db import tables as t
 from framefarm.farm.catalog import Catalog, JobFacts, StageFacts
 from framefarm.farm.news import LostLease, News
+from framefarm.farm.seals import new_key
 from framefarm.farm.settling import end_what_is_done, make_pending, refresh_claimable
 from framefarm.farm.steering import job_state
 
@@ -171,6 +172,9 @@ def _discard(connection: Connection, stage_id: int, units: Spans, news: News) ->
     """Forget all there is of some units: results, faults, leases, places in the queue."""
     if not units:
         return
+    # What was lent of it before proves nothing any more, also should this be forgotten (L6).
+    of_stage = t.stages.c.id == stage_id
+    connection.execute(update(t.stages).where(of_stage).values(seal_key=new_key()))
     _take_from_spans(connection, stage_id, units)
     _take_from_leases(connection, stage_id, units, news)
     for table in (t.files, t.results):

@@ -7,7 +7,6 @@ other holder is told to stop. Nothing is taken from anyone before a result is th
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -22,7 +21,7 @@ from framefarm.core.tail import Pace, UnitEnd, expected_ends, worth_starting
 from framefarm.db import database_now
 from framefarm.db import tables as t
 from framefarm.farm.claim_requests import ClaimedLease, ClaimRequest
-from framefarm.farm.claims import store_leases
+from framefarm.farm.claims import new_lease, store_leases
 
 _LEASES_LOOKED_AT = 5_000
 
@@ -61,10 +60,14 @@ class _Held:
 
 @dataclass
 class _EndingStage:
-    """A stage of which nothing is pending, with its leases."""
+    """A stage of which nothing is pending, with its leases.
+
+    Attributes:
+        row: What the database says of it.
+    """
 
     id: int
-    job_id: int
+    row: Any
     asked: Requirements
     usual_s: float | None
     held: list[_Held] = field(default_factory=list)
@@ -93,6 +96,9 @@ _ENDING = (
         t.leases.c.next_attempt,
         t.stages.c.job_id,
         t.stages.c.queue,
+        t.stages.c.seal_key,
+        t.stages.c.blender,
+        t.stages.c.needs_position,
     )
     .join(t.stages, t.stages.c.id == t.leases.c.stage_id)
     .join(t.jobs, t.jobs.c.id == t.stages.c.job_id)
@@ -148,7 +154,7 @@ def _ending_stages(connection: Connection, watch: Watch) -> list[_EndingStage]:
         stage = stages.get(row.stage_id)
         if stage is None:
             asked, usual_s = requirements_of(row.queue), watch.usual_s(row.stage_id)
-            stage = _EndingStage(row.stage_id, row.job_id, asked, usual_s)
+            stage = _EndingStage(row.stage_id, row, asked, usual_s)
             stages[row.stage_id] = stage
         _add(stage, row, watch)
     return list(stages.values())
@@ -207,13 +213,5 @@ def _lend(
         return None
     attempt, held.next_attempt = held.next_attempt, held.next_attempt + 1
     stage.twice.add(end.unit)
-    return ClaimedLease(
-        lease_id=secrets.token_hex(16),
-        stage_id=stage.id,
-        job_id=stage.job_id,
-        worker_id=request.worker_id,
-        slot=request.slot,
-        units=Spans.of(end.unit, end.unit),
-        attempt=attempt,
-        tail=True,
-    )
+    units = Spans.of(end.unit, end.unit)
+    return new_lease(request, stage.row, stage.id, units, attempt, tail=True)

@@ -15,7 +15,7 @@ import msgspec
 
 from framefarm.core.errors import FrameFarmError
 from framefarm.protocol.limits import MAX_FILES_PER_UNIT, MAX_MANIFEST_BYTES
-from framefarm.protocol.messages import Attempt, Bytes, Id, UnitFacts
+from framefarm.protocol.messages import Attempt, Bytes, Id, Seal, UnitFacts
 
 FileRole = Literal["image", "layer", "thumbnail", "log", "segment", "movie", "other"]
 """`image`: the frame itself. `layer`: a File Output node's. `segment`, `movie`: encoded video."""
@@ -44,12 +44,17 @@ class ResultFile(msgspec.Struct, frozen=True):
 
 
 class ResultManifest(msgspec.Struct, frozen=True):
-    """All that a result says of itself."""
+    """All that a result says of itself.
+
+    Attributes:
+        seal: That of its lease.
+    """
 
     stage: Id
     attempt: Attempt
     files: tuple[ResultFile, ...]
     facts: UnitFacts = UnitFacts()
+    seal: Seal = ""
 
 
 _decoder = msgspec.json.Decoder(ResultManifest)

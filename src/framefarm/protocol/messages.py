@@ -21,6 +21,9 @@ Attempt = Annotated[int, msgspec.Meta(ge=1, lt=1 << 31)]
 Bytes = Annotated[int, msgspec.Meta(ge=0, lt=1 << 53)]
 Count = Annotated[int, msgspec.Meta(ge=0, lt=1 << 53)]
 SlotName = Annotated[str, msgspec.Meta(min_length=1, max_length=40)]
+Seal = Annotated[str, msgspec.Meta(max_length=200)]
+"""What proves that a lease was given, to a manager that may have forgotten it (L6)."""
+
 BlenderSeries = Annotated[str, msgspec.Meta(pattern=r"^[0-9]{1,3}\.[0-9]{1,3}\Z")]
 """`major.minor`."""
 
@@ -204,6 +207,9 @@ class Finished(Message, frozen=True, tag="finished"):
     """A unit whose result has no files. One with files goes by `PUT /api/leases/...`.
 
     Answered by `settled`. Repeating it gives the same answer (L5).
+
+    Attributes:
+        seal: That of its lease.
     """
 
     lease: str
@@ -211,6 +217,7 @@ class Finished(Message, frozen=True, tag="finished"):
     unit: Unit
     attempt: Attempt
     facts: UnitFacts = UnitFacts()
+    seal: Seal = ""
 
 
 class Failed(Message, frozen=True, tag="failed"):
@@ -324,6 +331,8 @@ class Lease(Message, frozen=True, tag="lease"):
         inputs: What earlier stages made for these units, in order; only for kinds that need it.
         stall_s: Another limit than the welcome's for these units, where they are expected to take
             long (L10).
+        seal: To be shown with each of its results, also by a later process: it proves the lease to
+            a manager that has forgotten it (L6). Empty where there is none.
     """
 
     lease: str
@@ -334,6 +343,7 @@ class Lease(Message, frozen=True, tag="lease"):
     expires_in_s: float
     inputs: tuple[InputFile, ...] = ()
     stall_s: float | None = None
+    seal: str = ""
 
 
 class Settled(Message, frozen=True, tag="settled"):

@@ -23,6 +23,7 @@ WORK = UnitWork(
     attempt=2,
     kind="render",
     settings=msgspec.Raw(b"{}"),
+    seal="it was lent",
 )
 FACTS = UnitFacts(seconds=2.5, device="CPU")
 
@@ -51,6 +52,7 @@ def test_kept_result_is_found_by_the_next_process(root: Path, tmp_path: Path):
     assert (found.lease, found.stage, found.unit, found.attempt) == ("L1", 3, 7, 2)
     assert found.has_files
     assert found.facts == FACTS
+    assert found.seal == "it was lent"
 
 
 def test_l6_a_result_without_files_keeps_the_farm_it_is_for(root: Path):

@@ -10,17 +10,21 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy import select
 
 from framefarm.agent import Agent, AgentSettings
 from framefarm.api.serving import ManagerServer
+from framefarm.db import open_engine, sqlite_url
+from framefarm.db import tables as t
 from framefarm.farm.backup import back_up
 from framefarm.farm.settings import ManagerSettings
+from tests.integration.api.manager import until
 
 WAIT_S = 40.0
 
@@ -98,11 +102,24 @@ class RealFarm:
     def finished(self, job: int) -> dict[str, Any]:
         return self.wait(job, lambda view: view["state"] not in ("queued", "running"))
 
-    def close(self) -> None:
+    def kept(self) -> list[Path]:
+        """The receipts of what the agent has still to bring."""
+        return list((self.root / "agent" / "outbox").glob("*/receipt.json"))
+
+    def results(self) -> Sequence[Any]:
+        engine = open_engine(sqlite_url(self.root / "manager" / "farm.db"))
+        with engine.connect().execution_options(reading=True) as connection:
+            return connection.execute(select(t.results)).all()
+
+    def close_agents(self) -> None:
         for agent, _ in self.agents:
             agent.stop()
         for _, thread in self.agents:
             thread.join(5.0)
+        self.agents.clear()
+
+    def close(self) -> None:
+        self.close_agents()
         self.http.close()
         self.server.stop()
 
@@ -217,6 +234,31 @@ def wait_for(done: Callable[[], bool], otherwise: str) -> None:
     while not done():
         assert time.monotonic() < deadline, otherwise
         time.sleep(0.02)
+
+
+def test_l6_what_a_restored_manager_has_forgotten_to_have_lent_is_not_made_again(farm: RealFarm):
+    farm.add_agent()
+    assert farm.finished(farm.submit("1"))["state"] == "done"
+    farm.close_agents()
+    job = farm.submit("1-6", seconds=0.5, image_bytes=5_000)
+    backup = farm.root / "backup"
+    back_up(farm.root / "manager", backup)
+    farm.add_agent()
+    farm.wait(job, lambda view: bool(view["stages"][0]["running"]))
+
+    owed: set[int] = set()
+
+    def restore() -> None:
+        kept = until(farm.kept, "a result in the outbox")
+        owed.update(int(path.parent.name.split("-")[1]) for path in kept)
+        farm.restore(backup)
+
+    farm.restart_manager(restore)
+
+    assert farm.finished(job)["state"] == "done"
+    assert owed <= {row.unit for row in farm.results() if row.answer == "accepted_late"}
+    assert {unit["attempt"] for unit in farm.units(job)} == {1}
+    until(lambda: not farm.kept(), "an empty outbox")
 
 
 def test_agent_that_stops_gives_its_units_back_for_another(farm: RealFarm):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import shutil
+import sqlite3
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -143,6 +146,7 @@ class Bench:
             "worker_id": lease.worker_id,
             "facts": UnitFacts(seconds=1.0, peak_memory_bytes=10),
             "files": self._files(lease.stage_id, unit),
+            "seal": lease.seal,
         }
         return Finish(**{**facts, **changes})
 
@@ -221,6 +225,27 @@ class Bench:
     def check(self) -> None:
         with self.engine.connect().execution_options(reading=True) as connection:
             assert check_invariants(connection) == []
+
+
+class Backup:
+    """A farm as it was once."""
+
+    def __init__(self, bench: Bench) -> None:
+        self._bench = bench
+        self._copy = bench.path.with_suffix(".backup")
+        with (
+            contextlib.closing(sqlite3.connect(bench.path)) as source,
+            contextlib.closing(sqlite3.connect(self._copy)) as copy,
+        ):
+            source.backup(copy)
+            copy.execute("PRAGMA journal_mode=DELETE")
+
+    def restore(self) -> None:
+        self._bench.engine.dispose()
+        for end in ("-wal", "-shm"):
+            self._bench.path.with_name(self._bench.path.name + end).unlink(missing_ok=True)
+        shutil.copy(self._copy, self._bench.path)
+        self._bench.catalog.clear()
 
 
 class Statements:

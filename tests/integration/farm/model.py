@@ -7,7 +7,9 @@ the units that a slot may have it is given is left to the real one; whether it m
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from copy import deepcopy
 from dataclasses import dataclass, field
+from itertools import count
 
 from framefarm.core.plans import JobPlan
 
@@ -65,7 +67,10 @@ class Lease:
 
 @dataclass
 class Stage:
-    """`needs` are the units of the stage before that each unit is made of."""
+    """`needs` are the units of the stage before that each unit is made of.
+
+    `edition` is what proves a lease of it that was forgotten; another one once units are made anew.
+    """
 
     id: int
     job: Job
@@ -75,6 +80,7 @@ class Stage:
     earlier: Stage | None = None
     needs: dict[int, set[int]] = field(default_factory=dict)
     first_attempt: int = 1
+    edition: int = 0
 
     def count(self, state: str) -> int:
         return sum(unit.state == state for unit in self.units.values())
@@ -113,6 +119,8 @@ class Model:
     Attributes:
         now: The database's time.
         workers: All that may work, with their memory in bytes (0 when unknown).
+        proofs: The edition of the stage of every lease there ever was that can be proved. Workers
+            keep them, so this and the two before are not restored with a backup.
     """
 
     def __init__(self) -> None:
@@ -121,7 +129,16 @@ class Model:
         self.stages: dict[int, Stage] = {}
         self.leases: dict[str, Lease] = {}
         self.workers: dict[str, int] = {}
+        self.proofs: dict[str, int] = {}
+        self.editions = count(1)
         self.quarantines: dict[tuple[str, str], Quarantine] = {}
+
+    def restored(self, backup: Model) -> Model:
+        """The farm of a backup, which is not changed, in the world of today."""
+        old = deepcopy(backup)
+        old.now, old.workers, old.proofs = self.now, self.workers, self.proofs
+        old.editions = self.editions
+        return old
 
     # --- looking
 
@@ -172,6 +189,7 @@ class Model:
             state = "pending" if before is None else "waiting"
             units = {number: Unit(state) for number in numbers}
             stage = Stage(stage_id, job, planned.kind, units, priority, before, needs)
+            stage.edition = next(self.editions)
             job.stages.append(stage)
             self.stages[stage_id] = stage
 
@@ -245,6 +263,8 @@ class Model:
             job.state = "queued"
         for stage in job.stages:
             attempt = stage.next_attempt
+            if chosen[stage.id]:
+                stage.edition = next(self.editions)
             for number in chosen[stage.id]:
                 self._forget(stage, number)
             stage.first_attempt = attempt
@@ -304,6 +324,8 @@ class Model:
     def lend(self, lease: Lease) -> None:
         self.leases[lease.id] = lease
         stage = self.stages[lease.stage]
+        if stage.earlier is None:
+            self.proofs[lease.id] = stage.edition
         for number in lease.units:
             stage.units[number].state = "leased"
             stage.units[number].highest = lease.attempt
@@ -382,18 +404,21 @@ class Model:
 
     def _finish_late(self, lease: Lease, number: int) -> str:
         stage = self.stages.get(lease.stage)
-        if stage is None:
+        if stage is None or number not in stage.units:
             return "gone"
         unit, known = stage.units[number], self.leases.get(lease.id)
         if unit.result is not None:
             return unit.result.answer if unit.result.lease == lease.id else "already_done"
-        if known is None or number not in known.units or stage.job.state == "cancelled":
+        remembered = known is not None and number in known.units
+        proved = self.proofs.get(lease.id) == stage.edition
+        if not (remembered or proved) or stage.job.state == "cancelled":
             return "gone"
         if unit.state == "failed":
             for fault in unit.faults:
                 fault.forgiven |= fault is unit.counting[-1]
         unit.state = "done"
         unit.result = Result(lease.id, "accepted_late", lease.worker)
+        unit.highest = max(unit.highest, lease.attempt)
         self._lose(stage.id, number)
         self.settle(stage.job)
         return "accepted_late"

@@ -10,6 +10,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, multiple, rule
+from sqlalchemy import Connection, insert
 
 from framefarm.core.errors import FrameFarmError
 from framefarm.core.grace import GraceLimits, Watch
@@ -36,7 +38,7 @@ from framefarm.farm.registry import Renewal, renew_many
 from framefarm.farm.tails import TailRequest, lease_tails
 from framefarm.farm.worker_steering import WorkerAction, WorkerChange, steer_many
 from tests.integration.farm import model as m
-from tests.integration.farm.bench import Bench, ask, weave
+from tests.integration.farm.bench import Backup, Bench, ask, weave
 
 ENDED = {"done", "failed", "cancelled"}
 EXAMPLES = int(os.environ.get("FRAMEFARM_FARM_EXAMPLES", "30"))
@@ -74,6 +76,7 @@ class AnyOrder(RuleBasedStateMachine):
         self.monotonic_s = 0.0
         self.watch = Watch(LIMITS)
         self.boots = 0
+        self.backup = Backup(self.bench), deepcopy(self.model)
         self._round(began=True)
 
     def teardown(self) -> None:
@@ -261,6 +264,19 @@ class AnyOrder(RuleBasedStateMachine):
             self._finish([(lease, lease.units.first)])
         return multiple(*late, *again)
 
+    @rule(target=leases, worker=workers, redo=st.sampled_from(["before", "after", "no"]))
+    def be_forgotten(self, worker: Admission, redo: str) -> object:
+        """A worker brings what it was lent after the backup that the farm was restored to (L6)."""
+        self.back_up()
+        lent = self._claim([worker])
+        for lease in lent[:1] if redo == "before" else ():
+            self.retry_all(lease.job_id)
+        self.restore()
+        for lease in lent[:1] if redo == "after" else ():
+            self.retry_all(lease.job_id)
+        self._finish([(lease, lease.units.first) for lease in lent])
+        return multiple(*lent)
+
     @rule(target=leases, bad=workers, good=workers, units=st.integers(1, 4))
     def break_what_others_make(self, bad: Admission, good: Admission, units: int) -> object:
         made = []
@@ -424,6 +440,24 @@ class AnyOrder(RuleBasedStateMachine):
         self.watch = Watch(LIMITS)
         self._round(began=True)
 
+    @rule()
+    def back_up(self) -> None:
+        self.backup = Backup(self.bench), deepcopy(self.model)
+
+    @rule()
+    def restore(self) -> None:
+        """What came since is forgotten, but workers can prove what they have been lent (L6)."""
+        copy, remembered = self.backup
+        before = self.bench.rows(t.workers)
+        copy.restore()
+        known = {worker.id for worker in self.bench.rows(t.workers)}
+        # Those would join anew. That they keep their ids spares the test a second set of names.
+        for worker in before:
+            if worker.id not in known:
+                self.bench.do(_insert_worker, worker)
+        self.model = self.model.restored(remembered)
+        self.the_manager_starts_anew(1.0)
+
     @rule(away_s=st.sampled_from([1.0, 100.0]))
     def the_database_is_away(self, away_s: float) -> None:
         self.monotonic_s += away_s
@@ -526,6 +560,10 @@ class AnyOrder(RuleBasedStateMachine):
         self.bench.work_off("good")
         self.bench.check()
         assert {job.state for job in self.bench.rows(t.jobs)} <= {"done"}
+
+
+def _insert_worker(connection: Connection, row: Any) -> None:
+    connection.execute(insert(t.workers).values(**row._mapping))
 
 
 TestAnyOrder = AnyOrder.TestCase

@@ -187,7 +187,16 @@ def test_a_failure_leaves_the_other_units_of_its_lease(bench: Bench):
 
     assert bench.finish(lease, 1) == "accepted"
     assert bench.finish(lease, 3) == "accepted"
-    assert bench.finish(lease, 2) == "gone"
+    assert bench.stage(job).pending == 4
+
+
+def test_l4_a_success_after_a_failure_of_the_same_attempt_counts_as_any_other(bench: Bench):
+    job = bench.trial("1-2")
+    lease = bench.take()
+    bench.fail(lease)
+
+    assert bench.finish(lease) == "accepted_late"
+    assert (bench.stage(job).done, bench.stage(job).pending) == (1, 1)
 
 
 def test_a_failed_frame_stops_only_what_needs_it(bench: Bench):

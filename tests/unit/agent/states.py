@@ -29,7 +29,15 @@ def task(stage: int = 1, kind: str = "render") -> msg.Task:
 
 
 def lease(name: str = "L1", units: str = "1-3", slot: str = "cpu", stage: int = 1) -> msg.Lease:
-    return msg.Lease(lease=name, stage=stage, slot=slot, units=units, attempt=1, expires_in_s=30.0)
+    return msg.Lease(
+        lease=name,
+        stage=stage,
+        slot=slot,
+        units=units,
+        attempt=1,
+        expires_in_s=30.0,
+        seal=f"seal of {name}",
+    )
 
 
 def picture(unit: int = 1) -> Outcome:
@@ -45,6 +53,7 @@ def owed_of(work: UnitWork, *, has_files: bool = True) -> Owed:
         unit=work.unit,
         attempt=work.attempt,
         has_files=has_files,
+        seal=work.seal,
     )
 
 

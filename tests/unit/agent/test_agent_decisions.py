@@ -301,7 +301,7 @@ class TestResults:
 
         play.keep(play.render(), has_files=False)
 
-        assert play.sent == [msg.Finished("L1", 1, 1, 1)]
+        assert play.sent == [msg.Finished("L1", 1, 1, 1, seal="seal of L1")]
 
     def test_result_without_files_waits_for_the_next_welcome(self):
         play = Play.working("1")
@@ -311,7 +311,7 @@ class TestResults:
 
         play.tell(ev.Connected(), welcome())
 
-        assert msg.Finished("L1", 1, 1, 1) in play.sent
+        assert msg.Finished("L1", 1, 1, 1, seal="seal of L1") in play.sent
 
     @pytest.mark.parametrize("answer", ["accepted", "accepted_late"])
     def test_accepted_result_leaves_the_outbox_for_the_cache(self, answer: ev.Answer):

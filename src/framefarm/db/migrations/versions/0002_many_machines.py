@@ -96,6 +96,9 @@ def _change_stages() -> None:
     op.add_column(
         "stages", sa.Column("first_attempt", sa.Integer(), server_default="1", nullable=False)
     )
+    op.add_column(
+        "stages", sa.Column("seal_key", sa.String(length=64), server_default="", nullable=False)
+    )
     op.create_index("ix_stages_blend", "stages", ["blend_sha256", "claimable"])
     stages = sa.table("stages", sa.column("kind"), sa.column("blender"), sa.column("queue"))
     pairs = sa.select(stages.c.kind, stages.c.blender).distinct()
