@@ -118,6 +118,9 @@ def _place(cursor: str) -> Place:
         return "", ""
     try:
         name, worker_id = json.loads(base64.urlsafe_b64decode(cursor.encode()))
-        return str(name), str(worker_id)
+        place = str(name), str(worker_id)
+        # Half of a surrogate pair is text to JSON, and to no database.
+        "".join(place).encode()
     except (ValueError, TypeError, binascii.Error):
         raise WorkerCursorError(f"{cursor!r} is no cursor that this manager gave.") from None
+    return place

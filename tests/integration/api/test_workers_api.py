@@ -125,6 +125,8 @@ def test_a_revoked_worker_is_listed_only_when_asked_for(manager: Manager):
         {"cursor": "x"},
         {"cursor": "WyJhIl0="},
         {"cursor": "e30="},
+        # Half a surrogate pair for a name.
+        {"cursor": "WyJcdWQ4MDAiLCJ4Il0="},
         {"cursor": "\u00e9"},
     ],
 )
