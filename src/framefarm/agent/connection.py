@@ -16,7 +16,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketExce
 from framefarm.agent.backoff import MOST_UNCONNECTED_S, at_least, full_jitter, retry_after_s
 from framefarm.agent.events import Connected, Disconnected
 from framefarm.agent.http import connect_url, is_encrypted, is_loopback
-from framefarm.agent.trust import CertificateChangedError, tls_reason
+from framefarm.agent.trust import CertificateChangedError
 from framefarm.protocol import MalformedMessageError, decode_orders, encode_reports
 from framefarm.protocol.discovery import FARM_HEADER
 from framefarm.protocol.limits import MAX_MESSAGE_BYTES
@@ -165,7 +165,7 @@ class Connection:
         except CertificateChangedError as error:
             self._complain(str(error), logging.ERROR)
         except ssl.SSLError as error:
-            self._complain(tls_reason(error))
+            self._complain(self._trust.told(error))
         except (OSError, TimeoutError, WebSocketException, MalformedMessageError) as error:
             self._complain(str(error) or type(error).__name__)
 

@@ -96,12 +96,13 @@ class Trust:
             raise CertificateChangedError(self._url)
         return ""
 
-
-def tls_reason(error: OSError) -> str:
-    """Why a TLS connection failed, for people."""
-    if isinstance(error, ssl.SSLCertVerificationError):
+    def told(self, error: ssl.SSLError) -> str:
+        """Why a TLS connection failed, for people."""
+        if not isinstance(error, ssl.SSLCertVerificationError):
+            return str(error)
+        if self.certificate:
+            return str(CertificateChangedError(self._url))
         return (
             f"its certificate is not trusted here ({error.verify_message}); join with the token "
             "that the manager printed, which says which certificate to trust"
         )
-    return str(error)

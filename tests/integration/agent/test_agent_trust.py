@@ -196,7 +196,7 @@ async def test_a_man_in_the_middle_later_on_hears_neither_key_nor_result(
 
 
 async def test_a_worker_that_is_connected_notices_a_man_in_the_middle(
-    manager: TlsManager, tmp_path: Path
+    manager: TlsManager, tmp_path: Path, capfd
 ):
     async with working(manager.server.url, tmp_path / "agent", join_token=manager.token()) as task:
         await until(manager.workers, "the worker")
@@ -205,6 +205,7 @@ async def test_a_worker_that_is_connected_notices_a_man_in_the_middle(
         with Middle(tmp_path / "evil", 0, at=port) as middle:
             await until(lambda: middle.connections >= 2, "two tries")
             assert middle.heard == b""
+        assert "shows another certificate" in capfd.readouterr().err
         back = await asyncio.to_thread(TlsManager, tmp_path / "manager", port=port)
         await until(lambda: back.workers()[0]["state"] == "idle", "its return")
         assert not task.done()
