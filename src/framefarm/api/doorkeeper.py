@@ -29,6 +29,7 @@ class Doorkeeper:
         self._farm = farm
         self._keys = keys
         self._guesses = Guesses()
+        self._told = Guesses()
 
     async def admit(self, hello: Hello, caller: Caller) -> Admission:
         """Take in a worker.
@@ -46,8 +47,15 @@ class Doorkeeper:
         except JoinTokenError as error:
             if error.guessed and not local:
                 self._guesses.note(caller.address, time.monotonic())
-            _log.warning("worker_refused", address=caller.address, reason=str(error))
+            self._tell(caller.address, error)
             raise
+
+    def _tell(self, address: str, error: JoinTokenError) -> None:
+        """Log who was turned away, but let nobody fill the disk by knocking (L14)."""
+        now = time.monotonic()
+        if self._told.wait_s(address, now) == 0:
+            self._told.note(address, now)
+            _log.warning("worker_refused", address=address, reason=str(error))
 
     def check(self, worker_id: str) -> None:
         """Make sure that a worker was not revoked since it was taken in.
