@@ -13,10 +13,9 @@ from pathlib import Path
 from typing import Any, cast
 from unittest import mock
 
-from fastapi import FastAPI
 from sqlalchemy.exc import DBAPIError
 
-from framefarm.api.app import create_app
+from framefarm.api.app import Application, create_app
 from framefarm.api.reach import Reach
 from framefarm.core.errors import FrameFarmError
 from framefarm.core.spans import Spans
@@ -136,7 +135,7 @@ _present = _Present()
 
 
 @functools.cache
-def _app() -> FastAPI:
+def _app() -> Application:
     """The real application. Made once: making its routes takes longer than most simulations.
 
     What it remembers by itself are the workers' keys, which never change.

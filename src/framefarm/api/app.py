@@ -5,15 +5,22 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from fastapi import FastAPI
+from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.websockets import WebSocket
 
 from framefarm import __version__
 from framefarm.api import admission, blobs, jobs, problems, results, workers
 from framefarm.api.body_limit import BodyLimit
+from framefarm.api.doorkeeper import Doorkeeper
 from framefarm.api.guard import RoleGuard
 from framefarm.api.keys import KeyRing
 from framefarm.api.reach import Reach
+from framefarm.api.worker_socket import WorkerSocket
 from framefarm.farm.service import Farm
 from framefarm.protocol.limits import PROTOCOL_VERSION
+
+CONNECT = "/api/workers/connect"
+"""Where workers connect to."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +38,28 @@ class Health:
     protocol: int
 
 
-def create_app(farm: Farm, reach: Reach) -> FastAPI:
+class Application:
+    """The API, and beside it the connections of workers.
+
+    Those do not pass the API's dozen layers, which have nothing to do for them: they cost a worker
+    that connects a sixth of what it costs the manager, and each connection some kilobytes.
+
+    Args:
+        api: Answers everything else.
+        workers: Talks to one worker.
+    """
+
+    def __init__(self, api: FastAPI, workers: ASGIApp) -> None:
+        self.api = api
+        self._workers = workers
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request, or a connection, on."""
+        worker = scope["type"] == "websocket" and scope["path"] == CONNECT
+        await (self._workers if worker else self.api)(scope, receive, send)
+
+
+def create_app(farm: Farm, reach: Reach) -> Application:
     """Make the application of one farm, which the caller starts and stops.
 
     Args:
@@ -60,5 +88,14 @@ def create_app(farm: Farm, reach: Reach) -> FastAPI:
     app.include_router(jobs.routes(farm))
     app.include_router(jobs.steering_routes(farm))
     app.include_router(admission.routes(farm, keys, reach))
-    app.include_router(workers.routes(farm, keys))
-    return app
+    app.include_router(workers.routes(farm))
+    return Application(app, RoleGuard(_worker_door(farm, keys), keys))
+
+
+def _worker_door(farm: Farm, keys: KeyRing) -> ASGIApp:
+    doorkeeper = Doorkeeper(farm, keys)
+
+    async def door(scope: Scope, receive: Receive, send: Send) -> None:
+        await WorkerSocket(farm, WebSocket(scope, receive, send), doorkeeper).serve()
+
+    return door

@@ -26,6 +26,7 @@ class Visit:
     Attributes:
         address: Of the peer, without its port.
         give_way: Closes the connection.
+        inside: It is counted.
         known: It has shown whose it is.
         busy: A request of it is being answered; such a stranger is never asked to give way.
         greeting: It is a worker's, between opening its WebSocket and the welcome.
@@ -33,11 +34,53 @@ class Visit:
     """
 
     address: str
-    give_way: Callable[[], None]
+    give_way: Callable[[], object]
+    inside: bool = False
     known: bool = False
     busy: bool = False
     greeting: bool = False
     gone: bool = False
+
+
+_LOOK_EVERY_S = 1.0
+_STALE_S = 5.0
+_SLOWEST_PER_S = 10.0
+_HOPE = 1.25
+
+
+class Rate:
+    """How many workers are taken in each second while there are more than can be.
+
+    Turns that come faster than that are for nothing: whoever comes finds no room and has to come
+    again, which costs the manager as well. A little more than were taken in lately are told to
+    come, so that the number rises when it can.
+
+    Args:
+        assumed_per_s: Before anything is known.
+    """
+
+    def __init__(self, assumed_per_s: float) -> None:
+        self._assumed_per_s = assumed_per_s
+        self._per_s = assumed_per_s
+        self._counted = 0
+        self._since = 0.0
+
+    def count(self) -> None:
+        """One was taken in."""
+        self._counted += 1
+
+    def per_s(self, now: float) -> float:
+        """How many turns to give for each second; asked whenever there is no room."""
+        passed_s = now - self._since
+        if passed_s > _STALE_S:
+            # There was room all the while, so what came tells nothing.
+            self._per_s = self._assumed_per_s
+        elif passed_s >= _LOOK_EVERY_S:
+            self._per_s = max(_SLOWEST_PER_S, _HOPE * self._counted / passed_s)
+        else:
+            return self._per_s
+        self._counted, self._since = 0, now
+        return self._per_s
 
 
 class Gate:
@@ -57,6 +100,7 @@ class Gate:
         self._busy: dict[str, int] = {}
         self._greeting: Counter[str] = Counter()
         self._next_turn_at = 0.0
+        self._rate = Rate(limits.greetings_per_s)
 
     @property
     def strangers(self) -> int:
@@ -64,11 +108,14 @@ class Gate:
         return self._strangers
 
     def enter(self, visit: Visit) -> Visit | None:
-        """Take in a new connection, a stranger's.
+        """Take in a new connection, a stranger's, unless it is counted already.
 
         Returns:
             Whom to ask to give way; the new one itself where nobody else can.
         """
+        if visit.inside:
+            return None
+        visit.inside = True
         self._visits += 1
         self._strangers += 1
         here = self._waiting.setdefault(visit.address, {})
@@ -85,7 +132,7 @@ class Gate:
 
     def leave(self, visit: Visit) -> None:
         """A connection has ended."""
-        if visit.gone:
+        if visit.gone or not visit.inside:
             return
         visit.gone = True
         self._visits -= 1
@@ -95,6 +142,8 @@ class Gate:
 
     def recognise(self, visit: Visit) -> None:
         """A connection has shown whose it is."""
+        if visit.greeting:
+            self._rate.count()
         self._end_greeting(visit)
         if not visit.known and not visit.gone:
             self._forget(visit)
@@ -120,7 +169,8 @@ class Gate:
             self._begin_greeting(visit)
             return None
         turn_at = max(self._next_turn_at, now + _SOONEST_TURN_S)
-        self._next_turn_at = min(turn_at + 1 / limits.greetings_per_s, now + _LATEST_TURN_S)
+        next_turn_at = turn_at + 1 / self._rate.per_s(now)
+        self._next_turn_at = min(next_turn_at, now + _LATEST_TURN_S)
         return turn_at - now
 
     def begin(self, visit: Visit) -> None:
@@ -172,3 +222,10 @@ class Gate:
             self._busy[visit.address] = left
         else:
             del self._busy[visit.address]
+
+
+def admit(gate: Gate, visit: Visit) -> None:
+    """Take in a connection, and let another one give way for it where there is no room."""
+    leaves = gate.enter(visit)
+    if leaves is not None:
+        leaves.give_way()

@@ -13,7 +13,7 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from framefarm.api.gate import Gate, Visit
+from framefarm.api.gate import Gate, Visit, admit
 from framefarm.api.pace import Pace
 from framefarm.api.problems import as_http
 from framefarm.api.transports import drop, has_gone, unsent_bytes
@@ -34,14 +34,17 @@ class BoundedHttp(HttpToolsProtocol):
     Args:
         gate: Counts connections.
         limits: What one may take.
+        visit: This one's place, which it has had since it was accepted.
         arguments: uvicorn's own.
     """
 
-    def __init__(self, *, gate: Gate, limits: ConnectionLimits, **arguments: Any) -> None:
+    def __init__(
+        self, *, gate: Gate, limits: ConnectionLimits, visit: Visit, **arguments: Any
+    ) -> None:
         super().__init__(**arguments)
         self._gate = gate
         self._limits = limits
-        self._visit = Visit("", self._give_way)
+        self._visit = visit
         self._due_at = 0.0
         self._answered_at: float | None = None
         self._closing_at: float | None = None
@@ -59,10 +62,8 @@ class BoundedHttp(HttpToolsProtocol):
         """A peer has connected."""
         super().connection_made(transport)
         self._due_at = self.loop.time() + self._limits.head_s
-        self._visit.address = self.client[0] if self.client else ""
-        leaves = self._gate.enter(self._visit)
-        if leaves is not None:
-            leaves.give_way()
+        self._visit.give_way = self._give_way
+        admit(self._gate, self._visit)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection has ended."""

@@ -9,11 +9,10 @@ import logging
 import signal
 import socket
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from functools import partial
 from pathlib import Path
-from types import FrameType
-from typing import TYPE_CHECKING, TextIO, cast
+from typing import TYPE_CHECKING, TextIO
 
 import structlog
 import uvicorn
@@ -23,6 +22,7 @@ from framefarm.api.gate import Gate
 from framefarm.api.http_connection import BoundedHttp
 from framefarm.api.listening import ServeError, listening
 from framefarm.api.reach import Reach
+from framefarm.api.server import Server
 from framefarm.api.websocket_connection import BoundedWebSocket
 from framefarm.client import local_manager
 from framefarm.client.local_manager import LocalManager
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
 _log = structlog.get_logger(__name__)
 
 DEFAULT_PORT = 7070
-_CUT_OFF_S = 0.05
 _BACKLOG = 1_024
 """As many connections wait in the kernel; more knock again a second later by themselves. Taken in
 all at once, ten thousand would wait for each other longer than any of them does."""
@@ -189,8 +188,9 @@ class ManagerServer:
             await farm.start()
             self._loop = asyncio.get_running_loop()
 
-            gate = _gate(self._settings.connections)
-            self._server = _Server(_config(farm, self.reach, gate, self._certificate))
+            limits = self._settings.connections
+            config = _config(farm, self.reach, self._certificate)
+            self._server = Server(config, _gate(limits), limits)
             if handle_signals:
                 self._catch_signals()
             self._listening.set()
@@ -198,7 +198,6 @@ class ManagerServer:
             _log.info("manager_ready", url=self.url, data=str(self._settings.data_dir))
             async with self._told(farm):
                 await self._server.serve(sockets=listeners)
-            await _cut_off(self._server)
         finally:
             await farm.stop()
 
@@ -234,17 +233,6 @@ class ManagerServer:
         assert self._farm is not None
         self._farm.begin_to_stop()
         self._server.should_exit = True
-
-
-async def _cut_off(server: uvicorn.Server) -> None:
-    """End connections whose other side does not: TLS waits half a minute for its goodbye."""
-    connections = list(server.server_state.connections)
-    for connection in connections:
-        if connection.transport is not None:
-            connection.transport.abort()
-    if connections:
-        # What is cut off is taken down by the loop, which ends next.
-        await asyncio.sleep(_CUT_OFF_S)
 
 
 def _run(serving: Coroutine[None, None, None]) -> None:
@@ -287,29 +275,6 @@ def _collect_garbage_rarely() -> None:
     gc.set_threshold(200_000, 50, 100)
 
 
-class _Server(uvicorn.Server):
-    """uvicorn without signal handlers of its own: the program around it has some already."""
-
-    def install_signal_handlers(self) -> None:
-        """Install none."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Capture none."""
-        yield
-
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Never called, as none are captured."""
-
-    async def on_tick(self, counter: int) -> bool:
-        """Called ten times a second; once a second connections are looked at."""
-        if counter % 10 == 0:
-            now = asyncio.get_running_loop().time()
-            for connection in list(self.server_state.connections):
-                cast("BoundedHttp | BoundedWebSocket", connection).check(now)
-        return await super().on_tick(counter)
-
-
 def _gate(limits: ConnectionLimits) -> Gate:
     """Room for as many connections as this process may have files open, less its own."""
     files = raise_file_limit()
@@ -339,9 +304,7 @@ def raise_file_limit() -> int:
     return _FILES_WITHOUT_LIMIT if soft == resource.RLIM_INFINITY else soft
 
 
-def _config(
-    farm: Farm, reach: Reach, gate: Gate, certificate: Certificate | None
-) -> uvicorn.Config:
+def _config(farm: Farm, reach: Reach, certificate: Certificate | None) -> uvicorn.Config:
     limits = farm.settings.connections
     log = logging.getLogger("uvicorn.error")
     if not any(isinstance(one, _Expected) for one in log.filters):
@@ -351,7 +314,7 @@ def _config(
         log_config=None,
         access_log=False,
         lifespan="off",
-        http=partial(BoundedHttp, gate=gate, limits=limits),  # type: ignore[arg-type]
+        http=BoundedHttp,
         ws=partial(BoundedWebSocket, limits=limits),  # type: ignore[arg-type]
         ws_max_size=MAX_MESSAGE_BYTES,
         ws_per_message_deflate=False,
@@ -362,5 +325,4 @@ def _config(
         timeout_keep_alive=int(limits.idle_s),
         ssl_certfile=None if certificate is None else certificate.chain,
         ssl_keyfile=None if certificate is None else certificate.key,
-        timeout_graceful_shutdown=1,
     )

@@ -115,7 +115,10 @@ class WorkerSocket:
         """The first half of the double handshake; None when the worker was turned away."""
         hello_s = self._farm.settings.connections.hello_s
         try:
-            first = decode_reports(await asyncio.wait_for(self._text(), hello_s))
+            # `wait_for` would make a task for each.
+            async with asyncio.timeout(hello_s):
+                text = await self._text()
+            first = decode_reports(text)
         except TimeoutError:
             await self._close(_MALFORMED, "No hello came.", bye="malformed")
             return None

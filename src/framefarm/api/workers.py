@@ -7,12 +7,8 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Query
 from sqlalchemy import Connection
-from starlette.websockets import WebSocket
 
-from framefarm.api.doorkeeper import Doorkeeper
-from framefarm.api.keys import KeyRing
 from framefarm.api.worker_bodies import NewName, SteerWorkers, WorkerStates
-from framefarm.api.worker_socket import WorkerSocket
 from framefarm.core.requirements import Pool
 from framefarm.farm.service import Farm
 from framefarm.farm.worker_details import WorkerDetails, worker_details
@@ -46,9 +42,8 @@ def wanted(
     return WorkerFilter(frozenset(state or ()), frozenset(tag or ()), pool or "", host, name)
 
 
-def routes(farm: Farm, keys: KeyRing) -> APIRouter:
+def routes(farm: Farm) -> APIRouter:
     """The routes of workers."""
-    doorkeeper = Doorkeeper(farm, keys)
     router = APIRouter(prefix="/api/workers", tags=["workers"])
 
     @router.get("")
@@ -82,10 +77,6 @@ def routes(farm: Farm, keys: KeyRing) -> APIRouter:
         """Give a worker a name, which counts above the one it says itself."""
         worker_id = await farm.orders.rename(worker, body.name)
         return await farm.read(lambda c: _one(c, farm, worker_id))
-
-    @router.websocket("/connect")
-    async def connect(socket: WebSocket) -> None:
-        await WorkerSocket(farm, socket, doorkeeper).serve()
 
     return router
 

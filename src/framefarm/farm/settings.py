@@ -15,6 +15,7 @@ class ConnectionLimits:
     """What slow, hostile and too many connections may take of a manager (L14).
 
     Attributes:
+        handshake_s: For the TLS handshake of a connection.
         head_s: From a request's first byte to the end of its head.
         idle_s: How long a connection is kept for the next request.
         hello_s: From a WebSocket's opening to the worker's hello.
@@ -26,9 +27,11 @@ class ConnectionLimits:
         strangers: Connections at most that have not shown whose they are.
         strangers_per_address: The same from one address.
         greetings: Workers taken in at the same time; the others are told when to come again.
-        greetings_per_s: How many of those are told to come each second.
+        greetings_per_s: How many of those are told to come each second, until it is known how many
+            can be taken in.
     """
 
+    handshake_s: float = 10.0
     head_s: float = 10.0
     idle_s: float = 30.0
     hello_s: float = 10.0

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fastapi import FastAPI
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
+from framefarm.api.app import CONNECT, Application
 from tests.integration.api.manager import Manager, Worker, hello
 from tests.integration.other_machine import OtherMachine, other_machine
 
@@ -27,7 +27,6 @@ WORKERS = {
 }
 REFUSALS = {"foreign_origin", "local_only", "worker_key", "revoked"}
 ANY = "0.0.0.0"  # noqa: S104  what others reach is what is tested
-CONNECT = "/api/workers/connect"
 
 
 @dataclass
@@ -83,8 +82,8 @@ def all_routes(manager: Manager) -> list[tuple[str, str]]:
     server = manager.server._server
     assert server is not None
     app = server.config.app
-    assert isinstance(app, FastAPI)
-    found = [*_flat(app.routes)]
+    assert isinstance(app, Application)
+    found = [("WEBSOCKET", CONNECT), *_flat(app.api.routes)]
     assert len(found) > 20
     return found
 

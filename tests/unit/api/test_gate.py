@@ -174,4 +174,52 @@ def test_whatever_happens_no_more_strangers_wait_than_may_and_nothing_is_left_ov
         some.leave(one)
         some.leave(one)
     assert some.strangers == 0
-    assert vars(some) | {"_next_turn_at": 0.0} == vars(gate(most=8))
+    learnt = ("_next_turn_at", "_rate")
+    fresh = gate(most=8)
+    assert vars(some) | {name: vars(fresh)[name] for name in learnt} == vars(fresh)
+
+
+# --- how fast -----------------------------------------------------------------------------------
+
+
+def turns(full: Gate, now: float, count: int) -> list[float]:
+    waits = [full.greet(visit(f"10.1.{n // 250}.{n % 250}"), now) for n in range(count)]
+    return [now + wait for wait in waits if wait is not None]
+
+
+def greeted(full: Gate, now: float) -> list[Visit]:
+    visits = [enter(full, 1, f"10.0.0.{n}")[0] for n in range(LIMITS.greetings)]
+    assert [full.greet(one, now) for one in visits] == [None] * LIMITS.greetings
+    return visits
+
+
+def test_turns_come_no_faster_than_workers_were_taken_in_lately():
+    full = gate()
+    now = 100.0
+    greeting = greeted(full, now)
+    turns(full, now, 1)
+    for late_number in range(40):
+        now += 0.05
+        full.recognise(greeting.pop(0))
+        [late] = enter(full, 1, f"10.2.0.{late_number}")
+        assert full.greet(late, now) is None
+        greeting.append(late)
+    turns(full, now, 1)
+
+    spread = turns(full, now, 50)
+
+    # 20 a second were taken in; told to come are a quarter more.
+    assert (spread[-1] - spread[0]) / 49 == pytest.approx(1 / 25, rel=0.1)
+
+
+def test_what_was_long_ago_says_nothing_of_how_many_can_come():
+    full = gate()
+    greeting = greeted(full, 0.0)
+    turns(full, 0.0, 1)
+    full.recognise(greeting.pop())
+    full.greet(visit("10.2.0.1"), 1.0)
+    turns(full, 1.0, 1)
+
+    spread = turns(full, 60.0, 11)
+
+    assert spread[-1] - spread[0] == pytest.approx(10 / LIMITS.greetings_per_s)
