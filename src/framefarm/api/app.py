@@ -70,7 +70,9 @@ def create_app(farm: Farm, reach: Reach) -> Application:
     app = FastAPI(
         title="FrameFarm",
         version=__version__,
-        docs_url="/api/docs",
+        # FastAPI's pages of the API run whatever a server of others sends just then, and here they
+        # would run it with everything that a local caller may do.
+        docs_url=None,
         redoc_url=None,
         openapi_url="/api/openapi.json",
     )

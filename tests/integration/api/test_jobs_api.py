@@ -286,4 +286,8 @@ def test_the_api_describes_itself(shared: Manager):
     paths = shared.http.get("/api/openapi.json").json()["paths"]
 
     assert "/api/jobs/{job_id}/cancel" in paths
-    assert shared.http.get("/api/docs").status_code == 200
+
+
+@pytest.mark.parametrize("page", ["/docs", "/redoc", "/api/docs", "/api/docs/oauth2-redirect"])
+def test_no_page_runs_scripts_of_other_servers_here(shared: Manager, page: str):
+    is_problem(shared.http.get(page), 404, "not_found")
