@@ -157,7 +157,12 @@ class Connection:
                 proxy=None if is_loopback(self._url) else True,
             ) as socket:
                 self.farm = _farm_of(socket)
-                await self._talk(socket)
+                try:
+                    await self._talk(socket)
+                except asyncio.CancelledError:
+                    # Left to itself the library closes with 1011, "internal error": no goodbye.
+                    await socket.close()
+                    raise
         except InvalidStatus as refused:
             # A manager that many workers reach at once says so before there is a WebSocket.
             self._asked_wait_s = retry_after_s(refused.response.headers.get("Retry-After"))

@@ -74,6 +74,7 @@ class FakeManager:
         self.cut_after: deque[int] = deque()
         self.hold_blobs: asyncio.Event | None = None
         self.connections = 0
+        self.close_codes: list[int] = []
         self._read = 0
         self._changed = asyncio.Condition()
         self._send: _Send | None = None
@@ -178,7 +179,8 @@ class FakeManager:
         await send({"type": "websocket.accept"})
         self._send = send
         self.connections += 1
-        while (message := await receive())["type"] != "websocket.disconnect":
+        message = await receive()
+        while message["type"] != "websocket.disconnect":
             reports = decode_reports(message.get("text") or message["bytes"])
             self.packets.append(reports)
             for report in reports:
@@ -186,6 +188,9 @@ class FakeManager:
                     await self._greet(report)
             self.reports += reports
             await self._note()
+            message = await receive()
+        self.close_codes.append(message["code"])
+        await self._note()
 
     async def _send_away(self, send: _Send, seconds: int) -> None:
         self.connections += 1

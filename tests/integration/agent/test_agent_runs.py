@@ -292,6 +292,16 @@ async def test_stop_gives_the_lease_back_and_ends_in_time(
     assert (await manager.heard(msg.Released)).lease == "L1"
 
 
+async def test_stop_says_goodbye(manager: FakeManager, start_agent: StartAgent):
+    agent = start_agent()
+    await manager.heard(msg.Ready)
+
+    await agent.stop()
+
+    # Any other code is that of a worker which may come back, and is lost when it does not.
+    assert await manager.until(lambda: manager.close_codes or None, "the end") == [1000]
+
+
 async def test_stop_ends_in_time_while_the_manager_takes_no_results(
     manager: FakeManager, start_agent: StartAgent
 ):
