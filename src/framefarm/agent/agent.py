@@ -184,7 +184,7 @@ class Agent:
             await self._close(parts, running)
         for task in running:
             if not task.cancelled() and (error := task.exception()) is not None:
-                raise error
+                raise _first_of(error)
 
     def _begin(self, parts: Parts) -> None:
         for slot in parts.slots.values():
@@ -257,6 +257,13 @@ class Agent:
 
     def _held(self) -> tuple[str, ...]:
         return held_leases(self._state)
+
+
+def _first_of(error: BaseException) -> BaseException:
+    """What went wrong, out of the group that a group of tasks makes of it."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
 
 
 def _fingerprint(url: str, settings: AgentSettings) -> str | None:

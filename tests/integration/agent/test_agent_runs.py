@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+import shutil
 import stat
 import threading
 import time
@@ -290,6 +291,19 @@ async def test_stop_gives_the_lease_back_and_ends_in_time(
 
     assert time.monotonic() - began < 1.5
     assert (await manager.heard(msg.Released)).lease == "L1"
+
+
+async def test_data_directory_that_vanishes_ends_the_agent_and_is_named(
+    manager: FakeManager, start_agent: StartAgent
+):
+    agent = start_agent()
+    await manager.heard(msg.Ready)
+
+    await asyncio.to_thread(shutil.rmtree, agent.settings.data_dir)
+
+    with pytest.raises(FileNotFoundError) as ended:
+        await agent.ended()
+    assert ended.value.filename == str(agent.settings.data_dir)
 
 
 async def test_stop_says_goodbye(manager: FakeManager, start_agent: StartAgent):
