@@ -36,6 +36,9 @@ if TYPE_CHECKING:
 WORTH_TELLING_BYTES = 64 << 10
 """Smaller files are fetched faster than it takes to choose a worker that has them."""
 
+CLOCK_SET_S = 2.0
+"""A clock that was set by more is told of; those that are kept right are moved by less."""
+
 
 @dataclass(frozen=True, slots=True)
 class Parts:
@@ -117,6 +120,7 @@ class Performer:
         self._identity: Identity | None = None
         self._interrupted = found.interrupted
         self._told: MachineFacts | None = None
+        self._told_offset_s = 0.0
         self._owed = found.owed
         self._end = end
         self._journal = journal
@@ -125,7 +129,8 @@ class Performer:
         """Whether the machine changed so far since it was last told of that it is to be told."""
         told = self._told
         now = self._parts.machine.facts(resting=told.resting if told else "")
-        return told is not None and worth_telling(told, now)
+        set_by_s = abs(_clock_offset_s() - self._told_offset_s)
+        return told is not None and (worth_telling(told, now) or set_by_s > CLOCK_SET_S)
 
     @property
     def key(self) -> str | None:
@@ -155,7 +160,7 @@ class Performer:
             case do.Settle():
                 self._settle(instruction)
             case do.SendFacts(resting):
-                parts.connection.send(FactsChanged(self._facts(resting)))
+                parts.connection.send(FactsChanged(self._facts(resting), time.time()))
             case do.Reconnect(reason):
                 parts.connection.reconnect(reason)
             case do.AwaitReturn(retry_in_s):
@@ -166,6 +171,7 @@ class Performer:
                 self._end(Ending(again=again))
 
     def _facts(self, resting: str) -> MachineFacts:
+        self._told_offset_s = _clock_offset_s()
         self._told = self._parts.machine.facts(resting=resting)
         return self._told
 
@@ -222,3 +228,8 @@ class Performer:
         if self._identity != self._identities.latest:
             self._identities = self._identities.with_latest(self._identity)
             parts.identity_file.save(self._identities)
+
+
+def _clock_offset_s() -> float:
+    """Changes when the machine's clock is set, and while it sleeps."""
+    return time.time() - time.monotonic()

@@ -265,7 +265,9 @@ class WorkerSocket:
                 )
             case m.FactsChanged():
                 link.facts = report.facts
-                await self._farm.writer.write(lambda c: note_facts(c, link.worker_id, report.facts))
+                await self._farm.writer.write(
+                    lambda c: note_facts(c, link.worker_id, report.facts, report.clock_at)
+                )
                 self._farm.live.told(link.worker_id)
             case m.LogLine():
                 _log.info("worker_says", worker=link.name, text=report.text[:MAX_ERROR_CHARACTERS])

@@ -46,7 +46,7 @@ class WorkerView(msgspec.Struct, frozen=True):
         silent_s: Seconds since it was last heard of; 0 while it is connected.
         restarting: Whether its process is to be started anew.
         devices: What Cycles really renders on there; empty when that was not tried.
-        clock_ahead_s: How far its clock was ahead of the manager's when it connected.
+        clock_ahead_s: How far its clock was ahead of the manager's when it last told.
     """
 
     id: str

@@ -125,13 +125,15 @@ def _active(connection: Connection, leases: Sequence[str]) -> dict[str, str]:
     return found
 
 
-def note_facts(connection: Connection, worker_id: str, facts: MachineFacts) -> None:
-    """Note what a worker's machine is now."""
-    connection.execute(
-        update(t.workers)
-        .where(t.workers.c.id == worker_id)
-        .values(facts=msgspec.to_builtins(facts), last_seen_at=database_now(connection))
-    )
+def note_facts(
+    connection: Connection, worker_id: str, facts: MachineFacts, clock_at: float = 0.0
+) -> None:
+    """Note what a worker's machine is now, and what its clock says, if it tells."""
+    now = database_now(connection)
+    values = {"facts": msgspec.to_builtins(facts), "last_seen_at": now}
+    if clock_at:
+        values["clock_ahead_s"] = clock_at - now
+    connection.execute(update(t.workers).where(t.workers.c.id == worker_id).values(**values))
 
 
 def note_replaced(connection: Connection, worker_id: str, host: str) -> None:

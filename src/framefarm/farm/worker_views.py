@@ -72,7 +72,7 @@ class WorkerView:
         silent_s: Seconds since it was last heard of; 0 while it is connected.
         restarting: Whether its process is to be started anew.
         devices: What Cycles really renders on here; empty when that was not tried.
-        clock_ahead_s: How far its clock was ahead of the manager's when it connected.
+        clock_ahead_s: How far its clock was ahead of the manager's when it last told.
         work: One entry for each lease.
     """
 

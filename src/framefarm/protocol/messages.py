@@ -251,9 +251,14 @@ class Released(Message, frozen=True, tag="released"):
 
 
 class FactsChanged(Message, frozen=True, tag="facts"):
-    """The machine's facts changed."""
+    """The machine's facts changed, or its clock was set, or the manager asked.
+
+    Attributes:
+        clock_at: As in `hello`.
+    """
 
     facts: MachineFacts
+    clock_at: float = 0.0
 
 
 class LogLine(Message, frozen=True, tag="log"):

@@ -14,7 +14,7 @@ import msgspec
 import psutil
 import pytest
 
-from framefarm.agent import upkeep, user_input
+from framefarm.agent import parts, upkeep, user_input
 from framefarm.agent.errors import NoSuchGpuError
 from framefarm.agent.idle_sensor import IdleSensor
 from framefarm.agent.interfaces import interface_towards
@@ -224,6 +224,21 @@ class TestFacts:
         await until(lambda: len(looks) >= seen + 5)
         told = [report for report in manager.reports if isinstance(report, msg.FactsChanged)]
         assert len(told) == 1
+
+    async def test_clock_that_was_set_is_told(
+        self, manager: FakeManager, start_agent: StartAgent, monkeypatch: pytest.MonkeyPatch
+    ):
+        monkeypatch.setattr(upkeep, "EVERY_S", 0.02)
+        monkeypatch.setattr(upkeep, "FACTS_EVERY_S", 0.04)
+        monkeypatch.setattr(parts, "worth_telling", lambda *_: False)
+        start_agent()
+        at = (await manager.heard(msg.Hello)).clock_at
+        await manager.heard(msg.Ready)
+
+        right = time.time
+        monkeypatch.setattr(time, "time", lambda: right() + 3_600)
+
+        assert (await manager.heard(msg.FactsChanged)).clock_at == pytest.approx(at + 3_600, abs=60)
 
     def test_interface_that_leads_elsewhere_has_its_own_addresses(self):
         # An address for documentation: nothing is sent to it, the way there is only looked up.

@@ -8,7 +8,9 @@ from sqlalchemy import update
 from framefarm.core.requirements import Pool
 from framefarm.db import tables as t
 from framefarm.farm.admissions import Admission
+from framefarm.farm.registry import note_facts
 from framefarm.farm.worker_states import Departure, note_departures, note_lost, shown_state
+from framefarm.protocol.messages import MachineFacts
 from tests.integration.farm.bench import Bench
 
 LEASE_S = 30.0
@@ -142,6 +144,12 @@ def test_how_far_a_workers_clock_is_ahead_is_noted(bench: Bench):
     back(bench, worker, clock_at=bench.rows(t.workers)[0].last_seen_at + 3600)
 
     assert bench.rows(t.workers)[0].clock_ahead_s == pytest.approx(3600, abs=30)
+    told_at = bench.rows(t.workers)[0].last_seen_at
+    bench.do(note_facts, worker.worker_id, MachineFacts("ants"), told_at - 60)
+    assert bench.rows(t.workers)[0].clock_ahead_s == pytest.approx(-60, abs=30)
+    # One that does not tell is not taken for right.
+    bench.do(note_facts, worker.worker_id, MachineFacts("ants"))
+    assert bench.rows(t.workers)[0].clock_ahead_s == pytest.approx(-60, abs=30)
 
 
 @pytest.mark.parametrize(
