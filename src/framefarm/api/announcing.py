@@ -6,7 +6,6 @@ import contextlib
 import ipaddress
 import socket
 from collections.abc import AsyncIterator
-from urllib.parse import urlsplit
 
 import structlog
 from zeroconf import Error, ServiceInfo
@@ -65,8 +64,8 @@ def service_info(reach: Reach, farm_id: str) -> ServiceInfo:
 
 
 def _addresses(reach: Reach) -> list[str]:
-    hosts = [urlsplit(url).hostname or "" for url in reach.urls()]
+    # Also where its certificate has a name: whoever finds the manager is told its addresses.
     with contextlib.suppress(ValueError):
-        return [str(ipaddress.ip_address(host)) for host in hosts]
-    # Its certificate has a name; whoever finds the manager is told its addresses all the same.
+        return [str(ipaddress.ip_address(host)) for host in reach.hosts()]
+    # It was told to listen on a name.
     return addresses()

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 import psutil  # type: ignore[import-untyped,unused-ignore]  # stubs are a package of their own
 
 _VIRTUAL = ("docker", "veth", "br-", "virbr", "vmnet", "vboxnet", "podman", "cni", "flannel")
-_ANY = frozenset({"0.0.0.0", "::"})  # noqa: S104  compared, not listened on
+_ANY_IPV4 = "0.0.0.0"  # noqa: S104  compared, not listened on
+_ANY = frozenset({_ANY_IPV4, "::"})
 _FAR_AWAY = ("192.0.2.1", 9)
 """An address of RFC 5737 that is nobody's. Nothing is sent there; the system is only asked which
 interface would be used."""
@@ -63,8 +64,13 @@ class Reach:
             return []
         if self.name:
             return [self._url(self.name)]
-        hosts = addresses() if self.host in _ANY else [self.host]
-        return [self._url(host) for host in hosts]
+        return [self._url(host) for host in self.hosts()]
+
+    def hosts(self) -> list[str]:
+        """This machine's addresses at which it listens, the likeliest first."""
+        if self.host == _ANY_IPV4:
+            return [host for host in addresses() if ":" not in host]
+        return addresses() if self.host in _ANY else [self.host]
 
     def _url(self, host: str) -> str:
         shown = f"[{host}]" if ":" in host else host
