@@ -26,7 +26,7 @@ invariant of [Leases](explanation/leases.md) has to hold, and every unit must ha
 is its own picture, read back from the disk and hashed. The program is `tests/faults`.
 
 Measured on {cpu}, {cores} cores, {memory_gib} GiB, {system}, Python {python}, SQLite {sqlite},
-FrameFarm {framefarm}, {date}, {farms} farms at a time, load average {load}:
+FrameFarm {framefarm}, {date}, {farms} farms at a time and one with small disks, load average {load}:
 `make faults KILLS={kills} OTHERS={others} SEED={seed}`.
 """
 

@@ -172,6 +172,9 @@ class Wire:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._pump(connection, "up", reader, manager_writer))
                 group.create_task(self._pump(connection, "down", manager_reader, writer))
+        except asyncio.CancelledError:
+            # Only `close` does that; the callback of asyncio's own streams would print it.
+            return
         finally:
             self._connections.discard(connection)
             connection.abort()
