@@ -47,7 +47,7 @@ bench: setup
 # it was interrupted; writes docs/reliability.md.
 KILLS ?= $(or $(N),200)
 OTHERS ?= $(or $(N),100)
-FARMS ?= 2
+FARMS ?= 4
 SEED ?= 1
 MINUTES ?= 0
 faults: setup

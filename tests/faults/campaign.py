@@ -1,6 +1,6 @@
 """Hundreds of faults, several farms at a time, and the page that tells what became of them.
 
-    python -m tests.faults.campaign [--kills 200] [--others 100] [--farms 2] [--seed 1]
+    python -m tests.faults.campaign [--kills 200] [--others 100] [--farms 4] [--seed 1]
         [--minutes 3]
 
 Farms run with the product's own settings. What is done is kept in `build/faults/results.jsonl`: a
@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
-import os
 import shutil
 import signal
 import sys
@@ -28,6 +27,8 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from random import Random
 from typing import Any
+
+import psutil
 
 from tests.faults import disks, links
 from tests.faults.farm import Farm
@@ -49,8 +50,8 @@ stopping = threading.Event()
 stays behind."""
 
 starting = threading.Lock()
-"""Held while a farm starts, or a manager that was killed: on two cores a start that has to share
-them with seven other programs' starts says nothing of how long one takes."""
+"""Held while a farm starts, or a manager is killed and started again: on two cores a start that has
+to share them with seven other programs' starts says nothing of how long one takes."""
 
 OpenFarm = Callable[[Path], contextlib.AbstractContextManager[Farm]]
 
@@ -84,8 +85,9 @@ class Results:
     def add(self, turn: Turn, seconds: float, verdict: dict[str, Any]) -> None:
         """Add a line, and tell it."""
         found = {"fault": turn.fault.name, "group": turn.fault.group, "n": turn.n}
-        load = round(os.getloadavg()[0], 2)
-        line = {**found, "seconds": round(seconds, 2), "load": load, **verdict}
+        # Of all programs here, since the line before.
+        busy_cores = round(psutil.cpu_percent() / 100 * (psutil.cpu_count() or 1), 2)
+        line = {**found, "seconds": round(seconds, 2), "busy_cores": busy_cores, **verdict}
         with self._writing, self._path.open("a") as file:
             file.write(json.dumps(line) + "\n")
             sys.stdout.write(f"{turn.fault.name} {turn.n}: {_short(verdict)} ({seconds:.1f} s)\n")
@@ -118,6 +120,7 @@ def work_off(queue: SimpleQueue[Turn], open_farm: OpenFarm, results: Results, *,
             with contextlib.ExitStack() as stack:
                 with starting:
                     farm = stack.enter_context(open_farm(folder / "farm"))
+                farm.alone = starting
                 _strike_while_sound(queue, farm, results, seed)
         except AssertionError as error:
             sys.stdout.write(f"a farm did not start: {error}\n")
@@ -136,8 +139,7 @@ def _strike_while_sound(queue: SimpleQueue[Turn], farm: Farm, results: Results, 
             return
         began = time.monotonic()
         try:
-            with starting if turn.fault in MANAGER_KILLS else contextlib.nullcontext():
-                verdict = run(farm, turn.fault, turn.random(seed))
+            verdict = run(farm, turn.fault, turn.random(seed))
         except Exception as error:  # noqa: BLE001  it is this fault's result
             results.add(turn, time.monotonic() - began, {"wrong": [f"{error!r:.500}"]})
             _keep_evidence(farm, turn)
@@ -197,7 +199,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.faults.campaign")
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--others", type=int, default=100)
-    parser.add_argument("--farms", type=int, default=2)
+    parser.add_argument("--farms", type=int, default=4)
     parser.add_argument("--seed", type=int, default=1, help="another one strikes elsewhere")
     parser.add_argument("--minutes", type=float, default=0.0, help="begin nothing more after them")
     parser.add_argument("--note", default="", help="what a reader of the page should know")
@@ -205,7 +207,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _run(left: Sequence[Turn], farms: int, results: Results, *, seed: int) -> None:
-    """Work all off: managers die in one farm at a time, their starts would slow each other down."""
+    """Work all off, half of the farms with the faults after which a manager starts again."""
     restarts: SimpleQueue[Turn] = SimpleQueue()
     plain: SimpleQueue[Turn] = SimpleQueue()
     small: SimpleQueue[Turn] = SimpleQueue()
@@ -214,9 +216,9 @@ def _run(left: Sequence[Turn], farms: int, results: Results, *, seed: int) -> No
         queue = restarts if turn.fault in MANAGER_KILLS else plain
         (small if turn.fault in disks.DISKS else queue).put(turn)
     open_farms: list[tuple[SimpleQueue[Turn], OpenFarm]] = [
-        (restarts, Farm),
+        *[(restarts, Farm)] * max(1, farms // 2),
+        *[(plain, Farm)] * max(1, farms - farms // 2),
         (small, disks.small_disks),
-        *[(plain, Farm)] * max(1, farms - 1),
     ]
     with ThreadPoolExecutor(len(open_farms)) as threads:
         jobs = [

@@ -43,6 +43,9 @@ class Farm:
         workers: Their names.
         blender: Whether the workers are those of everyone, with Blender; else they have a stand-in.
         settings: `ManagerSettings` that differ from the product's defaults.
+
+    Attributes:
+        alone: Held while its manager is killed and started again; other farms may hold it as well.
     """
 
     def __init__(
@@ -66,6 +69,7 @@ class Farm:
         self.clock = folder / "clock_ahead_s"
         self.workers_clock = folder / "workers_ahead_s"
         self.address = ("127.0.0.1", _free_port())
+        self.alone: contextlib.AbstractContextManager[object] = contextlib.nullcontext()
         self.wires = {name: Wire(self.address) for name in workers}
         self.workers: dict[str, Program] = {}
         self.manager: Program | None = None

@@ -16,6 +16,8 @@ from tests.faults.programs import until
 from tests.faults.strikes import Fault, Strike, rendering
 from tests.faults.verdicts import Injection
 
+StrikeAt = Callable[[Farm, Random], Strike]
+
 _LARGE_IMAGE_BYTES = 1_500_000
 """Above a mebibyte the manager stores results in its own process."""
 
@@ -96,8 +98,9 @@ def _go_on(farm: Farm, aim: Aim) -> int:
 
 def _renew(farm: Farm, aim: Aim) -> int:
     """Renewals come every third of a lease."""
+    job = farm.submit(units=round(farm.lease_s * 0.6) + 3, seconds=2.0)
     farm.aim(aim)
-    return farm.submit(units=round(farm.lease_s * 0.6) + 3, seconds=2.0)
+    return job
 
 
 def _fail(farm: Farm, aim: Aim) -> int:
@@ -148,21 +151,29 @@ def kill_keeper_at(farm: Farm, random: Random, *, point: str) -> Strike:
     return Strike(job, Injection(farm.hit(), costs=0))
 
 
+def _alone(strike: StrikeAt) -> StrikeAt:
+    def struck(farm: Farm, random: Random) -> Strike:
+        with farm.alone:
+            return strike(farm, random)
+
+    return struck
+
+
 def _kills() -> Iterator[Fault]:
-    yield Fault("the manager is killed at random", "kills", kill_manager)
+    yield Fault("the manager is killed at random", "kills", _alone(kill_manager))
     for point in (*DATABASE_POINTS, *BLOB_POINTS):
-        strike = partial(kill_manager_at, point=point)
+        strike = _alone(partial(kill_manager_at, point=point))
         yield Fault(f"the manager is killed at `{point}`", "kills", strike, point in _ALWAYS)
     for write in WRITES:
         for point, when in {"commit": "before", "committed": "after"}.items():
-            strike = partial(kill_manager_at_write, write=write, point=point)
+            strike = _alone(partial(kill_manager_at_write, write=write, point=point))
             name = f"the manager is killed {when} the commit of {write}"
             yield Fault(name, "kills", strike, (write, when) in _WRITES_ALWAYS)
     yield Fault("the keeper is killed at random", "kills", kill_keeper)
     for point in KEEPER_POINTS:
-        strike = partial(kill_keeper_at, point=point)
+        strike: StrikeAt = partial(kill_keeper_at, point=point)
         yield Fault(f"the keeper is killed at `{point}`", "kills", strike, point == "synced")
-        strike = partial(kill_manager_with_keeper_at, point=point)
+        strike = _alone(partial(kill_manager_with_keeper_at, point=point))
         name = f"the manager is killed with its keeper at `{point}`"
         yield Fault(name, "kills", strike, point == "answering")
 
