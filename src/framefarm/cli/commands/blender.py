@@ -67,6 +67,7 @@ def install_command(version: str) -> None:
         version, folder, on_step=lambda step: click.echo(f"{step} ...", err=True)
     )
     click.echo(f"Blender {installed.full_version} is ready ({words.place(installed.path)})")
+    click.echo("A worker that runs here offers it after: framefarm workers restart NAME", err=True)
 
 
 command.add_command(list_command)
