@@ -20,7 +20,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -35,7 +35,7 @@ from tests.faults.farm import Farm
 from tests.faults.finishes import FINISHES
 from tests.faults.kills import KILLS
 from tests.faults.lines import LINES
-from tests.faults.manager_kills import MANAGER_KILLS
+from tests.faults.manager_kills import ALONE, MANAGER_KILLS
 from tests.faults.outages import OUTAGES
 from tests.faults.page import reliability_page
 from tests.faults.steering import STEERING
@@ -177,8 +177,12 @@ def main() -> int:
     others, told = _possible((*LINES, *FINISHES, *OUTAGES, *STEERING, *links.LINKS, *disks.DISKS))
     results = Results(RESULTS)
     done = {(one["fault"], one["n"]) for one in results.all()}
-    wanted = [*turns((*KILLS, *MANAGER_KILLS), asked.kills), *turns(others, asked.others)]
-    left = [turn for turn in wanted if (turn.fault.name, turn.n) not in done]
+    beside = [*turns((*KILLS, *MANAGER_KILLS), asked.kills), *turns(others, asked.others)]
+    alone = list(turns(ALONE, asked.alone))
+    wanted = [*beside, *alone]
+    left, left_alone = (
+        [turn for turn in some if (turn.fault.name, turn.n) not in done] for some in (beside, alone)
+    )
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopping.set())
     if asked.minutes:
@@ -186,6 +190,7 @@ def main() -> int:
         clock.daemon = True
         clock.start()
     _run(left, asked.farms, results, seed=asked.seed)
+    work_off(_queue_of(left_alone), Farm, results, seed=asked.seed)
     lines = results.all()
     if len(lines) < len(wanted):
         sys.stdout.write(f"{len(lines)} of {len(wanted)}; the same command goes on from here\n")
@@ -199,6 +204,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.faults.campaign")
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--others", type=int, default=100)
+    parser.add_argument("--alone", type=int, default=30, help="managers killed, one after another")
     parser.add_argument("--farms", type=int, default=4)
     parser.add_argument("--seed", type=int, default=1, help="another one strikes elsewhere")
     parser.add_argument("--minutes", type=float, default=0.0, help="begin nothing more after them")
@@ -206,15 +212,19 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _run(left: Sequence[Turn], farms: int, results: Results, *, seed: int) -> None:
-    """Work all off, half of the farms with the faults after which a manager starts again."""
-    restarts: SimpleQueue[Turn] = SimpleQueue()
-    plain: SimpleQueue[Turn] = SimpleQueue()
-    small: SimpleQueue[Turn] = SimpleQueue()
+def _queue_of(left: Iterable[Turn]) -> SimpleQueue[Turn]:
+    queue: SimpleQueue[Turn] = SimpleQueue()
     # All kinds in turn, so that one that does not work shows early.
     for turn in sorted(left, key=lambda turn: turn.n):
-        queue = restarts if turn.fault in MANAGER_KILLS else plain
-        (small if turn.fault in disks.DISKS else queue).put(turn)
+        queue.put(turn)
+    return queue
+
+
+def _run(left: Sequence[Turn], farms: int, results: Results, *, seed: int) -> None:
+    """Work all off, half of the farms with the faults after which a manager starts again."""
+    restarts = _queue_of(turn for turn in left if turn.fault in MANAGER_KILLS)
+    small = _queue_of(turn for turn in left if turn.fault in disks.DISKS)
+    plain = _queue_of(turn for turn in left if turn.fault not in (*MANAGER_KILLS, *disks.DISKS))
     open_farms: list[tuple[SimpleQueue[Turn], OpenFarm]] = [
         *[(restarts, Farm)] * max(1, farms // 2),
         *[(plain, Farm)] * max(1, farms - farms // 2),

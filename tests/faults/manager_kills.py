@@ -178,6 +178,9 @@ def _kills() -> Iterator[Fault]:
         yield Fault(name, "kills", strike, point == "answering")
 
 
+ALONE = (Fault("the manager is killed with no other farm beside it", "alone", kill_manager),)
+"""How long a start takes is a promise about one manager, not about five that share two cores."""
+
 _ALWAYS = {"statement", "renamed"}
 _WRITES_ALWAYS = {("a finish", "before"), ("a claim", "after"), ("a failure", "after")}
 

@@ -51,7 +51,7 @@ def reliability_page(
         **machine(),
     )
     told = [f"{asked['note']}\n"] if asked["note"] else []
-    parts = [intro, *told, _promises(lines), "## Kills\n", _table(lines, "kills")]
+    parts = [intro, *told, _promises(lines), "## Kills\n", _table(lines, "kills", "alone")]
     parts += ["## Everything else\n", _table(lines, "others"), _explained(), _wrong(lines)]
     parts += [f"Not made here: {why}.\n" for why in left_out]
     return "\n".join(part for part in parts if part)
@@ -62,7 +62,8 @@ def _promises(lines: Sequence[Line]) -> str:
     again = [line for line in judged if line["recovery_s"] is not None]
     dead = _values(_silent(again), lambda line: line["recovery_s"])
     known = _values((line for line in again if line["known"]), lambda line: line["recovery_s"])
-    serving = _values(judged, lambda line: line["serving_s"], "kills")
+    serving = _values(judged, lambda line: line["serving_s"], "alone")
+    beside = _values(judged, lambda line: line["serving_s"], "kills")
     delivered = _values(judged, lambda line: line["delivered_s"])
     most = max((line["again"] / max(1, line["allowed"]) for line in judged), default=0)
     units = sum(line["units"] for line in judged)
@@ -80,6 +81,7 @@ def _promises(lines: Sequence[Line]) -> str:
         ("a silent dead worker's units in work again, p95", f"<= {_DEATH_S:g} s", _p95(dead)),
         ("the same when the death is known, p95", f"<= {_KNOWN_S:g} s", _p95(known)),
         ("manager serving again, max", f"<= {_SERVING_S:g} s", _most(serving)),
+        ("the same with other farms at work beside it, p95", "", _p95(beside)),
         (
             "what was rendered while it was away delivered after its return, max",
             f"<= {_DELIVERED_S:g} s",
@@ -96,8 +98,8 @@ def _silent(lines: Iterable[Line]) -> Iterator[Line]:
             yield line
 
 
-def _table(lines: Sequence[Line], group: str) -> str:
-    names = list(dict.fromkeys(line["fault"] for line in lines if line["group"] == group))
+def _table(lines: Sequence[Line], *groups: str) -> str:
+    names = list(dict.fromkeys(line["fault"] for line in lines if line["group"] in groups))
     head = ("fault", "injections", "units", "lost", "twice", "rendered again", "p50", "p95", "max")
     rows = [_row(name, [line for line in lines if line["fault"] == name]) for name in sorted(names)]
     return _markdown(head, rows)

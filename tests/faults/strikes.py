@@ -14,7 +14,7 @@ from tests.faults.programs import until
 from tests.faults.renders import Render
 from tests.faults.verdicts import Injection, Verdict, judge
 
-Group = Literal["kills", "others"]
+Group = Literal["kills", "others", "alone"]
 
 
 @dataclass
@@ -38,7 +38,7 @@ class Fault:
 
     Attributes:
         name: What happens, in a few words.
-        group: Whether it kills.
+        group: Whether it kills; `alone` is what is measured with no other farm beside it.
         strike: Does it.
         always: Whether it is among the few that every change is tried with.
         often: How often it is made in a campaign for each time that others are.
