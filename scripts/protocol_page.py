@@ -91,8 +91,8 @@ and only when every byte is on disk, has the announced hash, and is the picture 
 | 401 | problem `worker_key` | the manager does not know the key | says hello again, then repeats |
 | 403 | problem `revoked` | the key counts no more | says hello again, is told `bye`, and ends; the result stays on its disk |
 | 413 | problem `too_large` | more than the manager takes | reports `failed`, removes it |
-| 422 | problem `hash_differs` | other bytes came than announced | offers it again, three times in all; then reports `failed`, removes it |
-| 422 | problem `bad_manifest`, `image_mismatch`, `image_damaged`, `not_what_was_asked` | not what was asked for | reports `failed` with reason `error`, removes it |
+| 422, 400 | problem `hash_differs`, `bad_manifest`, `bad_request`, `cut_short` | other bytes came than were sent | offers it again, three times in all; then reports `failed`, removes it |
+| 422 | problem `image_mismatch`, `image_damaged`, `not_what_was_asked` | not what was asked for | reports `failed` with reason `error`, removes it |
 | 429, 503 | problem, `Retry-After` | busy or stopping | repeats after that long |
 | 507 | problem `disk_full` | no room (L14) | keeps it, repeats later |
 | no answer | | unknown whether it counts | repeats; the answer will be the same |

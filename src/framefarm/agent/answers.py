@@ -7,8 +7,9 @@
 | 409 already_done             | another attempt was first: take it out of the outbox             |
 | 410 gone                     | job or stage is gone: take it out of the outbox                  |
 | 401, 403                     | say hello again on a new connection, then offer it again         |
-| 422 hash_differs             | the line has changed a byte: offer it again, three times in all  |
-| 400, 404, 411, 413, 415, 422 | never to be taken: out of the outbox, report `failed` (error)    |
+| 422 hash_differs,            | the line has changed a byte: offer it again, three times in all  |
+|     bad_manifest; 400        |                                                                  |
+| 404, 411, 413, 415, 422      | never to be taken: out of the outbox, report `failed` (error)    |
 | 429, 503                     | wait as long as Retry-After says, offer it again                 |
 | 507                          | the manager's disk is full: offer it again every half minute     |
 | any other, or none           | keep it, offer it again with full jitter up to 30 s (L13)        |
@@ -33,6 +34,9 @@ _NEVER = frozenset({400, 404, 411, 413, 415, 422})
 _WHO_ARE_YOU = frozenset({401, 403})
 _BUSY = frozenset({429, 503})
 _FULL = 507
+
+_DAMAGED = frozenset({"hash_differs", "bad_manifest", "bad_request", "cut_short"})
+"""What the manager says when a byte was changed in a file, in the first line, or in the head."""
 
 DAMAGED_OFFERS = 3
 """What arrives damaged as often is damaged here, on this worker's disk."""
@@ -107,7 +111,7 @@ def reaction(
 
 
 def _is_final(status: int, said: _Body, attempt: int) -> bool:
-    if said.code == "hash_differs" and attempt < DAMAGED_OFFERS:
+    if said.code in _DAMAGED and attempt < DAMAGED_OFFERS:
         return False
     # 404 from the manager has a problem body; without one a proxy stands in between.
     return status in _NEVER and (bool(said.detail) or status != 404)  # noqa: PLR2004

@@ -37,9 +37,15 @@ def test_result_that_will_never_be_taken_is_refused_with_the_managers_reason(sta
     assert after(status) == Refused(f"the manager refused it with HTTP {status}")
 
 
-def test_l6_result_damaged_on_the_line_is_offered_again_but_not_for_ever():
-    body = b'{"code":"hash_differs","detail":"The bytes differ."}'
-    answers = [reaction(422, body, None, attempt=attempt, die=lambda: 1.0) for attempt in (1, 2, 3)]
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [(422, "hash_differs"), (422, "bad_manifest"), (400, "bad_request"), (400, "cut_short")],
+)
+def test_l6_result_damaged_on_the_line_is_offered_again_but_not_for_ever(status: int, code: str):
+    body = b'{"code":"%s","detail":"The bytes differ."}' % code.encode()
+    answers = [
+        reaction(status, body, None, attempt=attempt, die=lambda: 1.0) for attempt in (1, 2, 3)
+    ]
 
     assert [type(answer) for answer in answers] == [TryAgain, TryAgain, Refused]
 
