@@ -55,6 +55,8 @@ def main() -> NoReturn:
 
 
 def _ask_for_the_end(*_: object) -> None:
+    # Once: a second one, while the first is being dealt with, would leave everything below alive.
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     raise _EndAskedError
 
 
