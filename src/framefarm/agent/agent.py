@@ -20,6 +20,7 @@ from framefarm.agent.http import BadUrlError, check_url, is_encrypted
 from framefarm.agent.journal import LEVELS, open_journal
 from framefarm.agent.lock import DataDirLock
 from framefarm.agent.parts import Ending, Performer
+from framefarm.agent.places import child_limits
 from framefarm.agent.probing import DeviceProber, find_places
 from framefarm.agent.settings import AgentSettings
 from framefarm.agent.state import AgentState, held_leases
@@ -166,7 +167,10 @@ class Agent:
     def _prober(self, blenders: Sequence[BlenderInstallation]) -> DeviceProber | None:
         if not blenders:
             return None
-        return DeviceProber(most_likely(blenders), self.settings.data_dir, self._journal)
+        settings = self.settings
+        return DeviceProber(
+            most_likely(blenders), settings.data_dir, self._journal, child_limits(settings)
+        )
 
     async def _work(self, parts: Parts, upkeep: Upkeep) -> None:
         await upkeep.begin()

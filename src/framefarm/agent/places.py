@@ -47,13 +47,22 @@ def places(
         NoSuchGpuError: A slot's GPU is not there; the message says what is.
         TooManyCoresError: More cores are asked for than there are.
     """
-    shared = ChildLimits(
+    shared = child_limits(settings)
+    found = ((plan.name, _gpu_of(plan, gpus, blender)) for plan in settings.slot_plans)
+    return {name: _place(gpu, works, shared) for name, gpu in found}
+
+
+def child_limits(settings: AgentSettings) -> ChildLimits:
+    """What every child of the worker may take, wherever it renders.
+
+    Raises:
+        TooManyCoresError: More cores are asked for than there are.
+    """
+    return ChildLimits(
         cores=pinned_cores(settings.cores),
         niceness=settings.niceness,
         memory_bytes=settings.memory_bytes or 0,
     )
-    found = ((plan.name, _gpu_of(plan, gpus, blender)) for plan in settings.slot_plans)
-    return {name: _place(gpu, works, shared) for name, gpu in found}
 
 
 def pinned_cores(wanted: int | None) -> tuple[int, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ from framefarm.agent.disk import write_durably
 from framefarm.agent.errors import NoSuchGpuError
 from framefarm.agent.gpus import driver_version, gpus_of, system_gpus
 from framefarm.agent.places import Place, places
-from framefarm.blender.child_process import ChildLimits
+from framefarm.blender.child_process import NO_LIMITS, ChildLimits
 from framefarm.blender.errors import BlenderError, BlenderProcessError, BlenderRefusedError
 from framefarm.blender.orders import CyclesDevice
 from framefarm.blender.warm import WarmBlender
@@ -51,10 +52,20 @@ class DeviceProber:
         blender: Which one.
         data_dir: The agent's, where the findings are kept, by Blender's version and GPU drivers.
         journal: For what was found.
+        limits: What the worker's renders may take.
     """
 
-    def __init__(self, blender: BlenderInstallation, data_dir: Path, journal: Journal) -> None:
+    def __init__(
+        self,
+        blender: BlenderInstallation,
+        data_dir: Path,
+        journal: Journal,
+        limits: ChildLimits = NO_LIMITS,
+    ) -> None:
         self._blender = blender
+        niceness = max(limits.niceness, _NICENESS)
+        # A device must not be taken for broken because a frame's limit is small.
+        self._limits = replace(limits, niceness=niceness, memory_bytes=0)
         self._path = data_dir / FILE_NAME
         self._journal = journal
         self._key = ""
@@ -110,8 +121,7 @@ class DeviceProber:
         return True
 
     async def _start(self) -> WarmBlender:
-        limits = ChildLimits(niceness=_NICENESS)
-        return await WarmBlender.start(self._blender, limits=limits)
+        return await WarmBlender.start(self._blender, limits=self._limits)
 
     def _remember(self, found: Findings) -> None:
         self._known = found

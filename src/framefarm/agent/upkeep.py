@@ -113,6 +113,9 @@ class Upkeep:
         self._tell(FactsMoved())
 
     async def _wait_for_rest(self) -> None:
+        # Not while somebody uses the machine either: a GPU's program may take minutes to compile.
+        while self._state().resting:  # noqa: ASYNC110
+            await asyncio.sleep(EVERY_S)
         until = time.monotonic() + PROBE_WITHIN_S
         while not at_rest(self._state()) and time.monotonic() < until:  # noqa: ASYNC110
             await asyncio.sleep(EVERY_S)

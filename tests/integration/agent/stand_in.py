@@ -41,6 +41,8 @@ def used(wanted):
     return "CPU"
 
 def probe(wanted):
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 0
+    pathlib.Path(sys.argv[0]).with_name("probed").write_text(f"{{cores}} {{os.nice(0)}}")
     if wanted != "CPU" and "broken" in used(wanted):
         return "refused", dict(kind="device", message="it rendered nothing but black")
     return "probed", dict(device=used(wanted), seconds=0.1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import os
 import sys
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -12,9 +13,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from framefarm.agent import Agent, AgentSettings
+from framefarm.agent import Agent, AgentSettings, upkeep
 from framefarm.agent.errors import NoSuchGpuError
 from framefarm.agent.probing import FILE_NAME
+from framefarm.agent.resting import RestWatch
 from framefarm.protocol import messages as msg
 from framefarm.protocol.tasks import RenderTask
 from tests.integration.agent.fake_manager import FakeManager
@@ -153,6 +155,41 @@ async def test_backends_are_tried_told_and_a_broken_one_is_left_aside_from_then_
 
     (result,) = await manager.arrived(1)
     assert result.manifest.facts.device == "CUDA: RTX one"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux pins children to cores")
+async def test_devices_are_tried_within_the_limits_of_renders(
+    manager: FakeManager, start: Start, tmp_path: Path
+):
+    start(cores=1, niceness=12)
+    await manager.heard(msg.FactsChanged, lambda it: it.facts.devices != ())
+
+    probed = await asyncio.to_thread((tmp_path / "probed").read_text)
+    assert probed == f"1 {os.nice(0) + 12}"
+
+
+async def test_devices_are_not_tried_while_the_machine_is_not_to_work(
+    manager: FakeManager, start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(upkeep, "EVERY_S", 0.01)
+    resting, looked, enough = ["somebody uses the machine"], 0, asyncio.Event()
+
+    async def reason(_: RestWatch) -> str:
+        nonlocal looked
+        looked += 1
+        if looked == 50:
+            enough.set()
+        return resting[0]
+
+    monkeypatch.setattr(RestWatch, "reason", reason)
+    start()
+    await asyncio.wait_for(enough.wait(), 20)
+    assert not (tmp_path / "probed").exists()
+
+    resting[0] = ""
+
+    told = await manager.heard(msg.FactsChanged, lambda it: it.facts.devices != ())
+    assert told.facts.devices == ("CPU", "OPTIX", "CUDA")
 
 
 async def test_gpu_beyond_those_there_are_is_refused_and_they_are_named(start: Start):
