@@ -64,7 +64,8 @@ class RunningManager:
             headers={"Content-Type": "application/json"},
         )
         with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310
-            return json.load(answer)
+            text = answer.read()
+            return json.loads(text) if text else None
 
     def memory_mib(self) -> float:
         """Its resident memory."""

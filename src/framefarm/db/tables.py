@@ -199,7 +199,7 @@ next lease of these units gets; above every attempt they have had, those by tail
 results = Table(
     "results",
     metadata,
-    Column("stage_id", Key, ForeignKey("stages.id", ondelete="CASCADE"), nullable=False),
+    Column("stage_id", Key, nullable=False),
     Column("unit", Integer, nullable=False),
     Column("lease_id", String(32), nullable=False),
     Column("attempt", Integer, nullable=False),
@@ -220,7 +220,7 @@ once."""
 files = Table(
     "files",
     metadata,
-    Column("stage_id", Key, ForeignKey("stages.id", ondelete="CASCADE"), nullable=False),
+    Column("stage_id", Key, nullable=False),
     Column("unit", Integer, nullable=False),
     Column("position", Integer, nullable=False),
     Column("name", String(400), nullable=False),
@@ -249,7 +249,7 @@ faults = Table(
     "faults",
     metadata,
     Column("id", Key, primary_key=True),
-    Column("stage_id", Key, ForeignKey("stages.id", ondelete="CASCADE"), nullable=False),
+    Column("stage_id", Key, nullable=False),
     Column("unit", Integer, nullable=False),
     Column("attempt", Integer, nullable=False),
     Column("worker_id", String(32), nullable=False),
@@ -268,6 +268,15 @@ faults = Table(
 """Attempts that went wrong. `final`: this one made the unit `failed`. `forgiven`: a retry was asked
 for since, so it no longer counts. `memory_bytes`: what the attempt was allowed, if it ran out.
 `charged`: it has counted against its worker, and does no more (L9)."""
+
+leftovers = Table(
+    "leftovers",
+    metadata,
+    Column("stage_id", Key, primary_key=True, autoincrement=False),
+)
+"""Stages that are deleted, and whose results, files and faults are not yet. Those three grow with
+the work done and refer to no stage, so that a job goes at once however large it is; its rows follow
+a few at a time (`framefarm.farm.deleting`)."""
 
 workers = Table(
     "workers",

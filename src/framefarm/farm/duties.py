@@ -17,6 +17,7 @@ from sqlalchemy import Connection
 from framefarm.core.errors import FrameFarmError
 from framefarm.core.grace import GraceLimits, Watch
 from framefarm.db import Handler
+from framefarm.farm.deleting import remove_leftovers
 from framefarm.farm.expiry import Round, expiry_round
 from framefarm.farm.invariants import check_invariants
 from framefarm.farm.oversized import give_up_oversized
@@ -42,6 +43,7 @@ def duties_of(farm: Farm) -> dict[str, Coroutine[Any, Any, None]]:
         "take_back_stalls": take_back_stalls(farm),
         "give_up_oversized": give_up(farm),
         "tidy": tidy(farm),
+        "clear_away": clear_away(farm),
     }
     if farm.settings.watch_invariants:
         found["watch_invariants"] = watch_invariants(farm)
@@ -134,6 +136,24 @@ async def tidy(farm: Farm) -> None:
         await asyncio.sleep(_TIDY_EVERY_S)
         await guarded("forget_leases", farm.writer.write(forget_ended_leases))
         await guarded("collect_blobs", collect_blobs(farm))
+
+
+async def clear_away(farm: Farm) -> None:
+    """Remove what deleted jobs leave, also those that were deleted before a crash."""
+    while True:
+        await guarded("clear_away", remove_all_leftovers(farm))
+        await farm.deleted.wait()
+        farm.deleted.clear()
+
+
+async def remove_all_leftovers(farm: Farm) -> None:
+    """Remove what deleted jobs have left, in writes that hold nobody up for long."""
+    more = True
+    while more:
+        began = time.monotonic()
+        more = await farm.writer.write(remove_leftovers)
+        # Half of the time is for the writes of others.
+        await asyncio.sleep(time.monotonic() - began)
 
 
 async def collect_blobs(farm: Farm) -> int:

@@ -24,6 +24,7 @@ from framefarm.storage import BlobFolder, BlobMismatchError
 _LIVE = {JobState.QUEUED, JobState.RUNNING, JobState.PAUSED}
 _LEASING = {JobState.QUEUED, JobState.RUNNING}
 _SHOWN = 5
+_DELETED = select(t.leftovers.c.stage_id)
 
 
 @dataclass
@@ -59,8 +60,10 @@ def check_invariants(
     Returns:
         One sentence for each invariant that does not hold; none when all is well.
     """
+    found = list(_stray_rows(connection))
+    if found:
+        return found
     stages = _load(connection)
-    found: list[str] = []
     for job in connection.execute(select(t.jobs).order_by(t.jobs.c.id)):
         of_job = sorted(
             (stage for stage in stages.values() if stage.row.job_id == job.id),
@@ -70,6 +73,21 @@ def check_invariants(
     found += _quarantine_faults(connection)
     found += _file_faults(connection, blobs, hashes=hashes)
     return found
+
+
+def _stray_rows(connection: Connection) -> Iterator[str]:
+    """What belongs to no stage is on the list of what is to be cleared away."""
+    stages = select(t.stages.c.id)
+    for table in (t.results, t.files, t.faults):
+        of = table.c.stage_id
+        strays = connection.execute(
+            select(of).where(of.not_in(stages), of.not_in(_DELETED)).distinct()
+        ).scalars()
+        yield from (
+            f"{table.name} has rows of stage {stage}, which is not there" for stage in strays
+        )
+    for stage in connection.execute(_DELETED.where(t.leftovers.c.stage_id.in_(stages))).scalars():
+        yield f"stage {stage} is there, and is to be cleared away as deleted"
 
 
 # --- reading ----------------------------------------------------------------------------------
@@ -101,7 +119,8 @@ def _load(connection: Connection) -> dict[int, _Stage]:
 
 def _load_faults(connection: Connection, stages: Mapping[int, _Stage]) -> None:
     columns = (t.faults.c.stage_id, t.faults.c.unit, t.faults.c.attempt)
-    for row in connection.execute(select(*columns, t.faults.c.final, t.faults.c.forgiven)):
+    some = select(*columns, t.faults.c.final, t.faults.c.forgiven)
+    for row in connection.execute(some.where(t.faults.c.stage_id.not_in(_DELETED))):
         stage = stages[row.stage_id]
         stage.faulty[row.attempt].append(row.unit)
         if row.final and not row.forgiven:
@@ -111,7 +130,9 @@ def _load_faults(connection: Connection, stages: Mapping[int, _Stage]) -> None:
 def _load_results(connection: Connection, stages: Mapping[int, _Stage]) -> None:
     units: dict[int, list[int]] = defaultdict(list)
     for row in connection.execute(
-        select(t.results.c.stage_id, t.results.c.unit, t.results.c.seconds)
+        select(t.results.c.stage_id, t.results.c.unit, t.results.c.seconds).where(
+            t.results.c.stage_id.not_in(_DELETED)
+        )
     ):
         units[row.stage_id].append(row.unit)
         stages[row.stage_id].seconds += row.seconds

@@ -88,6 +88,7 @@ class Farm:
     Attributes:
         farm_id: Tells this farm from all others; known once it is started.
         epoch: Changes with each start.
+        deleted: Set when a job was deleted, whose rows are to be cleared away.
     """
 
     def __init__(self, settings: ManagerSettings) -> None:
@@ -141,6 +142,7 @@ class Farm:
         self._changed = asyncio.Event()
         self.stopping = False
         self._newcomers = asyncio.Event()
+        self.deleted = asyncio.Event()
         self._duties: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
@@ -393,6 +395,7 @@ class Farm:
         await self.change(lambda connection: delete_job(connection, self.catalog, job_id))
         # Again: a transaction that was rolled back and repeated may have read it anew meanwhile.
         self.catalog.forget(job_id)
+        self.deleted.set()
         self.bus.publish(job_id, "end", {})
         self.delivery.forget(job_id)
         if placed:

@@ -16,7 +16,7 @@ from framefarm.core.plans import plan_trial
 from framefarm.core.spans import Spans
 from framefarm.db import tables as t
 from framefarm.farm.deleting import delete_job
-from framefarm.farm.duties import collect_blobs, report_faults
+from framefarm.farm.duties import collect_blobs, remove_all_leftovers, report_faults
 from framefarm.farm.new_jobs import PlannedJob, PlannedStage
 from framefarm.farm.service import Farm
 from framefarm.farm.settings import ManagerSettings
@@ -83,6 +83,7 @@ async def test_what_a_job_or_a_result_needs_stays_until_the_job_is_deleted(farm:
     assert farm.blobs.has(frame)
 
     await farm.change(lambda connection: delete_job(connection, farm.catalog, number))
+    await remove_all_leftovers(farm)
 
     assert await collect_blobs(farm) == 2
 

@@ -24,7 +24,7 @@ from framefarm.farm.catalog import MAIN_ROLES, Catalog
 from framefarm.farm.charging import finish_and_charge
 from framefarm.farm.claim_requests import ClaimedLease, ClaimRequest
 from framefarm.farm.claims import claim_many
-from framefarm.farm.deleting import delete_job
+from framefarm.farm.deleting import delete_job, remove_leftovers
 from framefarm.farm.expiry import expire
 from framefarm.farm.failures import Failure, fail_many
 from framefarm.farm.finishes import finish_many
@@ -104,6 +104,11 @@ class Bench:
 
     def delete(self, job: int) -> News:
         return self.do(delete_job, self.catalog, job)
+
+    def clear_away(self, most: int = 1_000) -> None:
+        """Remove all that deleted jobs have left."""
+        while self.do(remove_leftovers, most):
+            pass
 
     # --- workers
 

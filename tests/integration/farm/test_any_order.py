@@ -32,6 +32,7 @@ from framefarm.farm.blame import Blame
 from framefarm.farm.catalog import Catalog
 from framefarm.farm.charging import finish_and_charge
 from framefarm.farm.claim_requests import ClaimedLease, ClaimRequest
+from framefarm.farm.deleting import remove_leftovers
 from framefarm.farm.expiry import LeaseLives, expiry_round
 from framefarm.farm.quarantine import Bars, bars, begin_trial
 from framefarm.farm.registry import Renewal, renew_many
@@ -166,6 +167,10 @@ class AnyOrder(RuleBasedStateMachine):
         self._steer(
             job, lambda known: self.model.delete(known) is None, lambda: self.bench.delete(job)
         )
+
+    @rule(most=st.integers(1, 5))
+    def clear_away_some(self, most: int) -> None:
+        self.bench.do(remove_leftovers, most)
 
     def _steer(self, job: int, predict: Callable[[m.Job], bool], act: Callable[[], object]) -> None:
         known = self.model.jobs.get(job)
@@ -496,7 +501,7 @@ class AnyOrder(RuleBasedStateMachine):
             key: (row.strikes, row.until) for key, row in self.model.quarantines.items()
         }
         self._compare_units()
-        self.bench.check()
+        self.bench.check()  # also that rows of other stages than these are to be cleared away
 
     def _leases_there(self) -> set[object]:
         return {
@@ -525,10 +530,12 @@ class AnyOrder(RuleBasedStateMachine):
         results = {
             (row.stage_id, row.unit): (row.lease_id, row.answer, row.worker_id)
             for row in self.bench.rows(t.results)
+            if row.stage_id in self.model.stages
         }
         failed = {
             (row.stage_id, row.unit)
             for row in self.bench.rows(t.faults, t.faults.c.final, ~t.faults.c.forgiven)
+            if row.stage_id in self.model.stages
         }
         units = {
             (stage.id, number): unit

@@ -274,6 +274,8 @@ def test_a_deleted_job_is_gone_with_all_its_rows_and_its_workers_are_told(bench:
     assert [(lost.lease_id, lost.reason) for lost in news.lost] == [
         (lease.lease_id, "the job was deleted")
     ]
+    bench.check()
+    bench.clear_away()
     for table in (t.spans, t.leases, t.results, t.files, t.inputs, t.faults):
         rows = bench.rows(table)
         assert all(row.stage_id == bench.stage(other).id for row in rows), table.name

@@ -42,6 +42,7 @@ def upgrade() -> None:
         "faults", sa.Column("charged", sa.Boolean(), server_default=sa.false(), nullable=False)
     )
     op.create_index("ix_faults_worker", "faults", ["worker_id"])
+    _let_go_of_stages()
     _change_workers()
     op.create_table(
         "quarantines",
@@ -122,6 +123,20 @@ def _change_leases() -> None:
         batch.add_column(tail)
         batch.alter_column("next_attempt", existing_type=sa.Integer(), nullable=False)
         batch.create_check_constraint(op.f("ck_leases_attempts"), "next_attempt > attempt")
+
+
+def _let_go_of_stages() -> None:
+    """What grows with the work done is deleted later than its stage; nothing refers to it."""
+    for table in ("results", "files", "faults"):
+        with op.batch_alter_table(
+            table, table_kwargs={"sqlite_with_rowid": table == "faults"}
+        ) as batch:
+            batch.drop_constraint(op.f(f"fk_{table}_stage_id"), type_="foreignkey")
+    op.create_table(
+        "leftovers",
+        sa.Column("stage_id", _KEY, autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("stage_id", name=op.f("pk_leftovers")),
+    )
 
 
 def _change_workers() -> None:
