@@ -287,7 +287,7 @@ class _Journal:
     def info(self, *_: object, **__: object) -> None:
         """Not of interest."""
 
-    warning = error = debug = info
+    warning = error = debug = log = info
 
     def exception(self, what: str, **facts: object) -> None:
         self._machine.watcher.surprised(self._machine, f"{what} {facts} {sys.exc_info()[1]!r}")

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from asyncio import Future
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import chain
 from typing import Any, cast
 
 import structlog
@@ -231,23 +232,24 @@ class WorkerSocket:
         answers: list[tuple[m.Finished | m.Failed, Future[Any]]] = []
         claims: list[tuple[Slot, Future[Any]]] = []
         orders: list[m.Order] = []
-        for report in reports:
-            match report:
-                case m.Finished():
-                    answers.append((report, self._farm.finish(_finish_of(link, report))))
-                case m.Failed():
-                    answers.append((report, self._farm.fail(_failure_of(link, report))))
-                case m.Ready() if (slot := link.slots.get(report.slot)) is not None:
-                    slot.warm, slot.work = report.warm, None
-                    if link.enabled:
-                        claims.append((slot, self._farm.dispatcher.claim(link, slot)))
-                case _:
-                    orders += await self._take_other(link, report)
-        for settled, future in answers:
-            answer = await self._farm.settled(await future)
-            orders.append(m.Settled(settled.lease, settled.unit, answer))
-        for slot, future in claims:
-            orders += await self._farm.dispatcher.granted(link, slot, future)
+        with _none_unseen(answers, claims):
+            for report in reports:
+                match report:
+                    case m.Finished():
+                        answers.append((report, self._farm.finish(_finish_of(link, report))))
+                    case m.Failed():
+                        answers.append((report, self._farm.fail(_failure_of(link, report))))
+                    case m.Ready() if (slot := link.slots.get(report.slot)) is not None:
+                        slot.warm, slot.work = report.warm, None
+                        if link.enabled:
+                            claims.append((slot, self._farm.dispatcher.claim(link, slot)))
+                    case _:
+                        orders += await self._take_other(link, report)
+            for settled, future in answers:
+                answer = await self._farm.settled(await future)
+                orders.append(m.Settled(settled.lease, settled.unit, answer))
+            for slot, future in claims:
+                orders += await self._farm.dispatcher.granted(link, slot, future)
         if orders:
             await self.send(orders)
 
@@ -304,6 +306,27 @@ class WorkerSocket:
                 "phase": report.phase[:40],
             },
         )
+
+
+@contextlib.contextmanager
+def _none_unseen(*queued: Sequence[tuple[Any, Future[Any]]]) -> Iterator[None]:
+    """Look at the errors of all that was queued when one of them ends the connection.
+
+    When the database fails, all of a message fails. Nobody asks for the errors after the first, and
+    the event loop would report each with a traceback.
+    """
+    try:
+        yield
+    except BaseException:
+        for _, future in chain.from_iterable(queued):
+            future.add_done_callback(_look_at)
+        raise
+
+
+def _look_at(future: Future[Any]) -> None:
+    """Note that the error of a future, if it has one, is known."""
+    if not future.cancelled():
+        future.exception()
 
 
 def _finish_of(link: Link, report: m.Finished) -> Finish:

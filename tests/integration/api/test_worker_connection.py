@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import json
 import sqlite3
 import threading
@@ -394,6 +395,37 @@ def test_l8_a_claim_that_a_new_hello_overtook_goes_back_at_once(manager: Manager
         # Well before the lease that the old connection was given would end by itself.
         assert {first["units"], second["units"]} == {"1", "2"}
         assert new.finish(second) == "accepted"
+
+
+def test_a_message_whose_writes_all_fail_ends_its_connection_and_leaves_no_error_unseen(
+    manager: Manager, caplog: pytest.LogCaptureFixture
+):
+    manager.trial("1-4")
+    with manager.worker() as worker:
+        leases = [worker.lease() for _ in range(3)]
+        with contextlib.closing(sqlite3.connect(manager.settings.data_dir / "farm.db")) as database:
+            for table in ("results", "leases"):
+                database.execute(
+                    f"CREATE TRIGGER broken_{table} BEFORE INSERT ON {table} "
+                    "BEGIN SELECT RAISE(ABORT, 'out of order'); END"
+                )
+            worker.say(
+                *({"type": "finished", **of(lease)} for lease in leases),
+                {"type": "ready", "slot": "cpu"},
+            )
+
+            worker.closed()
+            assert worker.bye()["code"] == "database"
+            for table in ("results", "leases"):
+                database.execute(f"DROP TRIGGER broken_{table}")
+    gc.collect()
+    assert "never retrieved" not in caplog.text
+    with manager.worker(worker_id=worker.id, key=worker.key, holding=leases_of(leases)) as again:
+        assert [again.finish(lease) for lease in leases] == ["accepted"] * 3
+
+
+def leases_of(orders: list[dict[str, Any]]) -> list[str]:
+    return [order["lease"] for order in orders]
 
 
 @contextlib.contextmanager
