@@ -328,7 +328,7 @@ class _Exchange:
         self._start: dict[str, Any] = {}
         self._body = b""
 
-    def recognise(self) -> None:
+    def recognise(self, _still_counts: object) -> None:
         """Strangers are not simulated."""
 
     async def receive(self) -> dict[str, Any]:

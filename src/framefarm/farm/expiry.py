@@ -17,6 +17,7 @@ from framefarm.db import tables as t
 from framefarm.farm.catalog import Catalog
 from framefarm.farm.news import News
 from framefarm.farm.requeue import end_leases
+from framefarm.farm.worker_states import see_anew
 
 _log = structlog.get_logger(__name__)
 _AT_A_TIME = 1_000
@@ -75,8 +76,12 @@ def expiry_round(
     disturbance = watch.disturbance(now)
     if disturbance is not None:
         begin_anew(connection, lives)
+        if disturbance is not Disturbance.START:
+            see_anew(connection, now.database_at)
         return Round(News(), watch.after(now), disturbance)
     clock_was_set = mend_impossible(connection, lives, watch, now.database_at) > 0
+    if clock_was_set:
+        see_anew(connection, now.database_at)
     # By the time that was looked at: a clock set between two looks would end them all.
     over = _over(connection, now.database_at)
     ended = _end(connection, catalog, over, now.database_at)

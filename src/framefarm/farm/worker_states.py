@@ -122,6 +122,16 @@ _LOSE = Many(
 )
 
 
+def see_anew(connection: Connection, now: float) -> None:
+    """Count anew how long workers are silent, after a time in which that says nothing (L7).
+
+    Else the clock that was set makes all that are away for a moment `lost` at once, or nobody for
+    a day.
+    """
+    here = t.workers.c.state.in_([WorkerState.IDLE, WorkerState.BUSY])
+    connection.execute(update(t.workers).where(here).values(last_seen_at=now))
+
+
 def note_lost(
     connection: Connection,
     connected: Callable[[str], bool],

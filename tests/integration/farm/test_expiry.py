@@ -9,6 +9,7 @@ from framefarm.db import set_clock
 from framefarm.db import tables as t
 from framefarm.farm.expiry import LeaseLives, Round, expire, expiry_round
 from framefarm.farm.registry import Renewal, renew_many
+from framefarm.farm.worker_states import Departure, note_departures, note_lost
 from tests.integration.farm.bench import Bench
 
 HOUR, DAY = 3_600.0, 86_400.0
@@ -44,6 +45,10 @@ class Clocks:
             if self.round().news.lost:
                 return seconds
         raise AssertionError("nothing expired")
+
+    def note_lost(self) -> int:
+        """How many of the workers, none of which is connected, are lost by now."""
+        return self.bench.do(note_lost, lambda _: False, LIVES.of)
 
     def renew(self, *leases: str, worker: str = "w1") -> None:
         self.bench.do(renew_many, [Renewal(worker, leases, LIVES.lease_s)])
@@ -100,6 +105,32 @@ def test_l7_a_clock_set_and_right_again_between_two_rounds_changes_no_life(
     assert not bench.rows(t.leases, t.leases.c.id == other.lease_id, t.leases.c.state == "active")
     assert clocks.rounds_until_expiry() <= 31
     assert not bench.rows(t.leases, t.leases.c.state == "active")
+
+
+@pytest.mark.parametrize("step_s", [HOUR, -HOUR, DAY, -DAY])
+def test_l7_a_step_of_the_clock_makes_no_worker_lost_early_or_late(
+    bench: Bench, clocks: Clocks, step_s: float
+):
+    worker = bench.hello()
+    bench.do(note_departures, [Departure(worker.worker_id, "boot", goodbye=False)])
+    clocks.round()
+
+    clocks.round(step_s=step_s)
+
+    for _ in range(30):
+        assert clocks.note_lost() == 0
+        clocks.round()
+    clocks.round()
+    assert clocks.note_lost() == 1
+
+
+def test_l7_a_start_does_not_change_when_a_worker_was_last_seen(bench: Bench):
+    bench.hello()
+    [before] = [worker.last_seen_at for worker in bench.rows(t.workers)]
+
+    assert Clocks(bench).round().disturbance is Disturbance.START
+
+    assert [worker.last_seen_at for worker in bench.rows(t.workers)] == [before]
 
 
 @pytest.mark.parametrize("step_s", [HOUR, -HOUR, DAY, -DAY])
