@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sqlalchemy import Column, Connection, Engine, MetaData, String, Table, insert, inspect, select
+from sqlalchemy.schema import CreateIndex, CreateTable
 
 from framefarm.core.errors import FrameFarmError
 from framefarm.db.tables import metadata
@@ -41,7 +42,12 @@ def migrate(engine: Engine) -> None:
 
 
 def _create(connection: Connection) -> None:
-    metadata.create_all(connection)
+    for table in metadata.sorted_tables:
+        connection.execute(CreateTable(table))
+        # SQLAlchemy holds them in a set. SQLite decides between equally good ones by their age, so
+        # rows would come in another order on another day.
+        for index in sorted(table.indexes, key=lambda one: str(one.name)):
+            connection.execute(CreateIndex(index))
     _version.create(connection)
     connection.execute(insert(_version).values(version_num=HEAD))
 

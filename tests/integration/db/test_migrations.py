@@ -130,6 +130,19 @@ FIRST_FARM = (
 )
 
 
+def test_indexes_are_made_in_one_order_lest_rows_come_in_another(empty: Engine):
+    # SQLite decides between equally good indexes by their age.
+    migrate(empty)
+
+    with empty.connect() as connection:
+        made = connection.execute(
+            text("SELECT tbl_name, name FROM sqlite_master WHERE type='index' AND sql > ''")
+        ).all()
+    for table in metadata.sorted_tables:
+        names = [index for of, index in made if of == table.name]
+        assert names == sorted(names)
+
+
 def test_migrating_again_changes_nothing(empty: Engine):
     migrate(empty)
     with empty.begin() as connection:
