@@ -107,9 +107,11 @@ def mend_impossible(connection: Connection, lives: LeaseLives, watch: Watch, now
         How many there are.
     """
     longest_s = max(lives.lease_s, lives.public_lease_s)
-    wrong = t.leases.c.expires_at > now + longest_s + watch.limits.step_s
-    if watch.all_ended_until is not None:
-        wrong |= t.leases.c.expires_at < watch.all_ended_until
+    latest = now + longest_s + watch.limits.step_s
+    earliest = watch.all_ended_until or 0.0
+    if connection.execute(_IMPOSSIBLE, {"earliest": earliest, "latest": latest}).first() is None:
+        return 0
+    wrong = (t.leases.c.expires_at > latest) | (t.leases.c.expires_at < earliest)
     return _renew(connection, lives, (t.leases.c.state == "active") & wrong)
 
 
@@ -118,7 +120,16 @@ def _renew(connection: Connection, lives: LeaseLives, which: ColumnElement[bool]
     return connection.execute(update(t.leases).where(which).values(expires_at=ends_at)).rowcount
 
 
-# Built once: it runs every second, and building it costs more than running it.
+# Built once: they run every second, and building one costs more than running it.
+_IMPOSSIBLE = (
+    select(t.leases.c.id)
+    .where(
+        t.leases.c.state == "active",
+        (t.leases.c.expires_at > bindparam("latest"))
+        | (t.leases.c.expires_at < bindparam("earliest")),
+    )
+    .limit(1)
+)
 _OVER = (
     select(t.leases)
     .where(t.leases.c.state == "active", t.leases.c.expires_at < bindparam("now"))

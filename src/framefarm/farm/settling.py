@@ -23,6 +23,7 @@ from framefarm.db import tables as t
 from framefarm.farm.catalog import Catalog, StageFacts
 from framefarm.farm.news import News
 
+# Statements are built once: building one anew costs as much as running it, for every result.
 _ADD_PENDING = (
     update(t.stages)
     .where(t.stages.c.id == bindparam("stage"))
@@ -30,6 +31,19 @@ _ADD_PENDING = (
 )
 
 _FIRST_ATTEMPT = select(t.stages.c.first_attempt).where(t.stages.c.id == bindparam("stage"))
+_THESE_INPUTS = (t.inputs.c.stage_id == bindparam("stage")) & (t.inputs.c.unit == bindparam("of"))
+_ADD_INPUTS = update(t.inputs).where(_THESE_INPUTS).values(have=t.inputs.c.have + bindparam("n"))
+_HAVE_INPUTS = select(t.inputs.c.have).where(_THESE_INPUTS)
+_FORGET_INPUTS = delete(t.inputs).where(_THESE_INPUTS)
+_LAST_PLACE = select(func.max(t.spans.c.position)).where(t.spans.c.stage_id == bindparam("stage"))
+_INSERT_SPANS = insert(t.spans)
+_UNLOCK = (
+    update(t.stages)
+    .where(
+        t.stages.c.id == bindparam("stage"), t.stages.c.state.in_(STAGE.sources(StageEvent.UNLOCK))
+    )
+    .values(state=StageState.READY)
+)
 
 
 def unlock_dependents(
@@ -47,11 +61,7 @@ def unlock_dependents(
     for (stage_id, dependent), count in arrived.items():
         have = _count_inputs(connection, stage_id, dependent.unit, count)
         if have >= dependent.inputs:
-            connection.execute(
-                delete(t.inputs).where(
-                    t.inputs.c.stage_id == stage_id, t.inputs.c.unit == dependent.unit
-                )
-            )
+            connection.execute(_FORGET_INPUTS, {"stage": stage_id, "of": dependent.unit})
             attempt = connection.execute(_FIRST_ATTEMPT, {"stage": stage_id}).scalar_one()
             run = (dependent.unit, dependent.unit, 1)
             make_pending(connection, stage_id, [run], attempt=attempt)
@@ -60,12 +70,11 @@ def unlock_dependents(
 
 
 def _count_inputs(connection: Connection, stage_id: int, unit: int, arrived: int) -> int:
-    key = (t.inputs.c.stage_id == stage_id) & (t.inputs.c.unit == unit)
-    changed = connection.execute(update(t.inputs).where(key).values(have=t.inputs.c.have + arrived))
-    if changed.rowcount == 0:
+    these = {"stage": stage_id, "of": unit}
+    if connection.execute(_ADD_INPUTS, {**these, "n": arrived}).rowcount == 0:
         connection.execute(insert(t.inputs).values(stage_id=stage_id, unit=unit, have=arrived))
         return arrived
-    return int(connection.execute(select(t.inputs.c.have).where(key)).scalar_one())
+    return int(connection.execute(_HAVE_INPUTS, these).scalar_one())
 
 
 def make_pending(
@@ -82,12 +91,10 @@ def make_pending(
         position: Where in the order; None puts them after all others.
     """
     if position is None:
-        highest = connection.execute(
-            select(func.max(t.spans.c.position)).where(t.spans.c.stage_id == stage_id)
-        ).scalar_one()
+        highest = connection.execute(_LAST_PLACE, {"stage": stage_id}).scalar_one()
         position = 1 if highest is None else highest
     connection.execute(
-        insert(t.spans),
+        _INSERT_SPANS,
         [
             {
                 "stage_id": stage_id,
@@ -102,29 +109,28 @@ def make_pending(
     )
     count = sum((last - first) // step + 1 for first, last, step in runs)
     connection.execute(_ADD_PENDING, {"stage": stage_id, "n": count})
-    connection.execute(
-        update(t.stages)
-        .where(t.stages.c.id == stage_id, t.stages.c.state.in_(STAGE.sources(StageEvent.UNLOCK)))
-        .values(state=StageState.READY)
-    )
+    connection.execute(_UNLOCK, {"stage": stage_id})
 
 
 def refresh_claimable(connection: Connection, stage_ids: Iterable[int]) -> None:
     """Set `claimable` of stages to what their job's state, counters and Blender say."""
-    runnable = (
-        select(t.jobs.c.id)
-        .where(
-            t.jobs.c.id == t.stages.c.job_id,
-            t.jobs.c.state.in_([JobState.QUEUED, JobState.RUNNING]),
-        )
-        .exists()
+    connection.execute(_REFRESH, {"ids": sorted(set(stage_ids))})
+
+
+_RUNNABLE = (
+    select(t.jobs.c.id)
+    .where(
+        t.jobs.c.id == t.stages.c.job_id,
+        t.jobs.c.state.in_([JobState.QUEUED, JobState.RUNNING]),
     )
-    settled = (t.stages.c.wanted_blender == "") | (t.stages.c.blender != "")
-    connection.execute(
-        update(t.stages)
-        .where(t.stages.c.id.in_(sorted(set(stage_ids))))
-        .values(claimable=runnable & settled & (t.stages.c.pending > 0))
-    )
+    .exists()
+)
+_SETTLED = (t.stages.c.wanted_blender == "") | (t.stages.c.blender != "")
+_REFRESH = (
+    update(t.stages)
+    .where(t.stages.c.id.in_(bindparam("ids", expanding=True)))
+    .values(claimable=_RUNNABLE & _SETTLED & (t.stages.c.pending > 0))
+)
 
 
 _COUNTERS = select(
@@ -147,11 +153,7 @@ def end_what_is_done(
     for row in rows:
         news.jobs.add(row.job_id)
         if row.done == row.total:
-            connection.execute(
-                update(t.stages)
-                .where(t.stages.c.id == row.id, t.stages.c.state.in_(_MAY_FINISH))
-                .values(state=StageState.DONE)
-            )
+            connection.execute(_FINISH_STAGE, {"stage": row.id})
         if row.pending + row.leased == 0:
             ended_jobs.add(row.job_id)
     for job_id in sorted(ended_jobs):
@@ -160,6 +162,11 @@ def end_what_is_done(
 
 # A stage whose only unit was finished late may still be `waiting` for nothing.
 _MAY_FINISH = [*STAGE.sources(StageEvent.FINISH), StageState.WAITING]
+_FINISH_STAGE = (
+    update(t.stages)
+    .where(t.stages.c.id == bindparam("stage"), t.stages.c.state.in_(_MAY_FINISH))
+    .values(state=StageState.DONE)
+)
 
 
 def _end_job(connection: Connection, job_id: int, now: float) -> None:
