@@ -6,6 +6,7 @@ only when something has. They are part of the transaction: what is rolled back i
 
 from __future__ import annotations
 
+import functools
 import random
 import sqlite3
 from collections.abc import Callable
@@ -101,6 +102,21 @@ CREATE TEMP TRIGGER moved AFTER UPDATE OF state ON main.jobs BEGIN
 """
 
 
+@functools.cache
+def _engine() -> Engine:
+    """The engine of all simulations of this process, so that statements are compiled only once."""
+    engine = open_engine("sqlite://")
+    # A manager that stops closes its database; this one has to be there for the next.
+    engine.dispose = lambda close=True: None  # type: ignore[method-assign]  # noqa: ARG005
+    return engine
+
+
+def _empty_engine() -> Engine:
+    engine = _engine()
+    Engine.dispose(engine)
+    return engine
+
+
 class Database:
     """One database that outlives its managers.
 
@@ -110,15 +126,15 @@ class Database:
     """
 
     def __init__(self, clock: DatabaseClock, rng: random.Random) -> None:
-        self.engine: Engine = open_engine("sqlite://")
+        self.engine = _empty_engine()
         migrate(self.engine)
         set_clock(self.engine, clock)
         self.clock = clock
-        # A manager that stops closes its database; this one has to be there for the next.
-        self.engine.dispose = lambda close=True: None  # type: ignore[method-assign]  # noqa: ARG005
         self.raw = cast("sqlite3.Connection", self.engine.raw_connection().driver_connection)
         self._watch()
         self.armed = Armed()
+        self.quiet = True
+        """Whether no fault is set at all."""
         self.on_crash: Callable[[], None] = lambda: None
         self._rng = rng
 
@@ -155,18 +171,13 @@ class Database:
         """Whether it can be read and written."""
         return not self.armed.down and not self.armed.full
 
-    @property
-    def quiet(self) -> bool:
-        """Whether no fault is set at all."""
-        return self.armed == Armed()
-
     def arm(self, **faults: Any) -> None:
         """Set faults: `down`, `full`, `crash_in`, `crashed`; the others stay."""
-        before, self.armed = self.armed, replace(self.armed, **faults)
-        listening, wanted = before != Armed(), self.armed != Armed()
-        if listening != wanted:
+        self.armed = replace(self.armed, **faults)
+        before, self.quiet = self.quiet, self.armed == Armed()
+        if self.quiet != before:
             # Only while needed: being told of every statement costs a tenth of the time.
-            change = event.listen if wanted else event.remove
+            change = event.remove if self.quiet else event.listen
             change(self.engine, "before_cursor_execute", self._before_statement)
             change(self.engine, "commit", self._before_commit)
 
@@ -175,7 +186,7 @@ class Database:
         self.arm(down=False, full=False, crash_in=None)
 
     def close(self) -> None:
-        self.raw.close()
+        self.arm(down=False, full=False, crash_in=None, crashed=False)
 
     def _before_statement(self, *call: Any) -> None:
         self._count_down()

@@ -13,6 +13,8 @@ from framefarm.core.spans import Spans
 from framefarm.farm.new_jobs import PlannedJob, PlannedStage
 
 ORDERS = ("sequential", "spread")
+SECONDS = (0.3, 3.0, 12.0, 25.0, 50.0, 200.0)
+"""What units take: less than a message's way, and up to many times a lease's life."""
 
 
 @dataclass
@@ -54,7 +56,7 @@ def nature_of(settings: msgspec.Raw) -> int:
 
 def draw_nature(rng: random.Random, *, trouble: bool) -> Nature:
     """A job's nature; with trouble, some of its units are bad."""
-    nature = Nature(seconds=rng.choice((0.3, 3.0, 12.0, 25.0, 50.0)), has_files=rng.random() < 0.7)
+    nature = Nature(seconds=rng.choice(SECONDS), has_files=rng.random() < 0.7)
     if not trouble:
         return nature
     some = frozenset(rng.sample(range(1, 21), 2))
@@ -72,7 +74,8 @@ def draw_nature(rng: random.Random, *, trouble: bool) -> Nature:
 
 def draw_job(rng: random.Random, nature: int, facts: Nature) -> PlannedJob:
     """A trial, or a film with segments and a movie of them."""
-    units = rng.randint(1, 24)
+    # Of slow units few, so that a seed ends within the hour.
+    units = rng.randint(1, min(24, int(1_200 / facts.seconds)))
     order = rng.choice(ORDERS)
     film = facts.has_files and rng.random() < 0.5
     if film:

@@ -114,6 +114,22 @@ async def _outage(world: World) -> None:
     world.disturb()
 
 
+async def _flicker(world: World) -> None:
+    """One short outage after the other, with time for a round of the manager's duties between.
+
+    No round comes so late that this alone were a reason for grace, yet most heartbeats are lost.
+    """
+    world.trace("database", "flickers")
+    for _ in range(world.rng.randint(10, 30)):
+        world.database.arm(down=True)
+        world.disturb()
+        await asyncio.sleep(world.rng.uniform(1.0, 2.8))
+        world.database.arm(down=False)
+        world.disturb()
+        await asyncio.sleep(world.rng.uniform(1.05, 1.6))
+    world.trace("database", "is steady again")
+
+
 async def _step_clock(world: World) -> None:
     seconds = world.rng.choice((5.0, 90.0, HOUR_S, 24 * HOUR_S)) * world.rng.choice((-1, 1))
     world.trace("database", "clock steps by %g s", seconds)
@@ -156,6 +172,7 @@ FAULTS = (
     Fault("crash the manager in a statement", _crash_manager, 60.0),
     Fault("stop the manager", _stop_manager, 200.0),
     Fault("database outage", _outage, 150.0),
+    Fault("flickering database", _flicker, 80.0),
     Fault("clock step", _step_clock, 120.0),
     Fault("full disk of a worker", _fill_worker_disk, 150.0),
     Fault("full disk of the manager", _fill_manager_disk, 150.0),

@@ -42,6 +42,7 @@ def sealed(now: Callable[[], float], rng: random.Random, noticed: Noticed) -> It
             mock.patch.object(secrets, "token_hex", token_hex),
             mock.patch.object(secrets, "token_urlsafe", token_hex),
             mock.patch.object(secrets, "token_bytes", rng.randbytes),
+            mock.patch.object(random, "random", rng.random),
             mock.patch.object(time, "monotonic", now),
             mock.patch.object(time, "time", wall_clock),
         ):

@@ -159,14 +159,24 @@ class Ledger:
         """A process ends: what it has not stored may be rendered again."""
         if machine.agent is None:
             return
-        state = machine.agent.state
-        working = sum(slot.working is not None for slot in state.slots.values())
         # What it owes and has stored is delivered by its next process; until that comes, it may be
         # rendered again elsewhere.
-        self.excuse(why, working + len(state.keeping) + len(state.owed))
-        for slot in state.slots.values():
+        self.gives_back(machine, why)
+        for slot in machine.agent.state.slots.values():
             if slot.working is not None:
                 self.wrongs[slot.working.stage, slot.working.unit] += 1
+
+    def gives_back(self, machine: Machine, why: str) -> None:
+        """A person takes a worker's leases back, and with them what it has made and not delivered.
+
+        The manager cannot know what lies finished on a disk. It is taken when it comes, but others
+        may be at it by then.
+        """
+        if machine.agent is None:
+            return
+        state = machine.agent.state
+        working = sum(slot.working is not None for slot in state.slots.values())
+        self.excuse(why, working + len(state.keeping) + len(state.owed))
 
     def lose_touch(self, machine: Machine, why: str) -> None:
         """A worker may not be heard for so long that what it holds goes to others."""

@@ -29,7 +29,7 @@ from framefarm.storage import BlobMismatchError, StorageFullError
 
 from .database import Database
 from .network import ManagerEnd, Response
-from .shortcuts import Shortcuts
+from .shortcuts import Shortcuts, SimulatedDispatcher
 from .timeline import Process, Timeline
 from .trace import Trace
 from .writer import SimulatedWriter
@@ -277,6 +277,9 @@ class ManagerMachine:
                 "Delivery": NoDelivery,
                 "BlobFolder": lambda *_, **__: self.blobs,
                 "GroupCommitWriter": partial(SimulatedWriter, life=life),
+                "Dispatcher": partial(
+                    SimulatedDispatcher, database=self.database, shortcuts=life.shortcuts
+                ),
             }.items():
                 stack.enter_context(mock.patch.object(service, name, part))
             yield

@@ -121,12 +121,14 @@ class People:
         """Let a worker's process begin anew."""
         machine = self._world.any_machine()
         now = self._rng.random() < 0.5
+        if now:
+            self._world.ledger.gives_back(machine, "a worker told to restart at once")
         self._steer(machine.worker_id, "restart", now=now)
 
     def _send_away(self, action: str, **how: bool) -> None:
         machine = self._world.any_machine()
         worker_id = machine.worker_id
-        self._world.ledger.loses_process(machine, f"a worker told to {action}")
+        self._world.ledger.gives_back(machine, f"a worker told to {action}")
         self._steer(worker_id, action, **how)
         back = (self._steer, worker_id, "enable")
         self._world.timeline.outside(self._rng.uniform(5.0, 90.0), *back)
@@ -138,7 +140,8 @@ class People:
 
     def bring_all_back(self) -> None:
         """Let every worker work, and every job that waits go on."""
-        self.ask("POST", "/api/workers/steer", action="enable", all=True)
+        if self._world.database.ask(_ANY_AWAY):
+            self.ask("POST", "/api/workers/steer", action="enable", all=True)
         paused = self._world.database.ask("SELECT id FROM jobs WHERE state = 'paused'")
         for (job,) in paused:
             self.ask("POST", f"/api/jobs/{job}/resume")
@@ -161,6 +164,9 @@ class People:
             self._world.fail(f"the API fails at {method} {path} {body}: {said}")
 
 
+_ANY_AWAY = """
+SELECT 1 FROM workers WHERE state IN ('draining', 'disabled')
+UNION SELECT 1 FROM quarantines LIMIT 1"""
 _DEEDS: list[Callable[[People], None]] = [
     People.cancel,
     People.pause,

@@ -1,24 +1,33 @@
 """Rounds of the manager's duties that would find nothing to do, answered without being run.
 
-Every second a manager looks for leases that are over, and for units to lend twice to each idle
-slot. Nearly always there is none, and looking is most of what an idle farm costs; a simulated day
-has 86,400 seconds. A few plain questions tell beforehand that a round would change nothing.
+Every second a manager looks for leases that are over, for units to lend twice to each idle slot,
+and for workers that fell silent. Nearly always there is none, and looking is most of what an idle
+farm costs; a simulated day has 86,400 seconds. A few plain questions tell beforehand that a round
+would change nothing.
 """
 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 from framefarm.core.grace import Moment, Watch
+from framefarm.core.spans import Spans
+from framefarm.core.tail import expected_ends, worth_starting
+from framefarm.farm.claim_requests import ClaimRequest
+from framefarm.farm.dispatch import Dispatcher
 from framefarm.farm.expiry import Round
 from framefarm.farm.news import News
-from framefarm.farm.tails import TailRequest
+from framefarm.farm.oversized import give_up_oversized
+from framefarm.farm.roster import Link, Slot
+from framefarm.farm.worker_states import note_lost
 
 from .database import Database
 
 NOT_SHORT = object()
-RUN_ONE_IN = 16
+RUN_ONE_IN = 64
 """So many rounds are run all the same, lest this here be wrong."""
 
 
@@ -33,32 +42,93 @@ class Shortcuts:
         self._database = database
         self._asked = 0
 
+    def usable(self) -> bool:
+        """Whether a shortcut may be taken this time."""
+        self._asked += 1
+        return self._database.quiet and self._asked % RUN_ONE_IN != 0
+
     def answer(self, item: Any, outages: int) -> Any:
         """The answer for an item that changes nothing; `NOT_SHORT` when it may change something."""
-        if not isinstance(item, Watch | TailRequest) or not self._database.quiet:
+        kind = item.func if isinstance(item, partial) else type(item)
+        short = _SHORT.get(kind)
+        if short is None or not self.usable():
             return NOT_SHORT
-        self._asked += 1
-        if self._asked % RUN_ONE_IN == 0:
-            return NOT_SHORT
-        if isinstance(item, TailRequest):
-            return NOT_SHORT if self._may_lend(item) else None
-        return self._expiry(item, outages)
-
-    def _may_lend(self, item: TailRequest) -> bool:
-        """Whether another worker holds a unit, of a kind this slot does, with none pending."""
-        kinds = self._database.ask(_ENDING_KINDS, item.claim.worker_id)
-        return any(kind in item.claim.ability.kinds for (kind,) in kinds)
+        return short(self, item, outages)
 
     def _expiry(self, watch: Watch, outages: int) -> Any:
         now = Moment(time.monotonic(), self._database.clock(), outages)
         if watch.disturbance(now) is not None:
             return NOT_SHORT
-        if self._database.ask(_ANY_OVER, now.database_at):
+        # A lease that ends later than a whole life from now, the clock alone can have made.
+        whole = now.database_at + _LONGEST_LIFE_S
+        ended = watch.all_ended_until or 0.0
+        if self._database.ask(_ANY_OVER, max(now.database_at, ended), whole):
             return NOT_SHORT
         return Round(News(), watch.after(now))
 
+    def _claim(self, request: ClaimRequest, _: int) -> Any:
+        kinds = self._database.ask("SELECT DISTINCT kind FROM stages WHERE claimable")
+        return NOT_SHORT if any(kind in request.ability.kinds for (kind,) in kinds) else None
 
-_ENDING_KINDS = """
-SELECT DISTINCT s.kind FROM leases l JOIN stages s ON s.id = l.stage_id
-WHERE l.state = 'active' AND NOT l.tail AND l.worker_id <> ? AND s.pending = 0"""
-_ANY_OVER = "SELECT 1 FROM leases WHERE state = 'active' AND expires_at <= ? LIMIT 1"
+    def _note_lost(self, _: Any, __: int) -> Any:
+        silent = self._database.ask(_ANY_SILENT, self._database.clock() - _SHORTEST_LIFE_S)
+        return NOT_SHORT if silent else 0
+
+    def _give_up(self, _: Any, __: int) -> Any:
+        return NOT_SHORT if self._database.ask(_ANY_WITHOUT_MEMORY) else News()
+
+
+_SHORT: dict[Any, Callable[[Shortcuts, Any, int], Any]] = {
+    Watch: Shortcuts._expiry,
+    ClaimRequest: Shortcuts._claim,
+    note_lost: Shortcuts._note_lost,
+    give_up_oversized: Shortcuts._give_up,
+}
+_SHORTEST_LIFE_S, _LONGEST_LIFE_S = 30.0, 120.0
+_ANY_OVER = """
+SELECT 1 FROM leases WHERE state = 'active' AND (expires_at <= ? OR expires_at > ?) LIMIT 1"""
+_ANY_SILENT = "SELECT 1 FROM workers WHERE state IN ('idle', 'busy') AND last_seen_at <= ? LIMIT 1"
+_ANY_WITHOUT_MEMORY = "SELECT 1 FROM faults WHERE reason = 'out_of_memory' LIMIT 1"
+
+
+class SimulatedDispatcher(Dispatcher):
+    """The real one; slots ask for second leases only when one could be worth it (L11).
+
+    Args:
+        database: Of the farm.
+        shortcuts: Say when to ask all the same.
+        parts: The real one's.
+    """
+
+    def __init__(
+        self, *parts: Any, database: Database, shortcuts: Shortcuts, **options: Any
+    ) -> None:
+        super().__init__(*parts, **options)
+        self._database = database
+        self._shortcuts = shortcuts
+
+    def _next_for_tails(self) -> list[tuple[Link, Slot]]:
+        if not self._shortcuts.usable():
+            return super()._next_for_tails()
+        ending = self._database.ask(_ENDING)
+        if not ending:
+            return []
+        asking = super()._next_for_tails()
+        return [pair for pair in asking if any(self._worth(*pair, ending))]
+
+    def _worth(self, link: Link, slot: Slot, ending: list[Any]) -> Iterator[bool]:
+        """Whether each of the leases ends so late that a second one would pay."""
+        for stage, kind, worker_id, slot_name, text in ending:
+            if kind not in slot.ability.kinds or worker_id == link.worker_id:
+                continue
+            usual_s = self._paces.usual_s(stage)
+            seconds_here = link.seconds_per_unit().get(stage, usual_s)
+            units = Spans.restore(text)
+            pace = self._paces.of(stage, worker_id, slot_name, units.first)
+            for end in expected_ends(list(units), pace, usual_s=usual_s):
+                yield seconds_here is not None and worth_starting(end, seconds_here=seconds_here)
+
+
+_ENDING = """
+SELECT s.id, s.kind, l.worker_id, l.slot, l.units FROM leases l JOIN stages s ON s.id = l.stage_id
+WHERE l.state = 'active' AND NOT l.tail AND s.pending = 0"""

@@ -87,6 +87,8 @@ class Timeline(asyncio.BaseEventLoop):
     def __init__(self) -> None:
         super().__init__()
         self._now = 0.0
+        self._timers: list[tuple[float, int, asyncio.TimerHandle]] = []
+        self._timer_number = 0
         self.processes: list[Process] = []
         self._tasks: list[asyncio.Task[Any]] = []
         self._ending = False
@@ -95,6 +97,31 @@ class Timeline(asyncio.BaseEventLoop):
 
     def time(self) -> float:
         return self._now
+
+    def call_soon(
+        self, callback: Callable[..., Any], *args: Any, context: Context | None = None
+    ) -> asyncio.Handle:
+        # As asyncio's own, less its checks for loops with threads: it is called for every step.
+        handle = asyncio.Handle(callback, args, self, context)
+        self._ready.append(handle)  # type: ignore[attr-defined]
+        return handle
+
+    call_soon_threadsafe = call_soon
+
+    def call_later(
+        self, delay: float, callback: Callable[..., Any], *args: Any, context: Context | None = None
+    ) -> asyncio.TimerHandle:
+        return self.call_at(self._now + delay, callback, *args, context=context)
+
+    def call_at(
+        self, when: float, callback: Callable[..., Any], *args: Any, context: Context | None = None
+    ) -> asyncio.TimerHandle:
+        timer = asyncio.TimerHandle(when, callback, args, self, context)
+        timer._scheduled = True  # type: ignore[attr-defined]
+        # Those of one moment in the order in which they were asked for.
+        self._timer_number += 1
+        heapq.heappush(self._timers, (when, self._timer_number, timer))
+        return timer
 
     def run_in_executor(self, _: object, func: Callable[..., Any], *args: Any) -> Any:
         future = self.create_future()
@@ -138,15 +165,15 @@ class Timeline(asyncio.BaseEventLoop):
         return task
 
     def _run_once(self) -> None:
-        ready, scheduled = self._ready, self._scheduled  # type: ignore[attr-defined]
+        ready, timers = self._ready, self._timers  # type: ignore[attr-defined]
         if not ready:
-            if not scheduled or self._ending:
+            if not timers or self._ending:
                 self.stop()
                 return
-            self._now = max(self._now, scheduled[0]._when)
-            while scheduled and scheduled[0]._when <= self._now:
-                handle = heapq.heappop(scheduled)
-                handle._scheduled = False
+            self._now = max(self._now, timers[0][0])
+            while timers and timers[0][0] <= self._now:
+                handle = heapq.heappop(timers)[2]
+                handle._scheduled = False  # type: ignore[attr-defined]
                 ready.append(handle)
         for _ in range(len(ready)):
             handle = ready.popleft()

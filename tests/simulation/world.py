@@ -23,7 +23,7 @@ from framefarm.farm.settings import ManagerSettings
 
 from .clock import DatabaseClock
 from .database import Database, SimulatedCrashError
-from .farmwork import Nature
+from .farmwork import SECONDS, Nature
 from .faults import Fault, draw_chances, draw_faults
 from .hermetic import sealed
 from .lean import check_stages
@@ -236,12 +236,13 @@ class World:
     def _look_for_idle_slots(self) -> None:
         """A slot that waits while work that suits it is pending has been forgotten."""
         farm = self.manager.farm
-        waiting = self._waiting, {}
-        before, self._waiting = waiting
-        if farm is None or not self.database.ask("SELECT 1 FROM stages WHERE claimable LIMIT 1"):
+        before, self._waiting = self._waiting, {}
+        kinds = {kind for (kind,) in self.database.ask("SELECT kind FROM stages WHERE claimable")}
+        if farm is None or not kinds:
             return
         for link, slot in farm.roster.waiting():
-            if not link.enabled or not self._would_be_served(farm, link, slot):
+            suits = link.enabled and not kinds.isdisjoint(slot.ability.kinds)
+            if not suits or not self._would_be_served(farm, link, slot):
                 continue
             strikes = self._waiting[id(slot)] = before.get(id(slot), 0) + 1
             if strikes > STRIKES:
@@ -367,8 +368,8 @@ class World:
 
     async def _until_all_ended(self) -> None:
         [(units,)] = self.database.ask("SELECT sum(total - done) FROM stages")
-        # Of the slowest machine, if it were alone with one slot: 50 s * 2.0 * 1.4 a unit.
-        allowed_s = 3_600.0 + 140.0 * (units or 0)
+        # Of the slowest machine, if it were alone with one slot.
+        allowed_s = 3_600.0 + max(SECONDS) * 2.0 * 1.4 * (units or 0)
         deadline = self.timeline.time() + allowed_s
         while self.timeline.time() < deadline:
             await asyncio.sleep(10.0)

@@ -33,7 +33,8 @@ class SimulatedWriter(GroupCommitWriter):
         """There is no thread."""
 
     def submit(self, handler: Handler[Any, Any], item: Any) -> asyncio.Future[Any]:
-        known = self._life.shortcuts.answer(item, self.outages)
+        # What waits to be written may give it something to do.
+        known = NOT_SHORT if self._due else self._life.shortcuts.answer(item, self.outages)
         if known is not NOT_SHORT:
             loop = asyncio.get_running_loop()
             quick: asyncio.Future[Any] = loop.create_future()
