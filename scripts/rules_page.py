@@ -29,7 +29,8 @@ losses = 7
 """
 
 _END = """
-Names that end in `_s` are seconds, those in `_mib` are mebibytes, the others are counts.
+Names that end in `_per_s` are rates, others in `_s` seconds, those in `_kib` and `_mib` kibibytes
+and mebibytes, all others counts.
 `framefarm serve --watch-invariants` checks once a minute that everything the rules promise holds,
 and logs what does not; it is for long trials, since it reads the whole database.
 """

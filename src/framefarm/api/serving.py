@@ -273,6 +273,7 @@ def _collect_garbage_rarely() -> None:
     """
     gc.freeze()
     gc.set_threshold(200_000, 50, 100)
+    gc.enable()
 
 
 def _gate(limits: ConnectionLimits) -> Gate:

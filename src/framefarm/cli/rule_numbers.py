@@ -61,6 +61,22 @@ RULES: Mapping[str, RuleNumber] = {
     "keep_blobs_s": RuleNumber(DAY_S, 3_600, 365 * DAY_S, "Files no job needs are kept so long"),
     "low_water_mib": RuleNumber(1_024, 0, 1 << 30, "Free disk below which uploads wait (L14)"),
     "largest_upload_mib": RuleNumber(65_536, 1, 1 << 30, "One file at most (L14)"),
+    "handshake_s": RuleNumber(10.0, 0.1, 3_600, "For a connection's TLS handshake (L14)"),
+    "head_s": RuleNumber(10.0, 0.1, 3_600, "For the head of a request (L14)"),
+    "hello_s": RuleNumber(10.0, 0.1, 3_600, "From a worker's connection to its hello (L14)"),
+    "idle_s": RuleNumber(30.0, 1, DAY_S, "A connection without a request is kept so long (L14)"),
+    "least_bytes_per_s": RuleNumber(128.0, 0, 1 << 30, "Slower transfers are ended (L14)"),
+    "slow_for_s": RuleNumber(30.0, 1, DAY_S, "For so long a transfer may be that slow (L14)"),
+    "head_kib": RuleNumber(64, 4, 1 << 20, "The head of a request at most (L14)"),
+    "unsent_kib": RuleNumber(1_024, 64, 1 << 20, "What may wait to be sent to a worker (L14)"),
+    "strangers": RuleNumber(
+        2_000, 1, 1_000_000, "Connections that have not shown whose they are at most (L14)"
+    ),
+    "strangers_per_address": RuleNumber(256, 1, 1_000_000, "The same from one address (L14)"),
+    "greetings": RuleNumber(256, 1, 100_000, "Workers taken in at the same time (L14)"),
+    "greetings_per_s": RuleNumber(
+        400.0, 1, 100_000, "Workers told to come each second, or more where more can (L14)"
+    ),
 }
 
 
@@ -110,21 +126,51 @@ def with_rules(settings: ManagerSettings, rules: Mapping[str, float]) -> Manager
     """A manager's settings with these rules instead of their own."""
     from dataclasses import replace  # noqa: PLC0415  --help needs none of it
 
-    told = dict(rules)
-    names = {
-        "losses": "losses",
-        "failing_workers": "workers",
-        "charges": "charges",
-        "quarantine_s": "quarantine_s",
-        "longest_quarantine_s": "longest_quarantine_s",
-        "longest_rest_s": "longest_rest_s",
-        "rests_in_all_s": "rests_in_all_s",
-    }
-    blame: dict[str, Any] = {names[name]: told.pop(name) for name in names if name in told}
-    sizes: dict[str, Any] = {
-        f"{name}_bytes": int(told.pop(f"{name}_mib")) << 20
-        for name in ("low_water", "largest_upload")
-        if f"{name}_mib" in told
-    }
-    others: dict[str, Any] = {**told, **sizes}
-    return replace(settings, blame=replace(settings.blame, **blame), **others)
+    told = dict(map(_in_bytes, rules.items()))
+    blame = _taken(told, _BLAME)
+    connections = _taken(told, _CONNECTIONS)
+    others: dict[str, Any] = told
+    return replace(
+        settings,
+        blame=replace(settings.blame, **blame),
+        connections=replace(settings.connections, **connections),
+        **others,
+    )
+
+
+_BLAME = {
+    "losses": "losses",
+    "failing_workers": "workers",
+    "charges": "charges",
+    "quarantine_s": "quarantine_s",
+    "longest_quarantine_s": "longest_quarantine_s",
+    "longest_rest_s": "longest_rest_s",
+    "rests_in_all_s": "rests_in_all_s",
+}
+_CONNECTIONS = {
+    "handshake_s": "handshake_s",
+    "head_s": "head_s",
+    "hello_s": "hello_s",
+    "idle_s": "idle_s",
+    "least_bytes_per_s": "least_bytes_per_s",
+    "slow_for_s": "over_s",
+    "head_bytes": "head_bytes",
+    "unsent_bytes": "unsent_bytes",
+    "strangers": "strangers",
+    "strangers_per_address": "strangers_per_address",
+    "greetings": "greetings",
+    "greetings_per_s": "greetings_per_s",
+}
+_UNITS = {"_kib": 10, "_mib": 20}
+
+
+def _in_bytes(rule: tuple[str, float]) -> tuple[str, float]:
+    """A size as the settings have it."""
+    name, number = rule
+    shift = _UNITS.get(name[-4:])
+    return rule if shift is None else (f"{name[:-4]}_bytes", int(number) << shift)
+
+
+def _taken(told: dict[str, float], names: Mapping[str, str]) -> dict[str, Any]:
+    """Those of some names, taken out, by the settings' own names."""
+    return {names[name]: told.pop(name) for name in names if name in told}

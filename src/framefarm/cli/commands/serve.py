@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -80,6 +81,8 @@ def command(
     host, port = parse_listen(settings.listen)
     certificate = _certificate(settings, **others)
 
+    # Imports make a million objects and hardly any garbage. The server turns it on again.
+    gc.disable()
     from framefarm.api.serving import ManagerServer  # noqa: PLC0415  takes a second
     from framefarm.cli.logs import log_to_stderr  # noqa: PLC0415
     from framefarm.farm.settings import ManagerSettings  # noqa: PLC0415

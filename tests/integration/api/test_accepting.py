@@ -1,0 +1,82 @@
+"""Connections are counted and bounded before they have said anything (L14)."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from framefarm.api.certificate import own_certificate
+from framefarm.api.serving import ManagerServer
+from framefarm.farm.settings import ConnectionLimits, ManagerSettings
+from tests.integration.api.manager import SOON_S
+
+FEW = 20
+LIMITS = ConnectionLimits(handshake_s=1.0, strangers_per_address=FEW)
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[ManagerServer]:
+    settings = ManagerSettings(tmp_path, low_water_bytes=0, connections=LIMITS)
+    made = ManagerServer(settings, port=0, certificate=own_certificate(tmp_path))
+    made.start()
+    yield made
+    made.stop()
+
+
+def knock(server: ManagerServer) -> socket.socket:
+    """A connection over which nobody has said anything."""
+    port = int(server.url.rpartition(":")[2])
+    return socket.create_connection(("127.0.0.1", port), timeout=SOON_S)
+
+
+def is_closed(opened: socket.socket) -> bool:
+    """Whether the manager has ended a connection; waits for it."""
+    try:
+        return opened.recv(1) == b""
+    except ConnectionResetError:
+        return True
+
+
+def healthy(server: ManagerServer, folder: Path) -> bool:
+    context = ssl.create_default_context(cafile=str(own_certificate(folder).chain))
+    context.check_hostname = False
+    with knock(server) as opened, context.wrap_socket(opened) as spoken:
+        spoken.sendall(b"GET /api/health HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")
+        return spoken.recv(12) == b"HTTP/1.1 200"
+
+
+def test_a_tls_handshake_that_does_not_end_is_ended(server: ManagerServer):
+    with knock(server) as silent, knock(server) as half:
+        half.sendall(b"\x16\x03\x01\x02\x00\x01\x00")
+
+        assert is_closed(silent)
+        assert is_closed(half)
+
+
+def test_unfinished_handshakes_beyond_the_limit_give_way_and_a_healthy_call_is_served(
+    server: ManagerServer, tmp_path: Path
+):
+    silent = [knock(server) for _ in range(3 * FEW)]
+    try:
+        assert healthy(server, tmp_path)
+
+        assert all(is_closed(one) for one in silent)
+    finally:
+        for one in silent:
+            one.close()
+
+
+def test_no_handshake_is_left_when_the_manager_stops(tmp_path: Path):
+    settings = ManagerSettings(tmp_path, low_water_bytes=0)
+    server = ManagerServer(settings, port=0, certificate=own_certificate(tmp_path))
+    server.start()
+    with knock(server) as silent:
+        assert healthy(server, tmp_path)
+
+        server.stop()
+
+        assert is_closed(silent)
