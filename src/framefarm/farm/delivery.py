@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, exists, select
 
 from framefarm.core.states import JobState
 from framefarm.db import tables as t
@@ -82,7 +82,9 @@ class Delivery:
             await guarded("deliver", self.all_of(job_id))
 
     def _unfinished_or_recent(self) -> list[int]:
-        unfinished = select(t.jobs.c.id).where(t.jobs.c.state.not_in(_ENDED))
+        # Not those that only wait: ten thousand would keep a manager busy for its first seconds.
+        begun = exists().where(t.stages.c.job_id == t.jobs.c.id, t.stages.c.done > 0)
+        unfinished = select(t.jobs.c.id).where(t.jobs.c.state.not_in(_ENDED), begun)
         recent = select(t.jobs.c.id).order_by(t.jobs.c.finished_at.desc()).limit(_RECENT)
         with self._engine.connect().execution_options(reading=True) as connection:
             found = {
