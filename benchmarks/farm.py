@@ -28,7 +28,7 @@ from benchmarks.reporting import report
 from benchmarks.swarm import Swarm
 from framefarm.api.serving import raise_file_limit
 
-_CONNECT_S = 240.0
+_CONNECT_S = 120.0
 _UNITS = 1_000_000
 
 
@@ -155,7 +155,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--workers", type=int, default=10_000)
     parser.add_argument("--rate", type=float, default=1_000.0, help="round trips a second")
-    parser.add_argument("--seconds", type=float, default=20.0, help="of idling, and of working")
+    parser.add_argument("--seconds", type=float, default=10.0, help="of idling, and of working")
     parser.add_argument("--json", action="store_true")
     asked = parser.parse_args()
     files = raise_file_limit()

@@ -44,19 +44,19 @@ class Visit:
 
 _LOOK_EVERY_S = 1.0
 _STALE_S = 5.0
-_SLOWEST_PER_S = 10.0
-_HOPE = 1.25
+_HOPE = 2.0
 
 
 class Rate:
-    """How many workers are taken in each second while there are more than can be.
+    """How many workers to tell to come each second, while there are more than can be taken in.
 
-    Turns that come faster than that are for nothing: whoever comes finds no room and has to come
-    again, which costs the manager as well. A little more than were taken in lately are told to
-    come, so that the number rises when it can.
+    Twice as many as were taken in lately, so that the number rises when it can; whoever comes too
+    early is told again, which costs little. Never fewer than assumed: those that come at the same
+    time are told within a few seconds, in which refusing is all that the manager gets to do, and a
+    number measured then would keep them waiting for a minute.
 
     Args:
-        assumed_per_s: Before anything is known.
+        assumed_per_s: The least.
     """
 
     def __init__(self, assumed_per_s: float) -> None:
@@ -76,7 +76,7 @@ class Rate:
             # There was room all the while, so what came tells nothing.
             self._per_s = self._assumed_per_s
         elif passed_s >= _LOOK_EVERY_S:
-            self._per_s = max(_SLOWEST_PER_S, _HOPE * self._counted / passed_s)
+            self._per_s = max(self._assumed_per_s, _HOPE * self._counted / passed_s)
         else:
             return self._per_s
         self._counted, self._since = 0, now
@@ -168,6 +168,10 @@ class Gate:
         ):
             self._begin_greeting(visit)
             return None
+        return self.turn(now)
+
+    def turn(self, now: float) -> float:
+        """Seconds after which it is the turn of one more that finds no room."""
         turn_at = max(self._next_turn_at, now + _SOONEST_TURN_S)
         next_turn_at = turn_at + 1 / self._rate.per_s(now)
         self._next_turn_at = min(next_turn_at, now + _LATEST_TURN_S)

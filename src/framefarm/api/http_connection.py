@@ -204,8 +204,10 @@ class BoundedHttp(HttpToolsProtocol):
 
     def _give_way(self) -> None:
         self._gate.leave(self._visit)
-        detail = "This manager has too many connections; try again in a moment."
-        self._refuse(503, "busy", detail, retry_in_s=1.0)
+        # Most likely it is one of thousands of workers that come at once.
+        wait_s = self._gate.turn(self.loop.time())
+        detail = f"This manager has too many connections; try again in {wait_s:.1f} s."
+        self._refuse(503, "busy", detail, retry_in_s=wait_s)
 
     def send_400_response(self, msg: str) -> None:
         """Answer what is no HTTP."""

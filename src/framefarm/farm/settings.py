@@ -27,8 +27,8 @@ class ConnectionLimits:
         strangers: Connections at most that have not shown whose they are.
         strangers_per_address: The same from one address.
         greetings: Workers taken in at the same time; the others are told when to come again.
-        greetings_per_s: How many of those are told to come each second, until it is known how many
-            can be taken in.
+        greetings_per_s: How many of those are told to come each second; more once more could be
+            taken in.
     """
 
     handshake_s: float = 10.0
@@ -42,7 +42,7 @@ class ConnectionLimits:
     strangers: int = 2_000
     strangers_per_address: int = 256
     greetings: int = 256
-    greetings_per_s: float = 250.0
+    greetings_per_s: float = 400.0
 
 
 @dataclass(frozen=True)

@@ -193,7 +193,7 @@ def greeted(full: Gate, now: float) -> list[Visit]:
     return visits
 
 
-def test_turns_come_no_faster_than_workers_were_taken_in_lately():
+def test_turns_come_faster_where_more_workers_were_taken_in_lately():
     full = gate()
     now = 100.0
     greeting = greeted(full, now)
@@ -208,8 +208,8 @@ def test_turns_come_no_faster_than_workers_were_taken_in_lately():
 
     spread = turns(full, now, 50)
 
-    # 20 a second were taken in; told to come are a quarter more.
-    assert (spread[-1] - spread[0]) / 49 == pytest.approx(1 / 25, rel=0.1)
+    # 20 a second were taken in; twice as many are told to come.
+    assert (spread[-1] - spread[0]) / 49 == pytest.approx(1 / 40, rel=0.1)
 
 
 def test_what_was_long_ago_says_nothing_of_how_many_can_come():
@@ -221,5 +221,15 @@ def test_what_was_long_ago_says_nothing_of_how_many_can_come():
     turns(full, 1.0, 1)
 
     spread = turns(full, 60.0, 11)
+
+    assert spread[-1] - spread[0] == pytest.approx(10 / LIMITS.greetings_per_s)
+
+
+def test_a_moment_in_which_nobody_was_taken_in_makes_nobody_wait_longer():
+    full = gate()
+    greeted(full, 100.0)
+    turns(full, 100.0, 1)
+
+    spread = turns(full, 103.0, 11)
 
     assert spread[-1] - spread[0] == pytest.approx(10 / LIMITS.greetings_per_s)
