@@ -327,6 +327,28 @@ def test_a_released_lease_is_given_to_whoever_waits(manager: Manager):
         assert (again["units"], again["attempt"]) == ("1", 2)
 
 
+def test_a_lease_that_found_its_slot_resting_is_for_others_and_blames_nobody(manager: Manager):
+    """A `ready` cannot be taken back, so a lease may come when the worker has begun to rest."""
+    job = manager.trial("1-2")
+    with manager.worker() as resting, manager.worker() as other:
+        lease = resting.lease()
+        resting.hears({"type": "released", "lease": lease["lease"]})
+
+        again = other.lease()
+        assert (again["units"], again["attempt"]) == (lease["units"], 2)
+        assert other.finish(again) == "accepted"
+        # There is more, but this one has not asked.
+        assert "lease" not in {order["type"] for order in resting.hears()}
+        assert resting.lease()["units"] == "2"
+
+    units = manager.http.get(f"/api/jobs/{job['id']}/units?state=failed&kind=trial").json()["units"]
+    assert units == []
+    engine = open_engine(sqlite_url(manager.settings.data_dir / "farm.db"))
+    with engine.connect().execution_options(reading=True) as connection:
+        assert connection.execute(select(t.faults)).all() == []
+    engine.dispose()
+
+
 def test_l8_a_dropped_connection_is_no_death(manager: Manager):
     manager.trial("1-2")
     with manager.worker() as worker:
