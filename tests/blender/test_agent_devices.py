@@ -16,9 +16,9 @@ from framefarm.agent.executors.contract import SlotResources
 from framefarm.agent.executors.render import RenderExecutor
 from framefarm.agent.journal import open_journal
 from framefarm.agent.probing import FILE_NAME, DeviceProber, working_devices
-from framefarm.blender.child_process import ChildLimits
 from framefarm.blender.installations import BlenderInstallation
 from framefarm.blender.warm import WarmBlender
+from framefarm.processes.child_process import ChildLimits
 from framefarm.protocol import messages as msg
 from framefarm.protocol.messages import UnitFacts
 from framefarm.protocol.tasks import RenderTask

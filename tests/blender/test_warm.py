@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from framefarm.blender.blendfile import read_blend
-from framefarm.blender.errors import BlenderRefusedError
 from framefarm.blender.warm import FrameProgress, RenderSettings, WarmBlender
 from framefarm.core.formats import EXTENSIONS
+from framefarm.processes.errors import ChildRefusedError
 
 from .pictures import pixels
 
@@ -18,8 +18,8 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 Scenes = dict[str, Path]
 
 
-async def refusal(call: object) -> BlenderRefusedError:
-    with pytest.raises(BlenderRefusedError) as caught:
+async def refusal(call: object) -> ChildRefusedError:
+    with pytest.raises(ChildRefusedError) as caught:
         await call  # type: ignore[misc]
     return caught.value
 

@@ -12,15 +12,15 @@ from pathlib import Path
 import psutil
 import pytest
 
-from framefarm.blender.errors import (
-    BlenderCrashedError,
-    BlenderRefusedError,
-    BlenderStalledError,
-    BlenderStartError,
-)
 from framefarm.blender.installations import BlenderInstallation
 from framefarm.blender.warm import RenderSettings, WarmBlender
 from framefarm.core.versions import BlenderVersion
+from framefarm.processes.errors import (
+    ChildCrashedError,
+    ChildRefusedError,
+    ChildStalledError,
+    ChildStartError,
+)
 
 Scenes = dict[str, Path]
 LONG = RenderSettings(samples=100_000)
@@ -42,9 +42,9 @@ async def started(task: asyncio.Task[object], event: asyncio.Event) -> None:
 @pytest.mark.parametrize(
     ("sent", "stall_s", "error", "words"),
     [
-        (signal.SIGKILL, 60, BlenderCrashedError, "SIGKILL"),
-        (signal.SIGSEGV, 60, BlenderCrashedError, "rendering frame 1"),
-        (signal.SIGSTOP, 1, BlenderStalledError, "no progress for 1 s"),
+        (signal.SIGKILL, 60, ChildCrashedError, "SIGKILL"),
+        (signal.SIGSEGV, 60, ChildCrashedError, "rendering frame 1"),
+        (signal.SIGSTOP, 1, ChildStalledError, "no progress for 1 s"),
     ],
 )
 async def test_a_blender_that_dies_or_hangs_in_a_frame_is_an_error_with_its_log(
@@ -77,7 +77,7 @@ async def test_a_blender_that_dies_or_hangs_in_a_frame_is_an_error_with_its_log(
     assert not warm.alive
     assert not psutil.pid_exists(warm.pid)
     assert list(scratch.iterdir()) == []
-    with pytest.raises(BlenderCrashedError):
+    with pytest.raises(ChildCrashedError):
         await warm.open(scenes["plain"])
 
 
@@ -135,7 +135,7 @@ asyncio.run(main())
     ],
 )
 async def test_what_does_not_start_is_explained(tmp_path: Path, script: str, words: str) -> None:
-    with pytest.raises(BlenderStartError) as caught:
+    with pytest.raises(ChildStartError) as caught:
         await WarmBlender.start(fake(tmp_path, script), start_timeout_s=1, scratch_dir=tmp_path)
     assert words in str(caught.value)
     assert str(tmp_path / "blender") in str(caught.value)
@@ -144,7 +144,7 @@ async def test_what_does_not_start_is_explained(tmp_path: Path, script: str, wor
 
 async def test_a_missing_executable_is_explained(tmp_path: Path) -> None:
     missing = BlenderInstallation("executable", BlenderVersion(5, 0), "5.0.0", tmp_path / "none")
-    with pytest.raises(BlenderStartError, match="No such file"):
+    with pytest.raises(ChildStartError, match="No such file"):
         await WarmBlender.start(missing)
 
 
@@ -167,7 +167,7 @@ for order in line:
     report("refused", kind="x", message=json.dumps({"env": dict(os.environ), "child": child.pid}))
 """
     warm = await WarmBlender.start(fake(tmp_path, script), scratch_dir=tmp_path)
-    with pytest.raises(BlenderRefusedError) as caught:
+    with pytest.raises(ChildRefusedError) as caught:
         await warm.close_file()
     await warm.quit(grace_s=0.1)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from framefarm.agent.errors import NoSuchGpuError, TooManyCoresError
 from framefarm.agent.machine import allowed_cores, usable_cores
-from framefarm.blender.child_process import NO_LIMITS, ChildLimits
+from framefarm.processes.child_process import NO_LIMITS, ChildLimits
 
 if TYPE_CHECKING:
     from framefarm.agent.gpus import Gpu

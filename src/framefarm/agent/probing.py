@@ -15,10 +15,10 @@ from framefarm.agent.disk import write_durably
 from framefarm.agent.errors import NoSuchGpuError
 from framefarm.agent.gpus import driver_version, gpus_of, system_gpus
 from framefarm.agent.places import Place, places
-from framefarm.blender.child_process import NO_LIMITS, ChildLimits
-from framefarm.blender.errors import BlenderError, BlenderProcessError, BlenderRefusedError
 from framefarm.blender.orders import CyclesDevice
 from framefarm.blender.warm import WarmBlender
+from framefarm.processes.child_process import NO_LIMITS, ChildLimits
+from framefarm.processes.errors import ChildError, ChildFailedError, ChildRefusedError
 
 if TYPE_CHECKING:
     from framefarm.agent.journal import Journal
@@ -80,7 +80,7 @@ class DeviceProber:
         """What is known, and at least which devices there are.
 
         Raises:
-            BlenderError: Blender does not start, or cannot say.
+            ChildError: Blender does not start, or cannot say.
         """
         if self._known is None:
             self._key = f"{self._blender.full_version}|{self._blender.path}|"
@@ -96,7 +96,7 @@ class DeviceProber:
         """Try every device that was not tried yet, one after the other; each costs a Blender.
 
         Raises:
-            BlenderError: Blender does not start, or cannot say which there are.
+            ChildError: Blender does not start, or cannot say which there are.
         """
         found = await self.find()
         wanted = {"CPU": "CPU", **{it.id: f"GPU:{it.id}" for it in found.devices}}
@@ -112,7 +112,7 @@ class DeviceProber:
             blender = await self._start()
             try:
                 used = await blender.probe(device, Path(folder), stall_s=STALL_S)
-            except (BlenderRefusedError, BlenderProcessError) as error:
+            except (ChildRefusedError, ChildFailedError) as error:
                 self._journal.warning("device does not work", device=device, reason=str(error))
                 return False
             finally:
@@ -145,7 +145,7 @@ async def find_places(settings: AgentSettings, prober: DeviceProber | None) -> d
         raise NoSuchGpuError(wanting.name, "there is no Blender to use it, see framefarm doctor")
     try:
         found = await prober.find()
-    except BlenderError as error:
+    except ChildError as error:
         raise NoSuchGpuError(wanting.name, str(error)) from error
     gpus = gpus_of(found.devices, await asyncio.to_thread(system_gpus))
     return places(settings, gpus, found.works, blender=prober.blender_name)

@@ -12,7 +12,7 @@ from framefarm.agent.gpus import gpu_facts, gpus_of, system_gpus
 from framefarm.agent.probing import working_devices
 from framefarm.agent.resting import RestWatch
 from framefarm.agent.state import at_rest
-from framefarm.blender.errors import BlenderError
+from framefarm.processes.errors import ChildError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -106,7 +106,7 @@ class Upkeep:
         await self._wait_for_rest()
         try:
             found = await self._prober.probe()
-        except (BlenderError, OSError) as error:
+        except (ChildError, OSError) as error:
             self._journal.warning("devices could not be tried", reason=str(error))
             return
         await self._put(found)

@@ -1,4 +1,4 @@
-"""What can go wrong with .blend files and Blenders.
+"""What can go wrong with .blend files and with finding and installing Blenders.
 
 * BlenderError
     * BlendFileError: a file cannot be read
@@ -10,17 +10,12 @@
     * InstallationError: a Blender cannot be installed or found
         * BlenderNotInstallableError: there is no such version
         * InstallerFailedError: uv, the network or the disk failed
-    * BlenderProcessError: a running Blender failed; carries the tail of its log
-        * BlenderStartError: it did not come up
-        * BlenderCrashedError: it ended by itself
-        * BlenderStalledError: it stopped making progress and was killed
-        * BlenderMemoryError: it took more memory than it may and was killed
-    * BlenderRefusedError: it runs and says why it cannot do what was asked
+
+What can go wrong with a running Blender stands in `framefarm.processes.errors`.
 """
 
 from __future__ import annotations
 
-import signal
 from typing import TYPE_CHECKING
 
 from framefarm.core.errors import FrameFarmError
@@ -29,11 +24,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-_GIB = 1 << 30
-
-
 class BlenderError(FrameFarmError):
-    """Something about a .blend file or a Blender went wrong."""
+    """Something about a .blend file or an installed Blender went wrong."""
 
     code = "blender"
 
@@ -101,111 +93,3 @@ class InstallerFailedError(InstallationError):
 
     code = "blender_installer_failed"
     retryable = True
-
-
-class BlenderProcessError(BlenderError):
-    """A running Blender failed.
-
-    Attributes:
-        log_tail: The last it printed, at most a few kilobytes. Also kept out of the message,
-            which stays one line.
-        peak_bytes: The most memory it and what it started held together; 0 when unknown.
-    """
-
-    code = "blender_process"
-    retryable = True
-
-    def __init__(self, message: str, *, log_tail: str = "", peak_bytes: int = 0) -> None:
-        super().__init__(message)
-        self.log_tail = log_tail
-        self.peak_bytes = peak_bytes
-
-
-class BlenderStartError(BlenderProcessError):
-    """Blender did not come up."""
-
-    code = "blender_start"
-
-
-class BlenderCrashedError(BlenderProcessError):
-    """Blender ended by itself.
-
-    Attributes:
-        exit_code: As the system reports it; negative is the number of a signal.
-    """
-
-    code = "blender_crashed"
-
-    def __init__(
-        self, doing: str, *, exit_code: int | None, log_tail: str = "", peak_bytes: int = 0
-    ) -> None:
-        message = f"Blender ended while {doing}: {_ending(exit_code)}"
-        super().__init__(message, log_tail=log_tail, peak_bytes=peak_bytes)
-        self.exit_code = exit_code
-
-
-class BlenderStalledError(BlenderProcessError):
-    """Blender stopped making progress and was killed.
-
-    Attributes:
-        stall_s: How long nothing was heard.
-    """
-
-    code = "blender_stalled"
-
-    def __init__(
-        self, doing: str, *, stall_s: float, log_tail: str = "", peak_bytes: int = 0
-    ) -> None:
-        message = f"Blender made no progress for {stall_s:g} s while {doing} and was killed"
-        super().__init__(message, log_tail=log_tail, peak_bytes=peak_bytes)
-        self.stall_s = stall_s
-
-
-class BlenderMemoryError(BlenderProcessError):
-    """Blender and what it started took more memory than they may, and were killed.
-
-    Attributes:
-        limit_bytes: What they were allowed.
-    """
-
-    code = "blender_memory"
-
-    def __init__(
-        self, doing: str, *, peak_bytes: int, limit_bytes: int, log_tail: str = ""
-    ) -> None:
-        message = (
-            f"Blender held {peak_bytes / _GIB:.2f} GiB of memory while {doing}, over the limit of "
-            f"{limit_bytes / _GIB:.2f} GiB, and was killed"
-        )
-        super().__init__(message, log_tail=log_tail, peak_bytes=peak_bytes)
-        self.limit_bytes = limit_bytes
-
-
-class BlenderRefusedError(BlenderError):
-    """Blender runs and says why it cannot do what was asked.
-
-    Attributes:
-        kind: Stable name of the reason, for example `no_camera`; see `driver/refusals.py`.
-        message: The reason in words.
-        log_text: What Blender printed meanwhile.
-    """
-
-    code = "blender_refused"
-
-    def __init__(self, kind: str, message: str, *, log_text: str = "") -> None:
-        super().__init__(message)
-        self.kind = kind
-        self.message = message
-        self.log_text = log_text
-
-
-def _ending(exit_code: int | None) -> str:
-    if exit_code is None:
-        return "its connection closed"
-    if exit_code >= 0:
-        return f"exit code {exit_code}"
-    try:
-        name = signal.Signals(-exit_code).name
-    except ValueError:
-        name = f"signal {-exit_code}"
-    return f"killed by {name}" + (" (out of memory?)" if name == "SIGKILL" else "")

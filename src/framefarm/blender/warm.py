@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Self
 
-import psutil  # type: ignore[import-untyped,unused-ignore]  # stubs are a package of their own
-
-from framefarm.blender.child_process import NO_LIMITS, ChildLimits, ChildProcess
-from framefarm.blender.conversation import Conversation, OnProgress
 from framefarm.blender.orders import (
     ConfiguredScene,
     CyclesDevice,
@@ -19,10 +16,11 @@ from framefarm.blender.orders import (
     RenderSettings,
     WrittenFile,
 )
+from framefarm.processes.child_process import NO_LIMITS, ChildLimits, ChildProcess
+from framefarm.processes.warm import WarmProcess
 
 if TYPE_CHECKING:
     from pathlib import Path
-    from types import TracebackType
 
     from framefarm.blender.installations import BlenderInstallation
 
@@ -38,18 +36,17 @@ __all__ = [
     "WrittenFile",
 ]
 
+OnProgress = Callable[[FrameProgress], None]
+
 MIB = 1024 * 1024
 
 
-class WarmBlender:
-    """One Blender process and the file it has open. Not for concurrent use: one order at a time.
-
-    A cancelled call kills the process, because nobody knows then what it is doing.
+class WarmBlender(WarmProcess):
+    """One Blender process and the file it has open; see `WarmProcess`.
 
     Attributes:
         installation: Which Blender it is.
         version_text: What it calls itself.
-        started_in_s: How long it took to come up.
     """
 
     def __init__(
@@ -61,14 +58,11 @@ class WarmBlender:
         threads: int | None,
         stall_s: float,
     ) -> None:
+        super().__init__(child, who="Blender", stall_s=stall_s)
         self.installation = installation
         self.version_text = ""
-        self.started_in_s = 0.0
-        self._child = child
         self._allow_scripts = allow_scripts
         self._threads = threads
-        self._talk = Conversation(child, stall_s=stall_s)
-        self._pid = child.pid
 
     @classmethod
     async def start(
@@ -96,7 +90,7 @@ class WarmBlender:
             limits: What it and everything that it starts may take.
 
         Raises:
-            BlenderStartError: It is not there, ended at once, or did not come up in time.
+            ChildStartError: It is not there, ended at once, or did not come up in time.
         """
         began = time.monotonic()
         child = await ChildProcess.spawn(
@@ -108,55 +102,9 @@ class WarmBlender:
         warm = cls(
             installation, child, allow_scripts=allow_scripts, threads=threads, stall_s=stall_s
         )
-        try:
-            hello = await warm._talk.hello(warm._what(), start_timeout_s)
-        except BaseException:
-            await warm.kill()
-            raise
+        hello = await warm._hello(warm._what(), start_timeout_s, began=began)
         warm.version_text = str(hello["version_text"])
-        warm._pid = int(hello.get("pid", child.pid))
-        warm.started_in_s = time.monotonic() - began
         return warm
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        await self.quit()
-
-    @property
-    def alive(self) -> bool:
-        """Whether the process runs."""
-        return self._child.alive
-
-    @property
-    def pid(self) -> int:
-        """Blender's process id."""
-        return self._pid
-
-    @property
-    def rss_bytes(self) -> int:
-        """Memory Blender holds now, without what it started; 0 when it ended."""
-        try:
-            return int(psutil.Process(self._pid).memory_info().rss) if self.alive else 0
-        except psutil.Error:
-            return 0
-
-    @property
-    def idle_s(self) -> float:
-        """Seconds since its last order was answered."""
-        return time.monotonic() - self._talk.answered_at
-
-    def needs_recycling(self, *, max_idle_s: float, max_rss_bytes: int) -> bool:
-        """Whether to quit it: it ended, was idle too long, grew too large, or left children."""
-        if not self.alive or self.idle_s > max_idle_s or self.rss_bytes > max_rss_bytes:
-            return True
-        return self._child.memory.count() > 1
 
     async def open(self, path: Path, *, stall_s: float | None = None) -> OpenedFile:
         """Open a .blend, unless it is open already and has not changed.
@@ -164,8 +112,8 @@ class WarmBlender:
         Settings of an earlier job stay until `configure`.
 
         Raises:
-            BlenderRefusedError: `open`: this Blender cannot.
-            BlenderProcessError: It crashed or stalled.
+            ChildRefusedError: `open`: this Blender cannot.
+            ChildFailedError: It crashed or stalled.
         """
         report, log = await self._talk.ask(
             f"opening {path}",
@@ -182,9 +130,9 @@ class WarmBlender:
         """Set what a job wants, after putting back what the job before had set.
 
         Raises:
-            BlenderRefusedError: `no_scene`, `no_camera_named`, `engine`, `format`, `setting`,
+            ChildRefusedError: `no_scene`, `no_camera_named`, `engine`, `format`, `setting`,
                 `device`; the scene is then as the file has it.
-            BlenderProcessError: It crashed or stalled.
+            ChildFailedError: It crashed or stalled.
         """
         asked = {name: getattr(settings, name) for name in RenderSettings.__slots__}
         asked["threads"] = settings.threads or self._threads
@@ -211,12 +159,17 @@ class WarmBlender:
             stall_s: How long it may be silent; by default what `start` was given.
 
         Raises:
-            BlenderRefusedError: `no_file`, `no_camera`, `output`, `render`; it goes on.
-            BlenderCrashedError, BlenderStalledError: It is gone.
+            ChildRefusedError: `no_file`, `no_camera`, `output`, `render`; it goes on.
+            ChildCrashedError, ChildStalledError: It is gone.
         """
+
+        def tell(report: dict[str, Any]) -> None:
+            if on_progress is not None:
+                on_progress(_progress(report))
+
         order = {"order": "render", "frame": frame, "out_dir": _absolute(out_dir)}
         report, log = await self._talk.ask(
-            f"rendering frame {frame}", order, "rendered", stall_s, on_progress
+            f"rendering frame {frame}", order, "rendered", stall_s, tell
         )
         return _rendered(report, log, self._child.memory.peak_bytes)
 
@@ -237,8 +190,8 @@ class WarmBlender:
             The device that rendered it.
 
         Raises:
-            BlenderRefusedError: `device`: it is not there, or did not render.
-            BlenderProcessError: It crashed or stalled.
+            ChildRefusedError: `device`: it is not there, or did not render.
+            ChildFailedError: It crashed or stalled.
         """
         order = {"order": "probe", "device": device, "out_dir": _absolute(out_dir)}
         report, _ = await self._talk.ask(f"probing {device}", order, "probed", stall_s)
@@ -248,14 +201,6 @@ class WarmBlender:
         """Let go of the open file and its memory."""
         await self._talk.ask("closing the file", {"order": "close"}, "closed", None)
 
-    async def quit(self, *, grace_s: float = 2.0) -> None:
-        """End it, by force after `grace_s`, and remove its temporary files."""
-        await self._child.end({"order": "quit"}, grace_s=grace_s)
-
-    async def kill(self) -> None:
-        """End it and everything it started at once, and remove its temporary files."""
-        await self._child.kill()
-
     def _what(self) -> str:
         return f"Blender {self.installation.full_version} ({self.installation.path})"
 
@@ -263,6 +208,12 @@ class WarmBlender:
 def _absolute(path: Path) -> str:
     # The process works in a folder of its own.
     return str(path.absolute())
+
+
+def _progress(report: dict[str, Any]) -> FrameProgress:
+    return FrameProgress(
+        report["frame"], report["phase"], report["samples_done"], report["samples_total"]
+    )
 
 
 def _rendered(report: dict[str, Any], log: str, tree_peak_bytes: int) -> RenderedFrame:

@@ -19,9 +19,9 @@ import psutil
 from framefarm.agent.executors.contract import SlotResources
 from framefarm.agent.executors.render import RenderExecutor
 from framefarm.agent.work import Outcome
-from framefarm.blender.child_process import ChildLimits
 from framefarm.blender.installations import BlenderInstallation
 from framefarm.core.versions import BlenderVersion
+from framefarm.processes.child_process import ChildLimits
 from framefarm.protocol.tasks import RenderTask
 from tests.integration.agent.resources import Steps, unit_work
 

@@ -17,8 +17,8 @@ import psutil
 import pytest
 
 from framefarm.agent.errors import UnitFailedError
-from framefarm.blender.child_process import ChildLimits
 from framefarm.blender.warm import WarmBlender
+from framefarm.processes.child_process import ChildLimits
 from tests.integration.agent.resources import slot_resources
 from tests.integration.agent.stand_in import StandInFarm, runs, stand_in, until
 

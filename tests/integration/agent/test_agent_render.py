@@ -16,7 +16,6 @@ from framefarm.agent.executors.blenders import BlenderNeed
 from framefarm.agent.executors.contract import SlotResources
 from framefarm.agent.executors.render import RenderExecutor
 from framefarm.agent.work import Outcome
-from framefarm.blender.errors import BlenderCrashedError, BlenderRefusedError, BlenderStartError
 from framefarm.blender.warm import (
     ConfiguredScene,
     FrameProgress,
@@ -26,6 +25,7 @@ from framefarm.blender.warm import (
     RenderSettings,
     WrittenFile,
 )
+from framefarm.processes.errors import ChildCrashedError, ChildRefusedError, ChildStartError
 from framefarm.protocol.tasks import RenderTask
 from tests.integration.agent.resources import SlowLine, Steps, slot_resources, unit_work
 
@@ -81,7 +81,7 @@ class FakeBlender:
         await self.hang.wait()
         try:
             self.act()
-        except BlenderCrashedError:
+        except ChildCrashedError:
             self.alive = False
             raise
         return self.rendered(frame, out_dir)
@@ -136,7 +136,7 @@ class Farm:
 
     async def start(self, need: BlenderNeed) -> FakeBlender:
         if self.cannot_start:
-            raise BlenderStartError("it does not start")
+            raise ChildStartError("it does not start")
         self.started.append(FakeBlender(need))
         return self.started[-1]
 
@@ -297,7 +297,7 @@ async def test_crash_fails_the_unit_and_the_next_one_gets_a_new_blender(farm: Fa
     await farm.render(1)
 
     def crash() -> None:
-        raise BlenderCrashedError("rendering", exit_code=-11, log_tail="last words")
+        raise ChildCrashedError("Blender", "rendering", exit_code=-11, log_tail="last words")
 
     farm.blender.act = crash
     with pytest.raises(UnitFailedError) as failed:
@@ -314,7 +314,7 @@ async def test_refusal_keeps_the_process_and_loads_again(farm: Farm):
     await farm.render(1)
 
     def refuse() -> None:
-        raise BlenderRefusedError("no_camera", "no")
+        raise ChildRefusedError("no_camera", "no")
 
     farm.blender.act = refuse
     with pytest.raises(UnitFailedError) as failed:

@@ -1,4 +1,4 @@
-"""Which of the protocol's reasons a Blender's failure is."""
+"""Which of the protocol's reasons a child's failure is."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from framefarm.agent.errors import UnitFailedError
-from framefarm.blender.errors import (
-    BlenderCrashedError,
-    BlenderMemoryError,
-    BlenderProcessError,
-    BlenderRefusedError,
-    BlenderStalledError,
+from framefarm.processes.errors import (
+    ChildCrashedError,
+    ChildFailedError,
+    ChildMemoryError,
+    ChildRefusedError,
+    ChildStalledError,
 )
 
 if TYPE_CHECKING:
     from framefarm.agent.errors import FailureReason
-    from framefarm.blender.errors import BlenderError
+    from framefarm.processes.errors import ChildError
 
 _OUT_OF_MEMORY = re.compile(
     r"out of (gpu |video |device )?memory|out of gpu and shared host memory"
@@ -38,18 +38,18 @@ _TAIL_CHARACTERS = 16_000
 
 
 def unit_failed(
-    error: BlenderError, *, memory_kills: int = 0, on_gpu: bool = False
+    error: ChildError, *, memory_kills: int = 0, on_gpu: bool = False
 ) -> UnitFailedError:
     """What a unit fails with after this error.
 
     Args:
-        error: What Blender's process or its driver said.
+        error: What was wrong with Blender or the encoder, or what it said itself.
         memory_kills: How many processes the system killed for want of memory meanwhile.
         on_gpu: The slot renders on a GPU, which has memory of its own.
     """
     log = _log(error)
     reason = _reason(error, log, memory_kills)
-    peak = error.peak_bytes if isinstance(error, BlenderProcessError) else 0
+    peak = error.peak_bytes if isinstance(error, ChildFailedError) else 0
     tail = log[-_TAIL_CHARACTERS:]
     gpus_own = on_gpu and memory_kills == 0 and _is_gpus_memory(error, log)
     return UnitFailedError(
@@ -57,30 +57,30 @@ def unit_failed(
     )
 
 
-def _is_gpus_memory(error: BlenderError, log: str) -> bool:
+def _is_gpus_memory(error: ChildError, log: str) -> bool:
     """Whether a frame that ran out of memory on a GPU ran out of that one's."""
-    if isinstance(error, BlenderMemoryError):
+    if isinstance(error, ChildMemoryError):
         return False
     return not _MACHINES_MEMORY.search(f"{error}\n{log}")
 
 
-def _reason(error: BlenderError, log: str, memory_kills: int) -> FailureReason:
+def _reason(error: ChildError, log: str, memory_kills: int) -> FailureReason:
     match error:
-        case BlenderStalledError():
+        case ChildStalledError():
             return "stalled"
-        case BlenderMemoryError():
+        case ChildMemoryError():
             return "out_of_memory"
-        case BlenderCrashedError():
+        case ChildCrashedError():
             killed = error.exit_code == -_SIGKILL and memory_kills > 0
             return "out_of_memory" if killed or _OUT_OF_MEMORY.search(log) else "crashed"
-        case BlenderProcessError():
+        case ChildFailedError():
             return "crashed"
-        case BlenderRefusedError():
+        case ChildRefusedError():
             return _refusal(error)
     return "error"
 
 
-def _refusal(error: BlenderRefusedError) -> FailureReason:
+def _refusal(error: ChildRefusedError) -> FailureReason:
     if error.kind == "device":
         return "placement"
     if _OUT_OF_MEMORY.search(error.message):
@@ -88,10 +88,10 @@ def _refusal(error: BlenderRefusedError) -> FailureReason:
     return "refused" if error.kind in _THE_FILES_OWN else "error"
 
 
-def _log(error: BlenderError) -> str:
-    if isinstance(error, BlenderProcessError):
+def _log(error: ChildError) -> str:
+    if isinstance(error, ChildFailedError):
         return error.log_tail
-    return error.log_text if isinstance(error, BlenderRefusedError) else ""
+    return error.log_text if isinstance(error, ChildRefusedError) else ""
 
 
 def memory_kill_count() -> int:

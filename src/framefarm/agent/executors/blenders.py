@@ -122,7 +122,7 @@ class BlenderHolder:
         """The slot's Blender, started now unless the right one runs.
 
         Raises:
-            BlenderStartError: It does not come up.
+            ChildStartError: It does not come up.
         """
         if self._blender is not None and (self._need != need or self._is_spent()):
             await self.end()

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 import msgspec
 
 from framefarm.agent.errors import UnitFailedError
-from framefarm.blender.child_process import NO_LIMITS, ChildLimits
 from framefarm.blender.installations import BlenderInstallation
+from framefarm.processes.child_process import NO_LIMITS, ChildLimits
 
 if TYPE_CHECKING:
     from framefarm.agent.cache import BlobCache

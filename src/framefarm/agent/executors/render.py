@@ -22,10 +22,10 @@ from framefarm.agent.executors.placement import misplaced
 from framefarm.agent.machine import memory_bytes
 from framefarm.agent.sources import fingerprint
 from framefarm.agent.work import Outcome
-from framefarm.blender.errors import BlenderError
 from framefarm.blender.installations import choose_blender
 from framefarm.blender.warm import FrameProgress, RenderSettings
 from framefarm.core.versions import BlenderVersion, NoBlenderForFileError, VersionTextError
+from framefarm.processes.errors import ChildError
 from framefarm.protocol.messages import UnitFacts
 from framefarm.protocol.tasks import RenderTask
 
@@ -71,7 +71,7 @@ class RenderExecutor:
         async with self._lock, self._blend(task, progress) as blend:
             try:
                 rendered = await self._render(work, task, need, blend, out_dir, progress=progress)
-            except BlenderError as error:
+            except ChildError as error:
                 self._holder.holds = None
                 raise self._failed(error, memory_kill_count() - kills) from error
             except asyncio.CancelledError:
@@ -86,7 +86,7 @@ class RenderExecutor:
             return
         likely = most_likely(self._resources.blenders)
         async with self._lock:
-            with contextlib.suppress(BlenderError):
+            with contextlib.suppress(ChildError):
                 await self._holder.get(BlenderNeed(likely))
 
     async def upkeep(self) -> None:
@@ -180,7 +180,7 @@ class RenderExecutor:
             self._holder.holds = wanted
             self._warm = task.blend_sha256
 
-    def _failed(self, error: BlenderError, memory_kills: int) -> UnitFailedError:
+    def _failed(self, error: ChildError, memory_kills: int) -> UnitFailedError:
         on_gpu = self._resources.device != "CPU"
         return unit_failed(error, memory_kills=memory_kills, on_gpu=on_gpu)
 

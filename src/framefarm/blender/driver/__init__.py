@@ -1,7 +1,7 @@
 """The program that runs inside Blender and renders what it is told to.
 
-Imports only the standard library and `bpy`, and runs in Blender 3.4 (Python 3.10) and newer, as
-executable (`blender -b --python driver/__main__.py -- --fd N`) and as wheel
+Imports only the standard library, `bpy` and `processes.child`, and runs in Blender 3.4 (Python
+3.10) and newer, as executable (`blender -b --python driver/__main__.py -- --fd N`) and as wheel
 (`python driver/ --fd N`). `picture_size`, `phases` and `refusals` do without `bpy` and serve both
 sides.
 

@@ -2,39 +2,36 @@
 
 from __future__ import annotations
 
-import importlib.util
+import importlib
 import sys
 from pathlib import Path
+from types import ModuleType
 
 _NAME = "framefarm_driver"
 
 
-def _load() -> None:
-    """Import this folder as a package of its own.
+def _load(name: str) -> ModuleType:
+    """Import a module of FrameFarm's by its path below `src/framefarm`.
 
-    Putting a folder on `sys.path` instead would offer everything in it to Blender's add-ons.
+    The package's folder goes by another name and nothing in it is run that is not asked for: what
+    Blender's Python cannot run stays out, and no add-on finds FrameFarm where it looks for another.
     """
-    folder = Path(__file__).resolve().parent
-    spec = importlib.util.spec_from_file_location(
-        _NAME, folder / "__init__.py", submodule_search_locations=[str(folder)]
-    )
-    if spec is None or spec.loader is None:
-        raise ImportError(f"no package in {folder}")
-    package = importlib.util.module_from_spec(spec)
-    sys.modules[_NAME] = package
-    spec.loader.exec_module(package)
+    if _NAME not in sys.modules:
+        root = ModuleType(_NAME)
+        root.__path__ = [str(Path(__file__).resolve().parents[2])]
+        sys.modules[_NAME] = root
+    return importlib.import_module(f"{_NAME}.{name}")
 
 
 def main() -> None:
     """Carry out orders from the socket named by `--fd`, until it closes."""
     sys.dont_write_bytecode = True
     fd = int(sys.argv[sys.argv.index("--fd") + 1])
-    _load()
-    own_process = importlib.import_module(f"{_NAME}.own_process")
+    own_process = _load("processes.child.own_process")
     own_process.die_with_parent()
     own_process.print_by_line()
-    channel = importlib.import_module(f"{_NAME}.channel").Channel(fd)
-    importlib.import_module(f"{_NAME}.session").Session(channel).run()
+    channel = _load("processes.child.channel").Channel(fd)
+    _load("blender.driver.session").Session(channel).run()
 
 
 if __name__ == "__main__":

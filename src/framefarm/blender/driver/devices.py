@@ -7,7 +7,7 @@ from typing import Any
 import bpy
 import gpu  # type: ignore[import-not-found]
 
-from .refusals import RefusedError
+from ...processes.child.serving import RefusedError
 
 _BACKENDS = ("OPTIX", "CUDA", "HIP", "METAL", "ONEAPI")  # the faster one first
 

@@ -10,13 +10,13 @@ from typing import Any
 
 import bpy
 
+from ...processes.child.own_process import forget_peak_memory, peak_memory_bytes
+from ...processes.child.serving import RefusedError
 from .bystander import bystander
 from .devices import device_in_use
 from .outputs import files_below, main_files, redirected
-from .own_process import forget_peak_memory, peak_memory_bytes
 from .phases import PhaseClock
 from .picture_size import picture_size
-from .refusals import RefusedError
 
 PROGRESS_EVERY_S = 0.2
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import bpy
 
+from ...processes.child.serving import RefusedError
 from .bystander import own_scenes
-from .refusals import RefusedError
 
 MAX_WARNINGS = 200
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import bpy
 
+from ...processes.child.serving import RefusedError
 from .devices import device_in_use, use_device
-from .refusals import RefusedError
 
 _SIDE_PX = 32
 _SAMPLES = 4

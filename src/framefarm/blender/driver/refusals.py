@@ -1,4 +1,4 @@
-"""Why the driver says no: a stable kind for programs and a sentence for people."""
+"""Why the driver says no: the stable kinds of `RefusedError`."""
 
 from __future__ import annotations
 
@@ -18,15 +18,3 @@ KINDS = frozenset(
         "driver",  # a fault of this program
     }
 )
-
-
-class RefusedError(Exception):
-    """An order cannot be carried out.
-
-    Attributes:
-        kind: One of `KINDS`.
-    """
-
-    def __init__(self, kind: str, message: str) -> None:
-        super().__init__(message)
-        self.kind = kind

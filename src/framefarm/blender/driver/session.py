@@ -1,23 +1,21 @@
-"""Carrying out orders, one after the other."""
+"""The orders that Blender carries out."""
 
 from __future__ import annotations
 
 import os
 import sys
-import traceback
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
 
 import bpy
 
-from .channel import Channel
+from ...processes.child.channel import Channel
+from ...processes.child.own_process import resident_bytes
+from ...processes.child.serving import Carry, RefusedError, serve
 from .devices import list_devices
 from .frames import render_frame
 from .opening import close_file, open_file
-from .own_process import mark_log, resident_bytes
 from .probing import probe_device
-from .refusals import RefusedError
 from .settings import SceneSettings
 
 
@@ -29,7 +27,7 @@ class Session:
         self._settings: SceneSettings | None = None
         self._opened: tuple[object, ...] = ()
         self._warnings: dict[str, Any] = {}
-        self._orders: dict[str, Callable[..., tuple[str, dict[str, Any]]]] = {
+        self._orders: dict[str, Carry] = {
             "open": self._open,
             "configure": self._configure,
             "render": self._render,
@@ -49,27 +47,7 @@ class Session:
             python=list(sys.version_info[:3]),
             pid=os.getpid(),
         )
-        while True:
-            order = self._channel.next_order()
-            if order["order"] == "quit":
-                # Not sys.exit: the wheel's own clean-up is known to crash.
-                os._exit(0)
-            self._carry_out(order)
-
-    def _carry_out(self, order: dict[str, Any]) -> None:
-        kind = order.pop("order")
-        mark = order.pop("mark", None)
-        try:
-            report, fields = self._orders[kind](**order)
-        except RefusedError as error:
-            report, fields = "refused", {"kind": error.kind, "message": str(error)}
-        except Exception as error:  # noqa: BLE001  where an order ends; the process goes on
-            traceback.print_exc()
-            message = f"{type(error).__name__}: {error}"
-            report, fields = "refused", {"kind": "driver", "message": message}
-        if mark is not None:
-            mark_log(mark)
-        self._channel.report(report, **fields)
+        serve(self._channel, self._orders)
 
     def _open(self, path: str, *, scripts: bool) -> tuple[str, dict[str, Any]]:
         try:

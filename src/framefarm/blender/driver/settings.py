@@ -11,9 +11,9 @@ from typing import Any
 
 import bpy
 
+from ...processes.child.serving import RefusedError
 from .bystander import own_scenes
 from .devices import use_device
-from .refusals import RefusedError
 
 MOVIE_FORMATS = frozenset({"FFMPEG", "AVI_RAW", "AVI_JPEG"})
 _ENGINES = {

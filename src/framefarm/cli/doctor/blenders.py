@@ -11,13 +11,13 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from framefarm.blender.child_process import child_environment
-from framefarm.blender.errors import BlenderError, BlenderProcessError
 from framefarm.blender.installations import BlenderInstallation, find_blenders
 from framefarm.blender.warm import RenderSettings, WarmBlender
 from framefarm.cli.display import words
 from framefarm.cli.doctor.findings import Finding, fault, good
 from framefarm.cli.settings import Settings
+from framefarm.processes.child_process import child_environment
+from framefarm.processes.errors import ChildError, ChildFailedError
 
 _TIMEOUT_S = 120.0
 _AT_A_TIME = 2
@@ -52,7 +52,7 @@ def check_blender(installation: BlenderInstallation) -> Finding:
     try:
         with tempfile.TemporaryDirectory(prefix="framefarm-doctor-") as folder:
             started_s, rendered_s = _try(installation, Path(folder))
-    except (BlenderError, OSError, subprocess.SubprocessError) as error:
+    except (ChildError, OSError, subprocess.SubprocessError) as error:
         return fault(name, f"{where}: {_why(error)}", _mend(installation))
     times = f"starts in {words.duration(started_s)}, test frame in {words.duration(rendered_s)}"
     return good(name, f"{times} ({where})")
@@ -65,7 +65,7 @@ def _try(installation: BlenderInstallation, folder: Path) -> tuple[float, float]
     _make_file(installation, blend)
     started_s, rendered_s, picture = asyncio.run(_render(installation, blend, frames))
     if not picture or Path(picture).stat().st_size == 0:
-        raise BlenderProcessError("it rendered nothing")
+        raise ChildFailedError("it rendered nothing")
     return started_s, rendered_s
 
 
@@ -80,7 +80,7 @@ def _make_file(installation: BlenderInstallation, blend: Path) -> None:
     )
     if done.returncode != 0 or not blend.exists():
         tail = (done.stderr or done.stdout).decode(errors="replace")
-        raise BlenderProcessError(f"it ended with exit code {done.returncode}", log_tail=tail)
+        raise ChildFailedError(f"it ended with exit code {done.returncode}", log_tail=tail)
 
 
 def _python_of(installation: BlenderInstallation) -> list[str]:

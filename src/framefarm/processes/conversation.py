@@ -1,4 +1,4 @@
-"""Orders to a Blender and its answers, one at a time; what its silence or its end means."""
+"""Orders to a child and its answers, one at a time; what its silence or its end means."""
 
 from __future__ import annotations
 
@@ -8,21 +8,20 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from framefarm.blender.errors import (
-    BlenderCrashedError,
-    BlenderMemoryError,
-    BlenderProcessError,
-    BlenderRefusedError,
-    BlenderStalledError,
-    BlenderStartError,
+from framefarm.processes.errors import (
+    ChildCrashedError,
+    ChildFailedError,
+    ChildMemoryError,
+    ChildRefusedError,
+    ChildStalledError,
+    ChildStartError,
 )
-from framefarm.blender.log_capture import TAIL_BYTES
-from framefarm.blender.orders import FrameProgress
+from framefarm.processes.log_capture import TAIL_BYTES
 
 if TYPE_CHECKING:
-    from framefarm.blender.child_process import ChildProcess
+    from framefarm.processes.child_process import ChildProcess
 
-OnProgress = Callable[[FrameProgress], None]
+OnReport = Callable[[dict[str, Any]], None]
 
 
 class Conversation:
@@ -30,33 +29,35 @@ class Conversation:
 
     Args:
         child: The process.
+        who: What it is, for messages: `Blender`.
         stall_s: How long it may be silent while it works.
 
     Attributes:
         answered_at: When it last answered, in monotonic seconds.
     """
 
-    def __init__(self, child: ChildProcess, *, stall_s: float) -> None:
+    def __init__(self, child: ChildProcess, *, who: str, stall_s: float) -> None:
         self._child = child
+        self._who = who
         self._stall_s = stall_s
         self.answered_at = time.monotonic()
 
     async def hello(self, what: str, timeout_s: float) -> dict[str, Any]:
-        """Wait until Blender takes orders; returns what it says of itself.
+        """Wait until it takes orders; returns what it says of itself.
 
         Args:
-            what: Which Blender it is, for messages.
+            what: Which one it is, for messages.
             timeout_s: How long that may take.
 
         Raises:
-            BlenderStartError: It ended, or did not come up in time.
-            BlenderMemoryError: It took more memory than it may.
+            ChildStartError: It ended, or did not come up in time.
+            ChildMemoryError: It took more memory than it may.
         """
         try:
             async with asyncio.timeout(timeout_s):
                 hello = await self._child.receive()
         except TimeoutError as error:
-            raise BlenderStartError(
+            raise ChildStartError(
                 f"{what} did not come up within {timeout_s:g} s; `framefarm doctor` tries it alone",
                 log_tail=self._child.log.tail(),
             ) from error
@@ -66,7 +67,7 @@ class Conversation:
             code = await self._child.exit_code()
             tail = self._child.log.tail()
             reason = tail.strip().splitlines()[-1:] or ["it printed nothing"]
-            raise BlenderStartError(
+            raise ChildStartError(
                 f"{what} ended at once with exit code {code}: {reason[0]}", log_tail=tail
             )
         return hello
@@ -77,23 +78,23 @@ class Conversation:
         order: dict[str, Any],
         answer: str,
         stall_s: float | None,
-        on_progress: OnProgress | None = None,
+        on_progress: OnReport | None = None,
     ) -> tuple[dict[str, Any], str]:
-        """Give an order and wait for its answer. Cancelled, it kills Blender.
+        """Give an order and wait for its answer. Cancelled, it kills the child.
 
         Args:
             doing: What it is about, for messages.
             order: For the driver.
             answer: The report that is wanted.
-            stall_s: How long Blender may be silent; None for the usual time.
+            stall_s: How long it may be silent; None for the usual time.
             on_progress: Called with each progress report.
 
         Returns:
-            The answer, and what Blender printed meanwhile.
+            The answer, and what was printed meanwhile.
 
         Raises:
-            BlenderRefusedError: Blender says why it cannot.
-            BlenderProcessError: It is gone.
+            ChildRefusedError: It says why it cannot.
+            ChildFailedError: It is gone.
         """
         stall_s = self._stall_s if stall_s is None else stall_s
         self._child.memory.forget_peak()
@@ -106,20 +107,20 @@ class Conversation:
             raise
         self.answered_at = time.monotonic()
         if report["report"] == "refused":
-            raise BlenderRefusedError(report["kind"], report["message"], log_text=log)
+            raise ChildRefusedError(report["kind"], report["message"], log_text=log)
         if report["report"] != answer:
             await self._child.kill()
-            raise BlenderCrashedError(doing, exit_code=None, log_tail=log[-TAIL_BYTES:])
+            raise ChildCrashedError(self._who, doing, exit_code=None, log_tail=log[-TAIL_BYTES:])
         return report, log
 
     async def _exchange(
-        self, doing: str, order: dict[str, Any], stall_s: float, on_progress: OnProgress | None
+        self, doing: str, order: dict[str, Any], stall_s: float, on_progress: OnReport | None
     ) -> dict[str, Any]:
         await self._child.send(order)
         while True:
             report = await self._next_report(doing, stall_s)
             if report["report"] == "progress" and on_progress is not None:
-                on_progress(_progress(report))
+                on_progress(report)
             if report["report"] not in ("started", "progress"):
                 return report
 
@@ -129,28 +130,23 @@ class Conversation:
                 report = await self._child.receive()
         except TimeoutError as error:
             tail, peak = self._child.log.tail(), self._child.memory.peak_bytes
-            raise BlenderStalledError(
-                doing, stall_s=stall_s, log_tail=tail, peak_bytes=peak
+            raise ChildStalledError(
+                self._who, doing, stall_s=stall_s, log_tail=tail, peak_bytes=peak
             ) from error
         if report is None:
             raise await self._ended(doing)
         return report
 
-    async def _ended(self, doing: str) -> BlenderProcessError:
+    async def _ended(self, doing: str) -> ChildFailedError:
         code = await self._child.exit_code()
         tail, memory = self._child.log.tail(), self._child.memory
         if memory.excess is not None:
-            return BlenderMemoryError(
+            return ChildMemoryError(
+                self._who,
                 doing,
                 peak_bytes=memory.excess.peak_bytes,
                 limit_bytes=memory.excess.limit_bytes,
                 log_tail=tail,
             )
         peak = memory.peak_bytes
-        return BlenderCrashedError(doing, exit_code=code, log_tail=tail, peak_bytes=peak)
-
-
-def _progress(report: dict[str, Any]) -> FrameProgress:
-    return FrameProgress(
-        report["frame"], report["phase"], report["samples_done"], report["samples_total"]
-    )
+        return ChildCrashedError(self._who, doing, exit_code=code, log_tail=tail, peak_bytes=peak)

@@ -1,4 +1,4 @@
-"""The parent of one Blender on Linux: whatever that Blender starts ends with it.
+"""The parent of one child on Linux: whatever that child starts ends with it.
 
 Run as a script, not imported: `python guardian.py PARENT CORES NICENESS -- COMMAND... --fd N`. It
 starts the command, waits, and ends as the command ended, by the same signal too.
@@ -10,7 +10,7 @@ both miss a process that forked twice and called setsid(2).
 
 It ends everything below it when the command ended, when it is told to (SIGTERM), and when its own
 parent died, however that died. Only the standard library is imported, and little of it: each
-Blender starts with this.
+child starts with this.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _PR_SET_CHILD_SUBREAPER = 36
 _PATIENCE_S = 5.0
 _NOT_STARTED = 127
 _MORE_EXPENDABLE = b"500"
-"""The system shall rather end a render than the worker when memory runs out (proc(5))."""
+"""The system shall rather end a child than the worker when memory runs out (proc(5))."""
 
 
 class _EndAskedError(BaseException):

@@ -15,15 +15,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from framefarm.blender.errors import BlenderStartError
-from framefarm.blender.log_capture import LogCapture
-from framefarm.blender.memory_watch import MemoryWatch
-from framefarm.blender.process_tree import MARK, end_marked, end_tree
+from framefarm.processes.errors import ChildStartError
+from framefarm.processes.log_capture import LogCapture
+from framefarm.processes.memory_watch import MemoryWatch
+from framefarm.processes.process_tree import MARK, end_marked, end_tree
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-# All that a Blender may know of the environment it was started from.
+# All that a child may know of the environment it was started from.
 _KEPT_EXACTLY = frozenset(
     {"PATH", "LD_LIBRARY_PATH", "NUMBER_OF_PROCESSORS"}
     | {"DISPLAY", "WAYLAND_DISPLAY", "XAUTHORITY", "XDG_RUNTIME_DIR", "LIBGL_ALWAYS_SOFTWARE"}
@@ -110,10 +110,10 @@ class ChildProcess:
         """Start a command with `--fd N` added.
 
         Raises:
-            BlenderStartError: The command cannot be run.
+            ChildStartError: The command cannot be run.
         """
         mark = secrets.token_hex(16)
-        scratch = Path(tempfile.mkdtemp(prefix="framefarm-blender-", dir=scratch_dir))
+        scratch = Path(tempfile.mkdtemp(prefix="framefarm-child-", dir=scratch_dir))
         ours, theirs = socket.socketpair()
         starting: asyncio.Future[asyncio.subprocess.Process] | None = None
         try:
@@ -129,7 +129,7 @@ class ChildProcess:
             shutil.rmtree(scratch, ignore_errors=True)
             if isinstance(error, OSError):
                 message = f"{command[0]} cannot be started: {error.strerror}"
-                raise BlenderStartError(message) from error
+                raise ChildStartError(message) from error
             raise
         log = LogCapture(log_limit_bytes)
         return cls(process, reader, writer, log=log, scratch=scratch, limits=limits, mark=mark)
@@ -266,7 +266,7 @@ async def _end_started(starting: asyncio.Future[asyncio.subprocess.Process]) -> 
 
 
 def child_environment(own: os._Environ[str] | dict[str, str], scratch: Path) -> dict[str, str]:
-    """The environment of a Blender: paths and GPUs, no secrets, a home that is thrown away."""
+    """The environment of a child: paths and GPUs, no secrets, a home that is thrown away."""
     kept = {
         name: value
         for name, value in own.items()

@@ -1,4 +1,4 @@
-"""What a Blender prints, bounded, cut into one piece for each order."""
+"""What a child prints, bounded, cut into one piece for each order."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import asyncio
 
-from framefarm.blender.log_capture import LogCapture
+from framefarm.processes.log_capture import LogCapture
 
 
 def fed(*chunks: bytes) -> asyncio.StreamReader:

@@ -71,7 +71,7 @@ def _status_bytes(field: str) -> int:
 
 def _rusage_bytes() -> int:
     try:
-        import resource  # not on Windows
+        import resource  # noqa: PLC0415  not on Windows
     except ImportError:
         return 0
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from framefarm.blender.errors import BlenderCrashedError, BlenderRefusedError, BlenderStalledError
+from framefarm.processes.errors import ChildCrashedError, ChildRefusedError, ChildStalledError
 
 
 @pytest.mark.parametrize(
@@ -16,12 +16,12 @@ from framefarm.blender.errors import BlenderCrashedError, BlenderRefusedError, B
     ],
 )
 def test_a_crash_says_how_it_ended(exit_code: int | None, words: str) -> None:
-    error = BlenderCrashedError("rendering frame 3", exit_code=exit_code)
+    error = ChildCrashedError("Blender", "rendering frame 3", exit_code=exit_code)
     assert words in str(error)
     assert "rendering frame 3" in str(error)
 
 
 def test_what_may_work_elsewhere_is_retryable_and_a_refusal_is_not() -> None:
-    assert BlenderCrashedError("x", exit_code=1).retryable
-    assert BlenderStalledError("x", stall_s=1).retryable
-    assert not BlenderRefusedError("no_camera", "no camera").retryable
+    assert ChildCrashedError("Blender", "x", exit_code=1).retryable
+    assert ChildStalledError("Blender", "x", stall_s=1).retryable
+    assert not ChildRefusedError("no_camera", "no camera").retryable

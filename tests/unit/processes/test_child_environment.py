@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from framefarm.blender.child_process import child_environment
+from framefarm.processes.child_process import child_environment
 
 
 def test_only_paths_and_gpus_are_handed_on_and_home_is_thrown_away() -> None:

@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from framefarm.blender.process_tree import TreeUse, own_bytes_below, use_below
+from framefarm.processes.process_tree import TreeUse, own_bytes_below, use_below
 
 if TYPE_CHECKING:
     from collections.abc import Callable
