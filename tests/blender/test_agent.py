@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import os
+import signal
 import subprocess
 import sys
 import threading
@@ -21,6 +23,7 @@ from framefarm.agent import Agent, AgentSettings
 from framefarm.api.serving import ManagerServer
 from framefarm.blender.installations import BlenderInstallation
 from framefarm.farm.settings import ManagerSettings
+from framefarm.media.warm import OnFrame, WarmEncoder
 from tests.blender.pictures import same
 
 WAIT_S = 60.0
@@ -117,6 +120,51 @@ def test_animation_becomes_frames_and_a_movie(farm: Farm, agent: Agent, tmp_path
     assert "Saved" in farm.http.get(f"/api/jobs/{job}/frames/1/log").text
     # What this agent made needed no download for the movie.
     assert not list((farm.root / "agent" / "cache" / "parts").iterdir())
+
+
+def strike_first_encode(monkeypatch: pytest.MonkeyPatch, number: signal.Signals) -> list[int]:
+    """Have a signal end the encoder when it has told of its first frame, once; gives who it was."""
+    struck: list[int] = []
+    encode = WarmEncoder.encode
+
+    async def encode_struck(self: WarmEncoder, *order: Any, on_frame: OnFrame, **more: Any) -> Any:
+        def strike(done: int) -> None:
+            if not struck:
+                struck.append(self.pid)
+                os.kill(self.pid, number)
+            on_frame(done)
+
+        return await encode(self, *order, on_frame=strike, **more)
+
+    monkeypatch.setattr(WarmEncoder, "encode", encode_struck)
+    return struck
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV])
+def test_movie_is_whole_though_its_encoder_crashed(
+    farm: Farm,
+    agent: Agent,  # noqa: ARG001
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    number: signal.Signals,
+):
+    struck = strike_first_encode(monkeypatch, number)
+
+    # VP9 holds all frames back until the last.
+    job = farm.submit(frames="1-2", samples=1, resolution="1280x720", movie="webm")
+    view = farm.wait(job, "done", "failed")
+
+    assert view["state"] == "done", view["message"]
+    assert len(struck) == 1
+    units = farm.http.get(f"/api/jobs/{job}/units", params={"kind": "movie"}).json()["units"]
+    assert [unit["attempt"] for unit in units] == [2]
+    files = farm.files(job)
+    (movie,) = (name for name in files if name.endswith(".webm"))
+    out = tmp_path / "movie.webm"
+    out.write_bytes(files[movie])
+    with av.open(str(out)) as opened:
+        assert sum(1 for _ in opened.decode(video=0)) == 2
+    assert farm.wait(farm.submit(frames="2", samples=1), "done", "failed")["state"] == "done"
 
 
 def test_frames_of_a_file_in_place_equal_those_of_its_copy(

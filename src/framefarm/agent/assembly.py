@@ -13,6 +13,7 @@ from framefarm.agent.connection import Connection
 from framefarm.agent.disk import disk_is_low, free_bytes
 from framefarm.agent.downloads import Downloader
 from framefarm.agent.executors.contract import SlotResources
+from framefarm.agent.executors.table import executors_for
 from framefarm.agent.http import open_client
 from framefarm.agent.identity import IdentityFile
 from framefarm.agent.keeping import Keeper
@@ -20,7 +21,7 @@ from framefarm.agent.machine import Machine, memory_bytes, usable_cores
 from framefarm.agent.offers import slot_offers
 from framefarm.agent.outbox import Outbox
 from framefarm.agent.parts import Found, Parts
-from framefarm.agent.places import Place
+from framefarm.agent.places import Place, child_limits
 from framefarm.agent.slots import Slot
 from framefarm.agent.sources import SourceFiles
 from framefarm.agent.threadpool import low_priority_pool
@@ -149,10 +150,12 @@ async def assemble(
         url, trust, tell=wires.tell, held=wires.held, die=wires.die, journal=wires.journal
     )
     sources = SourceFiles()
+    # The slot for movies renders nowhere, but its children are limited like others.
+    elsewhere = Place(limits=child_limits(settings))
 
     def slot(offer: SlotOffer) -> Slot:
         journal = wires.journal.bind(slot=offer.slot)
-        place = places.get(offer.slot, Place())
+        place = places.get(offer.slot, elsewhere)
         resources = SlotResources(
             slot=offer.slot,
             settings=settings,
@@ -169,7 +172,7 @@ async def assemble(
         )
         return Slot(
             offer.slot,
-            {kind: executors[kind](resources) for kind in offer.kinds},
+            executors_for(offer.kinds, executors, resources),
             workdirs=store.workdirs,
             tell=wires.tell_one,
             report=connection.send,

@@ -45,8 +45,14 @@ def slot_offers(
         for plan in settings.slot_plans
     ]
     if settings.media:
-        slots.append(SlotOffer(MEDIA_SLOT, MEDIA_KINDS, (), cores, memory_bytes=memory_bytes))
+        slots.append(_media_offer(settings, cores, memory_bytes))
     return tuple(slots)
+
+
+def _media_offer(settings: AgentSettings, cores: int, memory_bytes: int) -> SlotOffer:
+    # A unit that needs more is tried where there is more.
+    memory = settings.memory_bytes or memory_bytes
+    return SlotOffer(MEDIA_SLOT, MEDIA_KINDS, (), cores, memory_bytes=memory)
 
 
 def _blender_offers(blenders: Sequence[BlenderInstallation]) -> tuple[BlenderOffer, ...]:

@@ -25,8 +25,8 @@ class AgentSettings:
         threads: Threads of each rendering slot; None shares the cores between the slots.
         cores: How many cores renders may use; None for all. Where the system has affinity (Linux)
             children are pinned to so many, elsewhere only the threads are counted.
-        memory_bytes: Most memory a slot's Blender and all that it starts may hold together; beyond
-            it they are killed. None for no such limit.
+        memory_bytes: Most memory a slot's Blender, or its encoder, and all that it starts may hold
+            together; beyond it they are killed. None for no such limit.
         niceness: How far children give way to other programs: 0 not at all, 19 the most.
         only_when_idle: Begin no unit while somebody uses the machine.
         idle: What counts as use.
@@ -42,7 +42,7 @@ class AgentSettings:
             token says it, or nobody knows.
         media: Also offer a slot that encodes and joins movies.
         warm_start: Start Blender before the first lease asks for one.
-        idle_s: A warm Blender that did nothing for this long is ended.
+        idle_s: A warm Blender or encoder that did nothing for this long is ended.
         max_blender_bytes: A warm Blender grown beyond this is renewed after its frame; None for
             three quarters of the machine's memory shared between the slots.
         upload_workers: Results sent at the same time.

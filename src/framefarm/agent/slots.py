@@ -63,6 +63,7 @@ class Slot:
         self.name = name
         self.stall_s = 300.0
         self._executors = executors
+        self._each = tuple(dict.fromkeys(executors.values()))
         self._workdirs = workdirs
         self._tell = tell
         self._report = report
@@ -104,7 +105,7 @@ class Slot:
                 self._stalled = True
                 self._task.cancel()
             return
-        for executor in self._executors.values():
+        for executor in self._each:
             await executor.upkeep()
 
     async def close(self) -> None:
@@ -115,11 +116,11 @@ class Slot:
             task.cancel()
         if running:
             await asyncio.wait(running)
-        for executor in self._executors.values():
+        for executor in self._each:
             await executor.close()
 
     async def _prepare(self) -> None:
-        for executor in self._executors.values():
+        for executor in self._each:
             await executor.prepare()
 
     def _ended(self, work: UnitWork, task: asyncio.Task[Event]) -> None:

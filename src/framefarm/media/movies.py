@@ -135,7 +135,13 @@ def _encoded(
     yield from stream.encode(None)
 
 
-def join_segments(segments: Sequence[Path], settings: MovieSettings, out: Path) -> JoinFacts:
+def join_segments(
+    segments: Sequence[Path],
+    settings: MovieSettings,
+    out: Path,
+    *,
+    on_segment: Callable[[int], None] = lambda _: None,
+) -> JoinFacts:
     """Make one movie of segments, without encoding again.
 
     Takes time in proportion to their bytes and one open segment at a time.
@@ -144,6 +150,7 @@ def join_segments(segments: Sequence[Path], settings: MovieSettings, out: Path) 
         segments: Files of `encode_segment` with these settings, in order.
         settings: The movie's settings.
         out: Where the movie goes; appears whole or not at all, and is on disk when this returns.
+        on_segment: Called after each segment with how many frames are done.
 
     Returns:
         What was written.
@@ -156,7 +163,7 @@ def join_segments(segments: Sequence[Path], settings: MovieSettings, out: Path) 
         raise EncodeError("A movie needs at least one segment.")
     with _translated(out), replacing(out, suffix=settings.suffix, durable=True) as temporary:
         with _writing(temporary, settings) as target:
-            frames = _copy_all(segments, settings, target)
+            frames = _copy_all(segments, settings, target, on_segment)
         size_bytes = temporary.stat().st_size
     return JoinFacts(frames, float(frames / settings.fps), size_bytes)
 
@@ -208,7 +215,12 @@ def _tag_colours(context: VideoCodecContext, plan: Codec) -> None:
     context.color_range = ColorRange.MPEG
 
 
-def _copy_all(segments: Sequence[Path], settings: MovieSettings, target: OutputContainer) -> int:
+def _copy_all(
+    segments: Sequence[Path],
+    settings: MovieSettings,
+    target: OutputContainer,
+    on_segment: Callable[[int], None],
+) -> int:
     joined: VideoStream | None = None
     header: tuple[object, ...] = ()
     frames = 0
@@ -221,6 +233,7 @@ def _copy_all(segments: Sequence[Path], settings: MovieSettings, target: OutputC
             elif _header(video) != header:
                 raise SegmentMismatchError(path, "other codec, size or encoder settings")
             frames += _copy(path, source, target, joined, settings, start=frames)
+        on_segment(frames)
     return frames
 
 

@@ -1,4 +1,4 @@
-"""What makes units, one module for each kind of stage.
+"""What makes units.
 
 An executor belongs to one slot and makes one unit at a time. `table.EXECUTORS` says which one
 makes which kind; a new kind is one module and one line there.

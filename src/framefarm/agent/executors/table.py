@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from framefarm.agent.executors.contract import Executor, SlotResources
-from framefarm.agent.executors.join import JoinExecutor
-from framefarm.agent.executors.movie import MovieExecutor
+from framefarm.agent.executors.media import MediaExecutor
 from framefarm.agent.executors.render import RenderExecutor
 from framefarm.agent.executors.trial import TrialExecutor
 
@@ -15,10 +14,19 @@ MakeExecutor = Callable[[SlotResources], Executor]
 EXECUTORS: Mapping[str, MakeExecutor] = {
     "render": RenderExecutor,
     "trial": TrialExecutor,
-    "movie": MovieExecutor,
-    "join": JoinExecutor,
+    "movie": MediaExecutor,
+    "join": MediaExecutor,
 }
 """By kind of stage, as the protocol names it."""
+
+
+def executors_for(
+    kinds: Sequence[str], table: Mapping[str, MakeExecutor], resources: SlotResources
+) -> dict[str, Executor]:
+    """A slot's executors, by kind; one that makes several kinds is the same for each."""
+    made = {make: make(resources) for make in dict.fromkeys(table[kind] for kind in kinds)}
+    return {kind: made[table[kind]] for kind in kinds}
+
 
 CPU_KINDS = ("render", "trial")
 """What a rendering slot offers; without a Blender all but the first."""
