@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
 import sqlite3
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import Engine, event, select, update
+from sqlalchemy import Engine, delete, event, select, update
 
 from framefarm.core.errors import FrameFarmError
 from framefarm.core.plans import JobPlan, Needs, StagePlan, plan_render, plan_trial
@@ -42,9 +41,11 @@ ALL_KINDS = frozenset({"render", "movie", "join", "trial"})
 
 
 class Bench:
-    def __init__(self, folder: Path) -> None:
-        self.path = folder / "farm.db"
-        self.engine = open_engine(sqlite_url(self.path))
+    """A farm in a file of a folder, or in memory: then it can be emptied and begun anew."""
+
+    def __init__(self, folder: Path | None) -> None:
+        self.path = folder / "farm.db" if folder is not None else None
+        self.engine = open_engine(sqlite_url(self.path) if self.path is not None else "sqlite://")
         event.listen(self.engine, "connect", _without_waiting_for_the_disk)
         migrate(self.engine)
         self.catalog = Catalog()
@@ -54,6 +55,14 @@ class Bench:
 
     def close(self) -> None:
         self.engine.dispose()
+
+    def begin_anew(self) -> None:
+        """Forget everything; making a new farm would take longer than most that is done in it."""
+        with self.engine.begin() as connection:
+            for table in reversed(t.metadata.sorted_tables):
+                connection.execute(delete(table))
+            connection.exec_driver_sql("DELETE FROM sqlite_sequence")
+        self.catalog, self.blame, self.news = Catalog(), Blame(), News()
 
     def do(self, work: Callable[..., T], *args: Any, **options: Any) -> T:
         with self.engine.begin() as connection:
@@ -237,19 +246,13 @@ class Backup:
 
     def __init__(self, bench: Bench) -> None:
         self._bench = bench
-        self._copy = bench.path.with_suffix(".backup")
-        with (
-            contextlib.closing(sqlite3.connect(bench.path)) as source,
-            contextlib.closing(sqlite3.connect(self._copy)) as copy,
-        ):
-            source.backup(copy)
-            copy.execute("PRAGMA journal_mode=DELETE")
+        self._copy = sqlite3.connect(":memory:")
+        with contextlib.closing(bench.engine.raw_connection()) as source:
+            source.driver_connection.backup(self._copy)
 
     def restore(self) -> None:
-        self._bench.engine.dispose()
-        for end in ("-wal", "-shm"):
-            self._bench.path.with_name(self._bench.path.name + end).unlink(missing_ok=True)
-        shutil.copy(self._copy, self._bench.path)
+        with contextlib.closing(self._bench.engine.raw_connection()) as target:
+            self._copy.backup(target.driver_connection)
         self._bench.catalog.clear()
 
 

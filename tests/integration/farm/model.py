@@ -348,11 +348,23 @@ class Model:
             if lease.active:
                 lease.expires_at = self.now + LEASE_S
 
-    def end(self, lease: Lease, *, lost: bool, killed: Iterable[tuple[int, int]] = ()) -> None:
-        """A lease ends without its units being done."""
-        lease.active = False
-        stage = self.stages[lease.stage]
-        for number in lease.units:
+    def end(
+        self,
+        lease: Lease,
+        *,
+        lost: bool,
+        killed: Iterable[tuple[int, int]] = (),
+        kept: Iterable[tuple[str, int]] = (),
+    ) -> None:
+        """A lease ends without its units being done; it lives on with those that are kept."""
+        stage, ending = self.stages[lease.stage], sorted(lease.units)
+        stay = {number for id_, number in kept if id_ == lease.id} & lease.units
+        if stay:
+            lease.units = stay
+            ending = [number for number in ending if number not in stay]
+        else:
+            lease.active = False
+        for number in ending:
             if self.holders(lease.stage, number):
                 continue
             unit = stage.units[number]

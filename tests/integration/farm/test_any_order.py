@@ -6,18 +6,27 @@ beside it. Every answer is predicted, and after each step every unit is where th
 
 from __future__ import annotations
 
+import functools
 import os
-import shutil
-import tempfile
+import secrets
 from collections.abc import Callable
 from copy import deepcopy
-from pathlib import Path
+from itertools import count
 from typing import Any
+from unittest import mock
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, settings, target
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, multiple, rule
+from hypothesis.stateful import (
+    Bundle,
+    RuleBasedStateMachine,
+    consumes,
+    initialize,
+    invariant,
+    multiple,
+    rule,
+)
 from sqlalchemy import Connection, insert
 
 from framefarm.core.errors import FrameFarmError
@@ -42,10 +51,18 @@ from tests.integration.farm import model as m
 from tests.integration.farm.bench import Backup, Bench, ask, weave
 
 ENDED = {"done", "failed", "cancelled"}
-EXAMPLES = int(os.environ.get("FRAMEFARM_FARM_EXAMPLES", "30"))
+EXAMPLES = int(os.environ.get("FRAMEFARM_FARM_EXAMPLES", "40"))
 LIMITS = GraceLimits(quiet_s=1e9, step_s=1.0)
 REASONS = ["error", "error", "crashed", "stalled", "refused", "placement", "out_of_memory"]
 GIB = 1 << 30
+MEMORY = st.sampled_from([0, 8 * GIB, 16 * GIB])
+FRAMES = st.sampled_from(["1-5", "3-9x2", "1,4,9", "7"])
+
+
+@functools.cache
+def _bench() -> Bench:
+    """One for all examples: the statements are compiled only once."""
+    return Bench(None)
 
 
 class Slow:
@@ -67,8 +84,13 @@ class AnyOrder(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.folder = Path(tempfile.mkdtemp())
-        self.bench = Bench(self.folder)
+        self.bench = _bench()
+        self.bench.begin_anew()
+        # Rows that nobody sorts come in the order of their ids: an example must tell the same story
+        # when it is run again.
+        ids = count(1)
+        self.ids = mock.patch.object(secrets, "token_hex", lambda size: f"{next(ids):0{2 * size}x}")
+        self.ids.start()
         self.model = m.Model()
         set_clock(self.bench.engine, lambda _: self.model.now)
         self.bench.blame = Blame(
@@ -82,10 +104,37 @@ class AnyOrder(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         try:
+            for wanted, reached in self._reached().items():
+                target(float(min(reached, 20)), label=wanted)
             self._finish_everything()
         finally:
-            self.bench.close()
-            shutil.rmtree(self.folder)
+            self.ids.stop()
+
+    def _reached(self) -> dict[str, int]:
+        """How much there is of what takes many steps to come by; more of it is looked for."""
+        units = [unit for stage in self.model.stages.values() for unit in stage.units.values()]
+        return {
+            "units made anew": sum(unit.highest > 1 and unit.result is not None for unit in units),
+            "late results": sum(
+                unit.result is not None and unit.result.answer == "accepted_late" for unit in units
+            ),
+            "faults": sum(len(unit.counting) for unit in units),
+            "strikes": sum(row.strikes for row in self.model.quarantines.values()),
+        }
+
+    # --- at the beginning
+
+    @initialize(target=workers, memory=MEMORY)
+    def one_joins(self, memory: int) -> Admission:
+        return self.join(memory)
+
+    @initialize(target=workers, memory=MEMORY)
+    def another_joins(self, memory: int) -> Admission:
+        return self.join(memory)
+
+    @initialize(target=jobs, frames=FRAMES)
+    def the_first_film(self, frames: str) -> int:
+        return self.submit_film(frames)
 
     # --- people
 
@@ -94,7 +143,7 @@ class AnyOrder(RuleBasedStateMachine):
         order = "spread" if spread else "sequential"
         return self._submit(plan_trial(Spans.of(1, units), order=order), priority)
 
-    @rule(target=jobs, frames=st.sampled_from(["1-5", "3-9x2", "1,4,9", "7"]))
+    @rule(target=jobs, frames=FRAMES)
     def submit_film(self, frames: str) -> int:
         plan = plan_render(Spans.parse(frames), movie=True, segment_frames=2)
         return self._submit(plan, 1)
@@ -182,31 +231,41 @@ class AnyOrder(RuleBasedStateMachine):
 
     # --- workers
 
-    @rule(target=workers, memory=st.sampled_from([0, 8 * GIB, 16 * GIB]))
+    @rule(target=workers, memory=MEMORY)
     def join(self, memory: int) -> Admission:
         worker = self.bench.hello()
         self.model.workers[worker.worker_id] = memory
         return worker
 
-    @rule(worker=workers, held=st.lists(leases, max_size=3))
-    def return_(self, worker: Admission, held: list[ClaimedLease]) -> None:
+    @rule(worker=workers, held=st.lists(leases, max_size=3), owes=st.booleans())
+    def return_(self, worker: Admission, held: list[ClaimedLease], owes: bool) -> None:  # noqa: FBT001
         holding = {lease.lease_id for lease in held}
         mine = self.model.of_worker(worker.worker_id)
-        told = self._hello(worker, f"boot {self.boots}", holding=tuple(sorted(holding)))
+        owed = self._owed(mine) if owes else ()
+        told = self._hello(worker, f"boot {self.boots}", holding=tuple(sorted(holding)), owed=owed)
         for lease in mine:
             if lease.id not in holding:
-                self.model.end(lease, lost=False)
+                self.model.end(lease, lost=False, kept=owed)
         assert set(told.dropped) == holding - {lease.id for lease in mine}
 
-    @rule(worker=workers, knows=st.booleans())
-    def die(self, worker: Admission, knows: bool) -> None:  # noqa: FBT001
-        """Its process is another one now, which may know what the old one was at (L8, L9)."""
+    @rule(worker=workers, knows=st.booleans(), owes=st.booleans())
+    def die(self, worker: Admission, knows: bool, owes: bool) -> None:  # noqa: FBT001
+        """Its process is another one now, which may know what the old one was at (L8, L9).
+
+        What lies in its outbox stays leased to it (L6).
+        """
         self.boots += 1
         mine = self.model.of_worker(worker.worker_id)
-        killed = [(lease.stage, min(lease.units)) for lease in mine] if knows else []
-        self._hello(worker, f"boot {self.boots}", interrupted=tuple(killed))
+        owed = self._owed(mine) if owes else ()
+        killed = [(lease.stage, max(lease.units)) for lease in mine] if knows else []
+        killed = [pair for pair in killed if all(pair[1] != unit for _, unit in owed)]
+        self._hello(worker, f"boot {self.boots}", interrupted=tuple(killed), owed=owed)
         for lease in mine:
-            self.model.end(lease, lost=True, killed=killed)
+            self.model.end(lease, lost=True, killed=killed, kept=owed)
+
+    def _owed(self, mine: list[m.Lease]) -> tuple[tuple[str, int], ...]:
+        """The first unit of each lease: it is made, and not delivered."""
+        return tuple((lease.id, min(lease.units)) for lease in mine)
 
     def _hello(self, worker: Admission, boot: str, **facts: Any) -> Admission:
         known = {"worker_id": worker.worker_id, "key": worker.key}
@@ -252,12 +311,7 @@ class AnyOrder(RuleBasedStateMachine):
     @rule(target=leases, worker=workers, turns=st.integers(1, 12))
     def work_for_a_while(self, worker: Admission, turns: int) -> object:
         """Things get done, so that there is something to be undone."""
-        done = []
-        for _ in range(turns):
-            for lease in self._claim([worker]):
-                done.append(lease)
-                self._finish([(lease, unit) for unit in lease.units])
-        return multiple(*done)
+        return multiple(*self._work(worker, turns))
 
     @rule(target=leases, slow=workers, fast=workers)
     def be_overtaken(self, slow: Admission, fast: Admission) -> object:
@@ -291,6 +345,21 @@ class AnyOrder(RuleBasedStateMachine):
                 made += self._claim([good], None)
                 self._finish([(one, one.units.first) for one in made[-1:]])
         return multiple(*made)
+
+    @rule(target=leases, job=jobs, first=st.integers(1, 5), worker=workers, turns=st.integers(1, 9))
+    def make_and_redo(self, job: int, first: int, worker: Admission, turns: int) -> object:
+        """Frames are wanted anew after they, and perhaps what is made of them, were made (L4)."""
+        before = self._work(worker, turns)
+        self.retry_frames(job, first, 1)
+        return multiple(*before, *self._work(worker, turns))
+
+    def _work(self, worker: Admission, turns: int) -> list[ClaimedLease]:
+        done = []
+        for _ in range(turns):
+            for lease in self._claim([worker]):
+                done.append(lease)
+                self._finish([(lease, unit) for unit in lease.units])
+        return done
 
     def _request(self, worker: str, its: dict[str, Bars], **more: Any) -> ClaimRequest:
         mine = its.get(worker, Bars())
@@ -576,7 +645,7 @@ def _insert_worker(connection: Connection, row: Any) -> None:
 TestAnyOrder = AnyOrder.TestCase
 TestAnyOrder.settings = settings(
     max_examples=EXAMPLES,
-    stateful_step_count=30,
+    stateful_step_count=40,
     deadline=None,
     suppress_health_check=list(HealthCheck),
 )
