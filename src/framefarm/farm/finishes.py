@@ -119,6 +119,9 @@ def finish_many(
 
 def _take_late(intake: Intake, finish: Finish) -> str:
     """Settle a finish that is repeated, or whose lease is not the current one any more."""
+    stage = intake.catalog.stage(intake.connection, finish.stage_id)
+    if stage is None:  # deleted, though its results may not be cleared away yet
+        return "gone"
     known = intake.connection.execute(
         select(t.results.c.lease_id, t.results.c.answer).where(
             t.results.c.stage_id == finish.stage_id, t.results.c.unit == finish.unit
@@ -126,10 +129,7 @@ def _take_late(intake: Intake, finish: Finish) -> str:
     ).one_or_none()
     if known is not None:
         return str(known.answer) if known.lease_id == finish.lease_id else "already_done"
-    stage = intake.catalog.stage(intake.connection, finish.stage_id)
-    if stage is None or _lacks_file(stage, finish):
-        return "gone"
-    if not reclaim(intake.connection, stage, finish, intake.news):
+    if _lacks_file(stage, finish) or not reclaim(intake.connection, stage, finish, intake.news):
         return "gone"
     intake.take(stage, finish, "accepted_late")
     _store_results(intake)
