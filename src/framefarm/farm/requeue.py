@@ -58,9 +58,15 @@ def free_worker(
     )
     for stage_id, unit in killed:
         stage = catalog.stage(connection, stage_id)
-        if stage is not None:
+        # Those whose lease ends here are noted with its end; else a loss from before would be taken
+        # for this one.
+        if stage is not None and not _holds(rows, stage_id, unit):
             note_killed(connection, stage, unit, Loss(worker_id, reason, now, limits=limits), news)
     return news
+
+
+def _holds(rows: Sequence[Row[Any]], stage_id: int, unit: int) -> bool:
+    return any(row.stage_id == stage_id and unit in Spans.restore(row.units) for row in rows)
 
 
 def release(connection: Connection, catalog: Catalog, worker_id: str, lease_id: str) -> News:

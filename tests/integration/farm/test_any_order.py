@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import os
 import secrets
+from collections import Counter
 from collections.abc import Callable
 from copy import deepcopy
 from itertools import count
@@ -313,6 +314,47 @@ class AnyOrder(RuleBasedStateMachine):
         """Things get done, so that there is something to be undone."""
         return multiple(*self._work(worker, turns))
 
+    @rule(target=leases, worker=workers, knows=st.booleans(), owes=st.booleans())
+    def die_at_work(self, worker: Admission, knows: bool, owes: bool) -> object:  # noqa: FBT001
+        """Its units are others' at once, but for what lies in its outbox (L6, L8)."""
+        lent = self._claim([worker], 40.0)
+        self.die(worker, knows, owes)
+        return multiple(*lent)
+
+    @rule(target=leases, worker=workers, owes=st.booleans())
+    def come_back_without_it(self, worker: Admission, owes: bool) -> object:  # noqa: FBT001
+        """What it was lent never reached it."""
+        lent = self._claim([worker], 40.0)
+        self.return_(worker, [], owes)
+        return multiple(*lent)
+
+    @rule(target=leases, slow=workers, fast=workers, overtakes=st.booleans(), dies=st.booleans())
+    def race_for_the_tail(
+        self,
+        slow: Admission,
+        fast: Admission,
+        overtakes: bool,  # noqa: FBT001
+        dies: bool,  # noqa: FBT001
+    ) -> object:
+        """The last units are made twice: the first result counts, a death costs nothing (L11)."""
+        lent: list[ClaimedLease] = []
+        while some := self._claim([slow]):
+            lent += some
+        for second in self._claim_tail(fast):
+            lent.append(second)
+            if dies:
+                self.die(slow if overtakes else fast, knows=False, owes=False)
+            unit = second.units.first
+            [first] = [
+                one
+                for one in lent
+                if one.stage_id == second.stage_id and one is not second and unit in one.units
+            ][:1] or [second]
+            both = [second, first] if overtakes else [first, second]
+            for one in both:
+                self._finish([(one, unit)])
+        return multiple(*lent)
+
     @rule(target=leases, slow=workers, fast=workers)
     def be_overtaken(self, slow: Admission, fast: Admission) -> object:
         """A worker is silent for too long, another gets its units, then it delivers (L4)."""
@@ -429,6 +471,9 @@ class AnyOrder(RuleBasedStateMachine):
 
     @rule(target=leases, worker=workers)
     def claim_tail(self, worker: Admission) -> object:
+        return multiple(*self._claim_tail(worker))
+
+    def _claim_tail(self, worker: Admission) -> list[ClaimedLease]:
         request = self._request(
             worker.worker_id,
             self.bench.do(bars),
@@ -436,7 +481,7 @@ class AnyOrder(RuleBasedStateMachine):
         )
         [lease] = self.bench.do(lease_tails, [TailRequest(request, Slow())])
         if lease is None:
-            return multiple()
+            return []
         stage, number = self.model.stages[lease.stage_id], lease.units.first
         [holder] = self.model.holders(stage.id, number)
         assert stage.job.state == "running"
@@ -446,7 +491,7 @@ class AnyOrder(RuleBasedStateMachine):
         assert not self.model.barred(worker.worker_id, stage.kind)
         holder.next_attempt += 1
         self.model.lend(self._held(lease))
-        return lease
+        return [lease]
 
     @rule(reports=st.lists(st.tuples(leases, st.integers(0, 20)), min_size=1, max_size=4))
     def finish(self, reports: list[tuple[ClaimedLease, int]]) -> None:
@@ -606,6 +651,11 @@ class AnyOrder(RuleBasedStateMachine):
             for row in self.bench.rows(t.faults, t.faults.c.final, ~t.faults.c.forgiven)
             if row.stage_id in self.model.stages
         }
+        faults = Counter(
+            (row.stage_id, row.unit, row.worker_id, row.reason)
+            for row in self.bench.rows(t.faults, ~t.faults.c.forgiven)
+            if row.stage_id in self.model.stages
+        )
         units = {
             (stage.id, number): unit
             for stage in self.model.stages.values()
@@ -618,6 +668,11 @@ class AnyOrder(RuleBasedStateMachine):
             if unit.result is not None
         }
         assert failed == {key for key, unit in units.items() if unit.state == "failed"}
+        assert faults == Counter(
+            (*key, fault.worker, fault.reason)
+            for key, unit in units.items()
+            for fault in unit.counting
+        )
 
     def _others(self, avoid: frozenset[str], more_than: int) -> bool:
         return self.model.others(avoid, more_than)
