@@ -355,12 +355,14 @@ class AnyOrder(RuleBasedStateMachine):
                 self._finish([(one, unit)])
         return multiple(*lent)
 
-    @rule(target=leases, slow=workers, fast=workers)
-    def be_overtaken(self, slow: Admission, fast: Admission) -> object:
+    @rule(target=leases, slow=workers, fast=workers, gives_up=st.booleans())
+    def be_overtaken(self, slow: Admission, fast: Admission, gives_up: bool) -> object:  # noqa: FBT001
         """A worker is silent for too long, another gets its units, then it delivers (L4)."""
         late = self._claim([slow])
         self.time_passes(31.0)
         again = self._claim([fast])
+        for lease in again if gives_up else ():
+            self.fail(lease, "refused", 0)
         for lease in late:
             self._finish([(lease, lease.units.first)])
         return multiple(*late, *again)
@@ -386,6 +388,8 @@ class AnyOrder(RuleBasedStateMachine):
                 self.fail(lease, "error", 0)
                 made += self._claim([good], None)
                 self._finish([(one, one.units.first) for one in made[-1:]])
+        made += self._claim([good], None)
+        made += self._claim_tail(bad)
         return multiple(*made)
 
     @rule(target=leases, job=jobs, first=st.integers(1, 5), worker=workers, turns=st.integers(1, 9))
