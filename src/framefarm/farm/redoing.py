@@ -251,13 +251,27 @@ def _where(connection: Connection, stage_id: int) -> _Where:
             t.leases.c.stage_id == stage_id, t.leases.c.state == "active"
         )
     ).scalars()
-    done = connection.execute(select(t.results.c.unit).where(t.results.c.stage_id == stage_id))
     return _Where(
-        done=Spans.from_units(done.scalars()),
+        done=_done_units(connection, stage_id),
         pending=Spans([Span(first, last, step) for first, last, step in pending]),
         leased=Spans([span for units in leases for span in Spans.restore(units).spans]),
         failed=_failed_units(connection, stage_id),
     )
+
+
+def _done_units(connection: Connection, stage_id: int) -> Spans:
+    """Units that have a result.
+
+    The database makes runs of them: a million units are mostly one, and everybody waits meanwhile.
+    """
+    unit = t.results.c.unit
+    # Within a run, a unit and its place among all of them rise together.
+    run = (unit - func.row_number().over(order_by=unit)).label("run")
+    placed = select(unit, run).where(t.results.c.stage_id == stage_id).subquery()
+    runs = connection.execute(
+        select(func.min(placed.c.unit), func.max(placed.c.unit)).group_by(placed.c.run)
+    )
+    return Spans(Span(first, last) for first, last in runs)
 
 
 def _failed_units(connection: Connection, stage_id: int) -> Spans:
