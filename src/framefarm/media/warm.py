@@ -86,9 +86,9 @@ class WarmEncoder(WarmProcess):
             ChildRefusedError: The code of a `MediaError`, `disk` or `memory`; it goes on.
             ChildFailedError: It is gone.
         """
-        order: dict[str, Any] = {"order": "encode", "frames": _named(frames), "threads": threads}
         doing = f"encoding {len(frames)} frames as {settings.codec}"
-        order |= {"settings": settings.to_dict(), "out": _named([out])[0]}
+        order = {"order": "encode", "frames": _named(frames), "threads": threads}
+        order |= _movie(settings, out)
         return await self._make(doing, order, "encoded", on_frame, stall_s)
 
     async def join(
@@ -106,9 +106,8 @@ class WarmEncoder(WarmProcess):
             ChildRefusedError: The code of a `MediaError`, `disk` or `memory`; it goes on.
             ChildFailedError: It is gone.
         """
-        order: dict[str, Any] = {"order": "join", "segments": _named(segments)}
         doing = f"joining {len(segments)} segments"
-        order |= {"settings": settings.to_dict(), "out": _named([out])[0]}
+        order = {"order": "join", "segments": _named(segments)} | _movie(settings, out)
         return await self._make(doing, order, "joined", on_frame, stall_s)
 
     async def _make(
@@ -124,6 +123,11 @@ class WarmEncoder(WarmProcess):
         )
         peak = max(report["peak_memory_bytes"], self._child.memory.peak_bytes)
         return Encoded(report["facts"]["frames"], peak)
+
+
+def _movie(settings: MovieSettings, out: Path) -> dict[str, Any]:
+    """What is to be made, and where."""
+    return {"settings": settings.to_dict(), "out": _named([out])[0]}
 
 
 def _named(paths: Sequence[Path]) -> list[str]:

@@ -168,6 +168,26 @@ def stand_in(folder: Path) -> BlenderInstallation:
     return BlenderInstallation("executable", BlenderVersion(5, 0), "5.0.1", path)
 
 
+def acting(folder: Path, act: str) -> RenderTask:
+    """The task to render a file that says what the stand-in does; writes the file."""
+    content = f"BLENDER-v500 {act}".encode()
+    blend = folder / f"{act}.blend"
+    if not blend.exists():
+        blend.write_bytes(content)
+    return RenderTask(
+        blend_sha256=hashlib.sha256(content).hexdigest(),
+        blend_name=blend.name,
+        blend_size_bytes=len(content),
+        blender="5.0",
+        file_format="PNG",
+        frame_path="####",
+        extension=".png",
+        expect_width=1,
+        expect_height=1,
+        source_path=str(blend),
+    )
+
+
 class StandInFarm:
     """A slot's render executor whose Blender is the stand-in."""
 
@@ -178,21 +198,7 @@ class StandInFarm:
         self._units = 0
 
     async def render(self, act: str, *, stall_s: float = 30.0) -> Outcome:
-        blend = self.folder / f"{act}.blend"
-        content = f"BLENDER-v500 {act}".encode()
-        blend.write_bytes(content)
-        task = RenderTask(
-            blend_sha256=hashlib.sha256(content).hexdigest(),
-            blend_name=blend.name,
-            blend_size_bytes=len(content),
-            blender="5.0",
-            file_format="PNG",
-            frame_path="####",
-            extension=".png",
-            expect_width=1,
-            expect_height=1,
-            source_path=str(blend),
-        )
+        task = acting(self.folder, act)
         self._units += 1
         workdir = self.folder / f"unit-{self._units}"
         await asyncio.to_thread(workdir.mkdir)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import json
 import os
 import sys
@@ -18,9 +17,8 @@ from framefarm.agent.errors import NoSuchGpuError
 from framefarm.agent.probing import FILE_NAME
 from framefarm.agent.resting import RestWatch
 from framefarm.protocol import messages as msg
-from framefarm.protocol.tasks import RenderTask
 from tests.integration.agent.fake_manager import FakeManager
-from tests.integration.agent.stand_in import stand_in
+from tests.integration.agent.stand_in import acting, stand_in
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the stand-in is a script")
 
@@ -61,22 +59,7 @@ async def start(manager: FakeManager, tmp_path: Path) -> AsyncIterator[Start]:
 
 async def render(manager: FakeManager, tmp_path: Path, slot: str, act: str, stage: int) -> None:
     """Have a slot render a frame of a file that says what the stand-in does."""
-    content = f"BLENDER-v500 {act}".encode()
-    blend = tmp_path / f"{act}.blend"
-    if not blend.exists():
-        await asyncio.to_thread(blend.write_bytes, content)
-    task = RenderTask(
-        blend_sha256=hashlib.sha256(content).hexdigest(),
-        blend_name=blend.name,
-        blend_size_bytes=len(content),
-        blender="5.0",
-        file_format="PNG",
-        frame_path="####",
-        extension=".png",
-        expect_width=1,
-        expect_height=1,
-        source_path=str(blend),
-    )
+    task = await asyncio.to_thread(acting, tmp_path, act)
     await manager.order(
         msg.Task(stage, 1, "render", msgspec.Raw(msgspec.json.encode(task))),
         msg.Lease(f"L-{slot}-{stage}", stage, slot, "1", 1, 30.0),
