@@ -182,8 +182,9 @@ class ChildProcess:
         """Kill it and everything below it, reap it, remove its files. Repeatable."""
         self._watching.cancel()
         self._hanging_up.cancel()
+        # First: the rest takes a while, and a loop that ends cuts it off.
+        self._writer.transport.abort()
         await self._end_tree()
-        self._writer.close()
         with contextlib.suppress(ConnectionError):
             await self._writer.wait_closed()
         await asyncio.wait({self._collecting}, timeout=_DRAIN_TIMEOUT_S)
@@ -197,9 +198,12 @@ class ChildProcess:
 
     async def _hang_up_when_it_ends(self) -> None:
         """Close the socket after the process ended: one that it forked may hold it open."""
-        await self._exit(look_every_s=0.5)
-        await asyncio.sleep(_LAST_WORDS_S)
-        self._writer.transport.abort()
+        try:
+            await self._exit(look_every_s=0.5)
+            await asyncio.sleep(_LAST_WORDS_S)
+        finally:
+            # Also when the loop ends before anybody ended the process.
+            self._writer.transport.abort()
 
     async def _end_tree(self) -> None:
         if self._ended:
