@@ -103,7 +103,10 @@ people.
 ## Fetching what a unit needs: `GET /api/blobs/{sha256}`
 
 `Range` is honoured, so a broken download goes on where it stopped. 404 means that the manager has no
-such file: the worker reports `failed` with reason `input_missing`.
+such file: the worker reports `failed` with reason `input_missing`. 403 `not_leased` means that no
+lease of this worker needs it, or does any more; it is answered whether the manager has the file or
+not, and the worker gives up as with 404. Where its lease had been taken away, that report changes
+nothing (L4).
 """
 
 _REACTIONS = {

@@ -10,7 +10,7 @@ import httpx
 
 from framefarm.agent.backoff import full_jitter
 from framefarm.agent.disk import sync_file
-from framefarm.agent.errors import BlobDamagedError, BlobMissingError, FetchError
+from framefarm.agent.errors import BlobDamagedError, BlobMissingError, BlobRefusedError, FetchError
 from framefarm.agent.outbox import hash_file
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ MAX_DAMAGED = 2
 """A second download of the same wrong bytes is no accident of the line any more."""
 
 _BUFFER_BYTES = 1 << 20
-_OK, _PARTIAL, _MISSING, _RANGE_REFUSED = 200, 206, 404, 416
+_OK, _PARTIAL, _REFUSED, _MISSING, _RANGE_REFUSED = 200, 206, 403, 404, 416
 
 
 class Downloader:
@@ -66,6 +66,7 @@ class Downloader:
 
         Raises:
             BlobMissingError: The manager has no such blob.
+            BlobRefusedError: It does not let this worker have it.
             BlobDamagedError: Other bytes came, again after starting anew.
             FetchError: The manager could not be reached, or failed, too often.
             OSError: The disk is full or failed.
@@ -111,6 +112,8 @@ class Downloader:
         async with self._http.stream("GET", f"/api/blobs/{sha256}", headers=headers) as response:
             if response.status_code == _MISSING:
                 raise BlobMissingError(sha256, "the manager does not have it")
+            if response.status_code == _REFUSED:
+                raise BlobRefusedError(sha256, "no lease that the manager knows of needs it")
             yield response
 
     @staticmethod

@@ -10,6 +10,7 @@
     * OutboxError: a result cannot be kept on disk
     * FetchError: a file cannot be had from the manager
         * BlobMissingError: the manager has no such file
+        * BlobRefusedError: the manager does not let this worker have it
         * BlobDamagedError: what came does not have the hash it should
 """
 
@@ -147,6 +148,13 @@ class BlobMissingError(FetchError):
     """The manager has no such file."""
 
     code = "blob_missing"
+    retryable = False
+
+
+class BlobRefusedError(FetchError):
+    """The manager does not let this worker have a file: no lease of it needs that any more."""
+
+    code = "blob_refused"
     retryable = False
 
 

@@ -8,8 +8,9 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import FileResponse
 
 from framefarm.api.body_limit import announced_bytes
-from framefarm.api.guard import caller_of
+from framefarm.api.guard import Role, caller_of
 from framefarm.api.results import Body, TooLargeError
+from framefarm.farm.fetching import check_fetch
 from framefarm.farm.service import Farm
 from framefarm.protocol import ManifestError
 from framefarm.storage import IncomingBlob
@@ -29,9 +30,12 @@ def routes(farm: Farm) -> APIRouter:
 
     @router.get("/{sha256}")
     async def get(sha256: str, request: Request) -> FileResponse:
-        """A file's bytes, or those of a range."""
+        """A file's bytes, or those of a range; a worker gets what its leases need."""
+        caller = caller_of(request.scope)
+        if caller.role is Role.WORKER:
+            await check_fetch(farm, caller.worker_id or "", sha256)
         path = await asyncio.to_thread(farm.blobs.existing, sha256)
-        link = farm.roster.get(caller_of(request.scope).worker_id or "")
+        link = farm.roster.get(caller.worker_id or "")
         if link is not None:
             link.files.note([sha256])
         return FileResponse(path, media_type="application/octet-stream")

@@ -3,8 +3,8 @@
 There are no accounts yet, so there are three roles:
 
 * **local**: a person or program on the manager's own machine. May do everything.
-* **worker**: shows the key that it got in its first welcome. May fetch files by their hash and hand
-  in results.
+* **worker**: shows the key that it got in its first welcome. May fetch what its leases need and
+  hand in results.
 * **stranger**: anyone else. May ask whether the manager is there, and knock as a worker with a join
   token.
 
@@ -43,7 +43,6 @@ WEBSOCKET = "WEBSOCKET"
 _FOR_EVERYONE = {("GET", "/api/health"), (WEBSOCKET, "/api/workers/connect")}
 _FOR_WORKERS = (
     ("GET", re.compile(r"/api/blobs/[^/]+")),
-    ("HEAD", re.compile(r"/api/blobs/[^/]+")),
     ("PUT", re.compile(r"/api/leases/[^/]+/units/[^/]+")),
 )
 

@@ -28,6 +28,7 @@ _STATUS = {
     "nothing_to_retry": 409,
     "worker_key": 401,
     "revoked": 403,
+    "not_leased": 403,
     "disk_full": 507,
     "too_large": 413,
     "busy": 503,

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Sequence
 
 import msgspec
 import structlog
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
 from framefarm.core.errors import FrameFarmError
 from framefarm.db import GroupCommitWriter, Handler
-from framefarm.db import tables as t
 from framefarm.farm.blame import asked_of
 from framefarm.farm.catalog import Catalog, StageFacts
 from framefarm.farm.claim_requests import ClaimedLease, ClaimRequest
 from framefarm.farm.claims import claim_many
+from framefarm.farm.inputs import files_of, inputs_of_units
 from framefarm.farm.paces import Paces
 from framefarm.farm.quarantine import begin_trial
 from framefarm.farm.requeue import release
@@ -28,7 +29,6 @@ _log = structlog.get_logger(__name__)
 _TOLD_REMEMBERED = 1_000
 """Stages of which it is remembered that a worker knows their task."""
 
-_INPUT_ROLES = ("image", "segment")
 _TAILS_AT_A_TIME = 64
 
 
@@ -197,6 +197,7 @@ class Dispatcher:
         if stage.blend_sha256:
             # It fetches that now, so it will hold it when it asks again.
             link.files.note([stage.blend_sha256])
+        link.may_fetch.add(files_of(stage, grant.inputs), time.monotonic())
         units = str(lease.units)
         slot.work = Work(lease.lease_id, stage.job_id, stage.id, stage.kind, units)
         slot.note_progress(lease.units.first, 0, 0)
@@ -254,35 +255,5 @@ class Dispatcher:
     def _grant(self, connection: Connection, lease: ClaimedLease) -> Grant:
         stage = self._catalog.stage(connection, lease.stage_id)
         assert stage is not None
-        return Grant(lease, stage, inputs_of_lease(connection, self._catalog, stage, lease))
-
-
-def inputs_of_lease(
-    connection: Connection, catalog: Catalog, stage: StageFacts, lease: ClaimedLease
-) -> tuple[InputFile, ...]:
-    """The main file of every earlier unit that the lease's units need, in order."""
-    if stage.position == 0:
-        return ()
-    job = catalog.job(connection, stage.job_id)
-    found: list[InputFile] = []
-    for unit in lease.units:
-        needed = job.inputs_of(stage, unit)
-        if needed is None:
-            continue
-        earlier, units = needed
-        rows = connection.execute(
-            select(t.files.c.unit, t.files.c.name, t.files.c.sha256, t.files.c.size_bytes)
-            .where(
-                t.files.c.stage_id == earlier.id,
-                t.files.c.unit.between(units.first, units.last),
-                t.files.c.role.in_(_INPUT_ROLES),
-            )
-            .order_by(t.files.c.unit, t.files.c.position)
-        ).all()
-        # A stereo frame has several images; the first is the one a movie shows.
-        first_of_each = {row.unit: row for row in reversed(rows) if row.unit in units}
-        found += [
-            InputFile(unit, row.name, row.sha256, row.size_bytes)
-            for _, row in sorted(first_of_each.items())
-        ]
-    return tuple(found)
+        inputs = inputs_of_units(connection, self._catalog, stage, lease.units)
+        return Grant(lease, stage, inputs)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from framefarm.core.blame import BlameLimits, enough_memory, rest_s
 from framefarm.core.requirements import Ability, Pool, Requirements
 from framefarm.core.sizing import Speed
+from framefarm.farm.fetching import Fetchable
 from framefarm.farm.held_files import HeldFiles
 from framefarm.protocol.messages import Bye, MachineFacts, Order, SlotOffer
 
@@ -101,6 +102,7 @@ class Link:
         told: Stages whose task it has been sent.
         speeds: Seconds per unit, by stage.
         files: What it holds on its disk, as far as is known.
+        may_fetch: What its newest leases need.
         barred: Kinds of stage and Blenders it gets nothing of (L9).
         probation: Those it gets one unit of.
         resting: Stages it gets nothing of for now (L13).
@@ -122,6 +124,7 @@ class Link:
     told: set[int] = field(default_factory=set)
     speeds: dict[int, Speed] = field(default_factory=dict)
     files: HeldFiles = field(default_factory=HeldFiles)
+    may_fetch: Fetchable = field(default_factory=Fetchable)
     barred: frozenset[tuple[str, str]] = frozenset()
     probation: frozenset[tuple[str, str]] = frozenset()
     resting: frozenset[int] = frozenset()

@@ -72,6 +72,7 @@ class FakeManager:
         self.blobs: dict[str, bytes] = {}
         self.blob_requests: list[BlobRequest] = []
         self.cut_after: deque[int] = deque()
+        self.refused: set[str] = set()
         self.hold_blobs: asyncio.Event | None = None
         self.connections = 0
         self.close_codes: list[int] = []
@@ -248,6 +249,9 @@ class FakeManager:
         await self._note()
         if self.hold_blobs is not None:
             await self.hold_blobs.wait()
+        if sha256 in self.refused:
+            await _respond(send, 403, b'{"code":"not_leased"}', {})
+            return
         content = self.blobs.get(sha256)
         if content is None:
             await _respond(send, 404, b'{"detail":"no such blob"}', {})

@@ -13,7 +13,7 @@ import pytest
 
 from framefarm.agent.cache import BlobCache
 from framefarm.agent.downloads import MAX_TRIES, Downloader
-from framefarm.agent.errors import BlobDamagedError, BlobMissingError, FetchError
+from framefarm.agent.errors import BlobDamagedError, BlobMissingError, BlobRefusedError, FetchError
 from framefarm.agent.http import open_client
 from framefarm.agent.journal import open_journal
 from tests.integration.agent.fake_manager import FakeManager
@@ -190,6 +190,17 @@ async def test_endless_answer_is_cut_off(manager: FakeManager, cache: BlobCache)
 async def test_missing_file_is_told_at_once(manager: FakeManager, cache: BlobCache):
     with pytest.raises(BlobMissingError):
         await read(cache, b"unknown")
+
+    assert len(manager.blob_requests) == 1
+
+
+async def test_a_file_that_no_lease_needs_any_more_is_told_at_once(
+    manager: FakeManager, cache: BlobCache
+):
+    manager.refused.add(sha(b"scene"))
+
+    with pytest.raises(BlobRefusedError):
+        await read(cache, b"scene")
 
     assert len(manager.blob_requests) == 1
 

@@ -22,7 +22,6 @@ from tests.integration.other_machine import OtherMachine, other_machine
 EVERYONE = {("GET", "/api/health")}
 WORKERS = {
     ("GET", "/api/blobs/{sha256}"),
-    ("HEAD", "/api/blobs/{sha256}"),
     ("PUT", "/api/leases/{lease}/units/{unit}"),
 }
 REFUSALS = {"foreign_origin", "local_only", "worker_key", "revoked"}

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from framefarm.core.spans import Spans
 from framefarm.db import tables as t
-from framefarm.farm.dispatch import inputs_of_lease
+from framefarm.farm.fetching import files_of_leases
+from framefarm.farm.inputs import inputs_of_units
 from tests.integration.farm.bench import Bench, weave
 
 
@@ -74,10 +75,10 @@ def test_a_segments_lease_names_its_frames_in_order(bench: Bench):
         [
             (file.unit, file.name)
             for file in bench.do(
-                inputs_of_lease,
+                inputs_of_units,
                 bench.catalog,
                 bench.catalog.known(lease.stage_id),
-                lease,
+                lease.units,
             )
         ]
         for lease in sorted(segments, key=lambda lease: lease.units.first)
@@ -96,7 +97,7 @@ def test_a_frames_lease_names_no_inputs(bench: Bench):
 
     stage = bench.catalog.known(lease.stage_id)
 
-    assert bench.do(inputs_of_lease, bench.catalog, stage, lease) == ()
+    assert bench.do(inputs_of_units, bench.catalog, stage, lease.units) == ()
 
 
 @settings(
@@ -128,3 +129,29 @@ def test_every_order_of_finishing_unlocks_each_unit_once(units: int, group: int,
             assert sorted(mine) == list(Spans.restore(stage.units))
         assert bench.job(job).state == "done"
         bench.close()
+
+
+def test_a_worker_needs_the_inputs_of_the_leases_it_holds_and_no_others(bench: Bench):
+    bench.film("10-50x10", segment=3)
+    frames = [bench.take() for _ in range(5)]
+    for lease in frames:
+        bench.finish(lease)
+    first, second = bench.take(worker="one"), bench.take(worker="two")
+
+    one = bench.do(files_of_leases, bench.catalog, "one")
+    two = bench.do(files_of_leases, bench.catalog, "two")
+
+    given_ = {
+        lease.worker_id: {
+            file.sha256
+            for file in bench.do(
+                inputs_of_units, bench.catalog, bench.catalog.known(lease.stage_id), lease.units
+            )
+        }
+        for lease in (first, second)
+    }
+    assert given_ == {"one": one, "two": two}
+    assert one
+    assert not one & two
+    bench.finish(first)
+    assert bench.do(files_of_leases, bench.catalog, "one") == set()
