@@ -10,6 +10,7 @@ import pytest
 from framefarm.blender.blendfile import read_blend
 from framefarm.blender.installations import BlenderInstallation
 from framefarm.blender.warm import RenderedFrame, RenderSettings, WarmBlender
+from framefarm.core.frame_files import may_name
 
 from .conftest import run_script
 from .pictures import pixels, same
@@ -108,6 +109,7 @@ async def test_what_a_file_output_node_writes_is_equal_too(
     (depth,) = frame.others
     own = scenes["passes"].parent / "passes"
     assert depth.name == "passes/depth_z0002.exr"
+    assert may_name(depth.name, 2, output_path="//render/shot_####", extension=".png")
     assert same(depth.path, own / "depth_z0002.exr")
 
 
@@ -116,6 +118,10 @@ async def test_each_eye_of_a_stereo_scene_is_a_file(
 ) -> None:
     (frame,) = await frames_of(warm, scenes["stereo"], tmp_path, [1], RenderSettings())
     assert [file.name for file in frame.files] == ["shot_0001_L.png", "shot_0001_R.png"]
+    assert all(
+        may_name(file.name, 1, output_path="//render/shot_####", extension=".png")
+        for file in frame.files
+    )
     assert_equal_to(reference("stereo"), [frame])
 
 

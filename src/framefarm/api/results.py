@@ -17,6 +17,7 @@ from framefarm.core.errors import FrameFarmError
 from framefarm.farm.catalog import StageFacts
 from framefarm.farm.intake import Asked, IncomingResult
 from framefarm.farm.late_finishes import Finish
+from framefarm.farm.result_names import check_names
 from framefarm.farm.service import Farm
 from framefarm.protocol import ManifestError, ResultManifest, decode_manifest
 from framefarm.protocol.limits import MAX_MANIFEST_BYTES, MAX_RESULT_BYTES
@@ -83,6 +84,7 @@ def result_route(farm: Farm, keys: KeyRing) -> Route:
         )
         if stage is None:
             return _answer("gone")
+        check_names(stage, unit, manifest.files)
         await _receive(farm, stage, manifest, body)
         # A large result takes its time; the worker may have been revoked meanwhile.
         keys.check(worker_id)

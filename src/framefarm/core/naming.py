@@ -21,7 +21,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 
 # Blender takes these off a path that ends in them and puts the format's own in their place
 # (`imb_ext_image`).
-_IMAGES: Final = frozenset(
+IMAGE_ENDINGS: Final = frozenset(
     {".png", ".tga", ".bmp", ".jpg", ".jpeg", ".sgi", ".rgb", ".rgba", ".tif", ".tiff", ".tx"}
     | {".jp2", ".j2c", ".hdr", ".dds", ".dpx", ".cin", ".exr", ".psd", ".pdd", ".psb", ".webp"}
 )
@@ -34,6 +34,8 @@ _RESERVED = re.compile(
     r"(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]|conin\$|conout\$)(\.|$)", re.IGNORECASE
 )
 _LONGEST_NAME = 100
+_UNSAFE = re.compile(r"[:*?\"<>|\\]|[^\S ]")
+_LONGEST_PATH = 400
 _NAMELESS = "unnamed"
 
 
@@ -104,7 +106,7 @@ def _with_image_extension(name: str, extension: str) -> str:
     present = f".{ending}".lower() if dot else ""
     if present == extension or present in _ALSO.get(extension, ()):
         return name
-    return (stem if present in _IMAGES else name) + extension
+    return (stem if present in IMAGE_ENDINGS else name) + extension
 
 
 def safe_name(text: str) -> str:
@@ -135,3 +137,14 @@ def safe_name(text: str) -> str:
 def _is_visible(char: str) -> bool:
     """Whether a character shows what it is: no format, private or line-breaking one."""
     return char == " " or unicodedata.category(char)[0] not in "CZ"
+
+
+def safe_path(name: str) -> str:
+    """A relative path the manifest takes: nothing of it leads out, or is special to some system."""
+    parts = (_UNSAFE.sub("_", part).strip() for part in name.replace("\\", "/").split("/"))
+    kept = [_printable(part) for part in parts if part not in ("", ".", "..")]
+    return "/".join(kept)[-_LONGEST_PATH:].lstrip("/") or _NAMELESS
+
+
+def _printable(part: str) -> str:
+    return "".join(char if char.isprintable() else "_" for char in part)

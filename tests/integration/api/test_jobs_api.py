@@ -261,8 +261,8 @@ def test_everything_is_placed_when_followers_hear_the_end(manager: Manager):
     follower.start()
     assert began.wait(10)
     with manager.worker() as worker:
-        for number in range(4):
-            png = picture(shade=number / 4)
+        for number in range(1, 5):
+            png = picture(shade=number / 5)
             depth = (f"depth/{number}.exr", "layer", bytes([number]))
             name = f"{number:04d}.png"
             worker.put(worker.lease(), (name, "image", png), depth, ("l", "log", b"x"))
@@ -271,8 +271,11 @@ def test_everything_is_placed_when_followers_hear_the_end(manager: Manager):
     folder = manager.settings.data_dir / "outputs" / "Film" / "010" / f"{job:04d}-shot"
     assert manager.job(job)["outputs_dir"] == str(folder)
     placed = sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
-    assert placed == [*(f"{n:04d}.png" for n in range(4)), *(f"depth/{n}.exr" for n in range(4))]
-    assert (folder / "0001.png").read_bytes() == picture(shade=0.25)
+    assert placed == [
+        *(f"{n:04d}.png" for n in range(1, 5)),
+        *(f"depth/{n}.exr" for n in range(1, 5)),
+    ]
+    assert (folder / "0001.png").read_bytes() == picture(shade=0.2)
 
 
 def test_a_million_units_are_one_job_like_any_other(manager: Manager):

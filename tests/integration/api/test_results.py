@@ -20,12 +20,19 @@ from tests.integration.api.manager import Manager, Worker, is_problem, of, pictu
 PNG = picture()
 SMALL = ("0001.png", "image", PNG)
 SETTINGS = {"file_format": "PNG", "expect_width": 8, "expect_height": 4}
+OF_KIND = {
+    "render": {**SETTINGS, "frame_path": "//out/####", "extension": ".png"},
+    "movie": SETTINGS,
+    "join": {"name": "0001-0003.mp4"},
+}
 
 
 def render_job(manager: Manager, frames: str = "1-2", *, movie: bool = False) -> int:
     """A job of pictures of 8x4 pixels, put straight into the database."""
     plan = plan_render(Spans.parse(frames), movie=movie, segment_frames=2)
-    stages = tuple(PlannedStage(stage, settings=SETTINGS, largest_lease=1) for stage in plan.stages)
+    stages = tuple(
+        PlannedStage(stage, settings=OF_KIND[stage.kind], largest_lease=1) for stage in plan.stages
+    )
     job = PlannedJob("shot", "render", stages, {}, project="Film", shot="010")
     engine = open_engine(sqlite_url(manager.settings.data_dir / "farm.db"))
     with engine.begin() as connection:
@@ -105,7 +112,7 @@ def test_an_upload_for_a_lease_or_a_stage_that_is_none_is_gone(manager: Manager,
 
     is_problem(worker.put(lease, SMALL, lease="f" * 32), 410, "gone")
     is_problem(worker.put({**lease, "stage": 99}, SMALL), 410, "gone")
-    is_problem(worker.put(lease, SMALL, unit=2), 410, "gone")
+    is_problem(worker.put(lease, ("0002.png", "image", PNG), unit=2), 410, "gone")
     with manager.worker() as thief:
         is_problem(thief.put(lease, SMALL), 410, "gone")
     assert worker.put(lease, SMALL).status_code == 200
@@ -280,6 +287,71 @@ def test_l14_a_full_disk_is_said_and_the_rest_goes_on(tmp_path: Path):
     manager.check()
 
 
+@pytest.mark.parametrize(
+    "file",
+    [
+        ("0002.png", "image", PNG),
+        ("picture.png", "image", PNG),
+        ("0002_L.png", "image", PNG),
+    ],
+    ids=lambda file: str(file[0]),
+)
+def test_a_picture_under_another_frames_name_is_refused(
+    manager: Manager, worker: Worker, job: int, file: tuple[str, str, bytes]
+):
+    lease = worker.lease()
+    detail = is_problem(worker.put(lease, file), 422, "not_what_was_asked")["detail"]
+
+    assert repr(file[0]) in detail
+    assert "frame 1" in detail
+    assert manager.http.get(f"/api/jobs/{job}/files").json()["files"] == []
+    assert blobs_of(manager) == []
+    assert worker.put(lease, SMALL).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        ("0002.png", "layer", PNG),
+        ("depth/0002.exr", "layer", b"x"),
+        ("depth.exr", "layer", b"x"),
+        ("0002.png/0001.png", "layer", PNG),
+        ("0001-0002.mp4", "layer", b"x"),
+        ("0001.mp4", "movie", b"x"),
+        ("0001.txt", "other", b"x"),
+    ],
+    ids=lambda file: str(file[0]),
+)
+def test_a_file_that_could_take_anothers_place_is_refused_with_its_frame(
+    manager: Manager, worker: Worker, job: int, layer: tuple[str, str, bytes]
+):
+    lease = worker.lease()
+
+    is_problem(worker.put(lease, SMALL, layer), 422, "not_what_was_asked")
+
+    assert manager.http.get(f"/api/jobs/{job}/files").json()["files"] == []
+    assert worker.put(lease, SMALL, ("depth/0001.exr", "layer", b"x")).status_code == 200
+
+
+def test_what_is_no_output_may_have_any_name(worker: Worker):
+    files = (SMALL, ("0002.png", "thumbnail", PNG), ("0002.txt", "log", b"x"))
+
+    assert worker.put(worker.lease(), *files).status_code == 200
+
+
+def test_a_movie_under_another_name_is_refused(manager: Manager):
+    render_job(manager, "1-2", movie=True)
+    slots = [{"slot": "cpu", "kinds": ["render", "movie", "join"]}]
+    with manager.worker(slots=slots) as worker:
+        for frame in (1, 2):
+            worker.put(worker.lease(), (f"{frame:04d}.png", "image", PNG))
+        worker.put(worker.lease(), ("s.mp4", "segment", b"x"))
+        join = worker.lease()
+
+        is_problem(worker.put(join, ("0001.png", "movie", b"x")), 422, "not_what_was_asked")
+        assert worker.put(join, ("0001-0003.mp4", "movie", b"x")).status_code == 200
+
+
 def test_a_film_is_made_of_its_frames(manager: Manager):
     job = render_job(manager, "1-3", movie=True)
     slots = [{"slot": "cpu", "kinds": ["render", "movie", "join"]}]
@@ -293,7 +365,8 @@ def test_a_film_is_made_of_its_frames(manager: Manager):
             kind = kinds[lease["stage"]]
             given.append((kind, len(lease.get("inputs", []))))
             content = PNG if kind == "render" else f"{kind} {lease['units']}".encode()
-            name = f"{kind}-{lease['units']}.bin"
+            names = {"render": f"{int(lease['units']):04d}.png", "join": "0001-0003.mp4"}
+            name = names.get(kind, "segment.bin")
             assert worker.put(lease, (name, roles[kind], content)).status_code == 200
 
     assert given == [
@@ -306,7 +379,7 @@ def test_a_film_is_made_of_its_frames(manager: Manager):
     ]
     assert manager.job(job)["state"] == "done"
     names = [file["name"] for file in manager.http.get(f"/api/jobs/{job}/files").json()["files"]]
-    assert names == ["render-1.bin", "render-2.bin", "render-3.bin", "join-0.bin"]
+    assert names == ["0001.png", "0002.png", "0003.png", "0001-0003.mp4"]
 
 
 def _lease(worker: Worker, kinds: dict[int, str]) -> dict[str, Any]:

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from framefarm.agent.executors.frames import FrameFiles, log_bytes, safe_path
+from framefarm.agent.executors.frames import FrameFiles, log_bytes
 from framefarm.agent.journal import open_journal
 from framefarm.blender.warm import RenderedFrame, WrittenFile
+from framefarm.core.naming import safe_path
 from framefarm.protocol import ResultFile, ResultManifest, decode_manifest, encode_manifest
 from framefarm.protocol.limits import MAX_LOG_BYTES
 

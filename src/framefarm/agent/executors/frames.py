@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from framefarm.agent.work import ProducedFile
+from framefarm.core.naming import safe_path
 from framefarm.protocol.limits import MAX_LOG_BYTES
 
 if TYPE_CHECKING:
@@ -16,9 +16,6 @@ if TYPE_CHECKING:
     from framefarm.agent.journal import Journal
     from framefarm.blender.warm import RenderedFrame, WrittenFile
     from framefarm.protocol import FileRole
-
-_UNSAFE = re.compile(r"[:*?\"<>|\\]|[^\S ]")
-_MAX_NAME = 400
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,17 +92,6 @@ def _named(
         ProducedFile(Path(file.path), _free_name(safe_path(file.name), taken), role)
         for file in files
     )
-
-
-def safe_path(name: str) -> str:
-    """A relative path the manifest takes: nothing of it leads out, or is special to some system."""
-    parts = (_UNSAFE.sub("_", part).strip() for part in name.replace("\\", "/").split("/"))
-    kept = [_printable(part) for part in parts if part not in ("", ".", "..")]
-    return "/".join(kept)[-_MAX_NAME:].lstrip("/") or "unnamed"
-
-
-def _printable(part: str) -> str:
-    return "".join(char if char.isprintable() else "_" for char in part)
 
 
 def _free_name(name: str, taken: set[str]) -> str:
