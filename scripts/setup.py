@@ -46,7 +46,7 @@ LIBRARIES = {
     "libEGL.so.1": "libegl1",
 }
 # Programs that only tests run: name on the PATH -> Debian package. `make test` installs them.
-TEST_PROGRAMS = {"chromium": "chromium"}
+TEST_PROGRAMS = {"chromium": "chromium", "curl": "curl"}
 SYSTEM_CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
 TAIL_LINES = 15
 VENV_HINT = f"`{sys.executable} -m venv` must work; on Debian it is in the package python3-venv."

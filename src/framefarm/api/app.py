@@ -9,7 +9,16 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
 from framefarm import __version__
-from framefarm.api import admission, blobs, jobs, problems, results, workers
+from framefarm.api import (
+    admission,
+    blobs,
+    downloads,
+    jobs,
+    problems,
+    render_tasks,
+    results,
+    workers,
+)
 from framefarm.api.body_limit import BodyLimit
 from framefarm.api.doorkeeper import Doorkeeper
 from framefarm.api.guard import RoleGuard
@@ -77,7 +86,7 @@ def create_app(farm: Farm, reach: Reach) -> Application:
         openapi_url="/api/openapi.json",
     )
     problems.install(app)
-    app.add_middleware(BodyLimit)
+    app.add_middleware(BodyLimit, uploads=render_tasks.UPLOADS)
     app.add_middleware(RoleGuard, keys=keys)
 
     @app.get("/api/health", tags=["manager"])
@@ -89,6 +98,8 @@ def create_app(farm: Farm, reach: Reach) -> Application:
     app.include_router(blobs.routes(farm))
     app.include_router(jobs.routes(farm))
     app.include_router(jobs.steering_routes(farm))
+    app.include_router(downloads.download_routes(farm))
+    app.include_router(render_tasks.routes(farm))
     app.include_router(admission.routes(farm, keys, reach))
     app.include_router(workers.routes(farm))
     return Application(app, RoleGuard(_worker_door(farm, keys), keys))

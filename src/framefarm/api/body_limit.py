@@ -18,19 +18,27 @@ class BodyLimit:
     """Refuses larger bodies than a job's.
 
     Uploads, which are PUT, have limits of their own and are written to disk as they come.
+
+    Args:
+        app: What is behind.
+        uploads: Paths where a POST is one as well.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, uploads: frozenset[str] = frozenset()) -> None:
         self._app = app
+        self._uploads = uploads
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, with its body bounded."""
-        if scope["type"] != "http" or scope["method"] in {"GET", "HEAD", "PUT"}:
+        if scope["type"] != "http" or self._has_none_or_its_own(scope):
             await self._app(scope, receive, send)
         elif announced_bytes(Headers(scope=scope)) > MAX_BODY_BYTES:
             await problem(413, "too_large", _TOO_LARGE)(scope, receive, send)
         else:
             await self._app(scope, _bounded(receive), send)
+
+    def _has_none_or_its_own(self, scope: Scope) -> bool:
+        return scope["method"] in {"GET", "HEAD", "PUT"} or scope["path"] in self._uploads
 
 
 def announced_bytes(headers: Headers) -> int:

@@ -13,12 +13,12 @@ from fastapi.responses import FileResponse, PlainTextResponse, StreamingResponse
 from pydantic import AfterValidator
 
 from framefarm.api.bodies import JobPriority, NewJob, NewRenderJob, PauseJob, RetryJob
+from framefarm.api.planning import plan_render
 from framefarm.core.errors import FrameFarmError
 from framefarm.core.states import JobState
 from framefarm.farm import redoing, steering
 from framefarm.farm.logs import NoSuchUnitError, fault_log, file_of_frame, job_log
 from framefarm.farm.outputs import Place, output_files
-from framefarm.farm.render_jobs import plan_render_job
 from framefarm.farm.service import Farm
 from framefarm.farm.steering import job_state
 from framefarm.farm.trial_jobs import plan_trial_job
@@ -54,11 +54,7 @@ def routes(farm: Farm) -> APIRouter:  # noqa: C901  one short function for each 
     async def submit(job: Annotated[NewJob, Body()], response: Response) -> JobView:
         """Submit a job; with a known fingerprint the job that has it goes on (200)."""
         if isinstance(job, NewRenderJob):
-            request = job.request()
-            path = farm.blobs.existing(request.blend_sha256)
-            farm.blobs.touch(request.blend_sha256)
-            versions = farm.roster.blender_versions()
-            planned = await asyncio.to_thread(plan_render_job, request, path, versions=versions)
+            planned = await plan_render(farm, job.request())
         else:
             planned = plan_trial_job(job.request())
         view, new = await farm.submit(planned)

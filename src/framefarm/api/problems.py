@@ -24,6 +24,10 @@ _STATUS = {
     "no_such_worker": 404,
     "ambiguous_worker": 409,
     "no_such_stage": 404,
+    "no_such_task": 404,
+    "no_movie": 404,
+    "not_ready": 409,
+    "incomplete": 409,
     "illegal_move": 409,
     "nothing_to_retry": 409,
     "worker_key": 401,
@@ -53,7 +57,8 @@ def problem(status: int, code: str, detail: str) -> JSONResponse:
         "code": code,
         "detail": detail,
     }
-    headers = {"Retry-After": "1"} if status in {429, 503} else None
+    waits = status in {429, 503} or code == "not_ready"
+    headers = {"Retry-After": "1"} if waits else None
     return JSONResponse(
         body, status_code=status, headers=headers, media_type="application/problem+json"
     )

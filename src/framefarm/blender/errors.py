@@ -16,12 +16,10 @@ What can go wrong with a running Blender stands in `framefarm.processes.errors`.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import Self
 
 from framefarm.core.errors import FrameFarmError
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 class BlenderError(FrameFarmError):
@@ -44,6 +42,10 @@ class BlendFileError(BlenderError):
         super().__init__(f"{path}: {reason}")
         self.path = path
         self.reason = reason
+
+    def called(self, name: str) -> Self:
+        """The same, of a file that its owner knows by another name."""
+        return type(self)(Path(name), self.reason)
 
 
 class BlendFileUnreadableError(BlendFileError):

@@ -87,16 +87,18 @@ jobs = Table(
     Column("created_at", Float, nullable=False),
     Column("started_at", Float),
     Column("finished_at", Float),
+    Column("task_key", String(32)),
     CheckConstraint("priority BETWEEN 0 AND 100", name="priority"),
     CheckConstraint(
         "state IN ('queued', 'running', 'paused', 'done', 'failed', 'cancelled')", name="state"
     ),
     CheckConstraint("pool IN ('own', 'friends', 'public')", name="pool"),
     Index("ix_jobs_fingerprint", "fingerprint"),
+    Index("ix_jobs_task_key", "task_key", unique=True),
     sqlite_autoincrement=True,
 )
 """`pool` is the least trusted pool whose workers may do the job; `tags`, `min_memory_bytes` and
-`gpu` are what else it asks of them."""
+`gpu` are what else it asks of them. `task_key`: what a render task is asked for by."""
 
 stages = Table(
     "stages",

@@ -69,7 +69,11 @@ class Wishes:
 
 @dataclass(frozen=True)
 class PlannedJob:
-    """A job ready to be stored."""
+    """A job ready to be stored.
+
+    Attributes:
+        task_key: What a render task is asked for by; None for other jobs.
+    """
 
     name: str
     kind: str
@@ -81,6 +85,7 @@ class PlannedJob:
     fingerprint: str | None = None
     warnings: list[str] = field(default_factory=list)
     wishes: Wishes = field(default_factory=Wishes)
+    task_key: str | None = None
 
     @property
     def plan(self) -> JobPlan:
@@ -127,6 +132,7 @@ def _insert_job(connection: Connection, job: PlannedJob) -> int:
                 state=JobState.QUEUED,
                 warnings=job.warnings,
                 fingerprint=job.fingerprint,
+                task_key=job.task_key,
                 settings=job.settings,
                 owner=job.wishes.owner,
                 pool=job.wishes.pool,

@@ -193,9 +193,10 @@ class Farm:
         Raises:
             DatabaseError: The database could not be read.
         """
-        return await asyncio.to_thread(self._read, work)
+        return await asyncio.to_thread(self.read_here, work)
 
-    def _read(self, work: Callable[[Connection], _T]) -> _T:
+    def read_here(self, work: Callable[[Connection], _T]) -> _T:
+        """The same in a thread that may wait."""
         try:
             with self.engine.connect().execution_options(reading=True) as connection:
                 return work(connection)

@@ -4,9 +4,11 @@ from framefarm.storage.blobs import (
     BlobFolder,
     BlobMismatchError,
     BlobMissingError,
+    BlobTooLargeError,
     IncomingBlob,
     StorageError,
     StorageFullError,
+    UnannouncedBlob,
 )
 from framefarm.storage.placing import place
 
@@ -14,8 +16,10 @@ __all__ = [
     "BlobFolder",
     "BlobMismatchError",
     "BlobMissingError",
+    "BlobTooLargeError",
     "IncomingBlob",
     "StorageError",
     "StorageFullError",
+    "UnannouncedBlob",
     "place",
 ]

@@ -48,18 +48,16 @@ class BlobMismatchError(StorageError):
     code = "hash_differs"
 
 
-class IncomingBlob:
-    """A blob being received. Use as a context manager: what is not kept is removed.
+class BlobTooLargeError(StorageError):
+    """A file is larger than may be taken."""
 
-    Args:
-        folder: The blob folder.
-        sha256: The announced hash.
-        size_bytes: The announced size.
-    """
+    code = "too_large"
 
-    def __init__(self, folder: BlobFolder, sha256: str, size_bytes: int) -> None:
-        self.sha256 = sha256
-        self.size_bytes = size_bytes
+
+class _Incoming:
+    """A file being received. Use as a context manager: what is not kept is removed."""
+
+    def __init__(self, folder: BlobFolder) -> None:
         self.path = folder.incoming / secrets.token_hex(16)
         self._folder = folder
         self._digest = hashlib.sha256()
@@ -67,46 +65,15 @@ class IncomingBlob:
         with _translated(self.path):
             self._file: BinaryIO = self.path.open("xb", buffering=0)
 
-    @property
-    def missing_bytes(self) -> int:
-        """How many bytes are still to come."""
-        return self.size_bytes - self._received
-
-    def write(self, piece: bytes | memoryview) -> None:
-        """Add bytes.
-
-        Raises:
-            BlobMismatchError: More came than announced.
-            StorageFullError: The disk is full.
-        """
-        if len(piece) > self.missing_bytes:
-            raise BlobMismatchError(f"More than the announced {self.size_bytes:,} bytes came.")
+    def _write(self, piece: bytes | memoryview) -> None:
         self._digest.update(piece)
         self._received += len(piece)
         with _translated(self.path):
             while piece:
                 piece = memoryview(piece)[self._file.write(piece) :]
 
-    def check(self) -> None:
-        """Compare what came with what was announced.
-
-        Raises:
-            BlobMismatchError: Size or hash differ.
-        """
-        if self.missing_bytes:
-            raise BlobMismatchError(
-                f"{self._received:,} bytes came of the announced {self.size_bytes:,}."
-            )
-        if self._digest.hexdigest() != self.sha256:
-            raise BlobMismatchError("The bytes that came do not have the announced SHA-256.")
-
-    def keep(self) -> None:
-        """Make the blob durable and visible; it must have been checked.
-
-        Raises:
-            StorageFullError: The disk is full.
-        """
-        target = self._folder.path_of(self.sha256)
+    def _keep(self, sha256: str) -> None:
+        target = self._folder.path_of(sha256)
         with _translated(target):
             os.fsync(self._file.fileno())
             self._file.close()
@@ -133,6 +100,100 @@ class IncomingBlob:
         """Remove what came, unless it was kept."""
         self._file.close()
         self.path.unlink(missing_ok=True)
+
+
+class IncomingBlob(_Incoming):
+    """A blob being received whose hash and size were announced.
+
+    Args:
+        folder: The blob folder.
+        sha256: The announced hash.
+        size_bytes: The announced size.
+    """
+
+    def __init__(self, folder: BlobFolder, sha256: str, size_bytes: int) -> None:
+        super().__init__(folder)
+        self.sha256 = sha256
+        self.size_bytes = size_bytes
+
+    @property
+    def missing_bytes(self) -> int:
+        """How many bytes are still to come."""
+        return self.size_bytes - self._received
+
+    def write(self, piece: bytes | memoryview) -> None:
+        """Add bytes.
+
+        Raises:
+            BlobMismatchError: More came than announced.
+            StorageFullError: The disk is full.
+        """
+        if len(piece) > self.missing_bytes:
+            raise BlobMismatchError(f"More than the announced {self.size_bytes:,} bytes came.")
+        self._write(piece)
+
+    def check(self) -> None:
+        """Compare what came with what was announced.
+
+        Raises:
+            BlobMismatchError: Size or hash differ.
+        """
+        if self.missing_bytes:
+            raise BlobMismatchError(
+                f"{self._received:,} bytes came of the announced {self.size_bytes:,}."
+            )
+        if self._digest.hexdigest() != self.sha256:
+            raise BlobMismatchError("The bytes that came do not have the announced SHA-256.")
+
+    def keep(self) -> None:
+        """Make the blob durable and visible; it must have been checked.
+
+        Raises:
+            StorageFullError: The disk is full.
+        """
+        self._keep(self.sha256)
+
+
+class UnannouncedBlob(_Incoming):
+    """A file being received of which nothing is known before its end.
+
+    Args:
+        folder: The blob folder.
+        most_bytes: The most that is taken.
+    """
+
+    def __init__(self, folder: BlobFolder, most_bytes: int) -> None:
+        super().__init__(folder)
+        self._most_bytes = most_bytes
+        self._room_to = 0
+
+    def write(self, piece: bytes | memoryview) -> None:
+        """Add bytes.
+
+        Raises:
+            BlobTooLargeError: More came than is taken.
+            StorageFullError: The disk is full, or would fall below its low-water mark (L14).
+        """
+        if self._received + len(piece) > self._most_bytes:
+            raise BlobTooLargeError(f"A file may have at most {self._most_bytes:,} bytes.")
+        if self._received + len(piece) > self._room_to:
+            self._folder.make_sure_of_room(_ROOM_BYTES)
+            self._room_to = self._received + _ROOM_BYTES
+        self._write(piece)
+
+    def keep(self) -> str:
+        """Make the blob durable and visible; returns its SHA-256.
+
+        Raises:
+            StorageFullError: The disk is full.
+        """
+        sha256 = self._digest.hexdigest()
+        self._keep(sha256)
+        return sha256
+
+
+_ROOM_BYTES = 64 << 20
+"""How often the disk is asked for its room while a file of unknown size comes."""
 
 
 class BlobFolder:
@@ -165,6 +226,19 @@ class BlobFolder:
             StorageFullError: It would leave less free space than the low-water mark.
         """
         self.path_of(sha256)
+        self.make_sure_of_room(size_bytes)
+        return IncomingBlob(self, sha256, size_bytes)
+
+    def receive_unannounced(self, most_bytes: int) -> UnannouncedBlob:
+        """Begin to receive a file whose hash and size are not known yet."""
+        return UnannouncedBlob(self, most_bytes)
+
+    def make_sure_of_room(self, size_bytes: int) -> None:
+        """Find out whether a file of this size may come.
+
+        Raises:
+            StorageFullError: It would leave less free space than the low-water mark.
+        """
         with _translated(self.root):
             free = shutil.disk_usage(self.root).free
         if free - size_bytes < self._low_water_bytes:
@@ -172,7 +246,6 @@ class BlobFolder:
                 f"{self.root} has {free / 1e9:.1f} GB free and keeps "
                 f"{self._low_water_bytes / 1e9:.1f} GB in reserve; make room there."
             )
-        return IncomingBlob(self, sha256, size_bytes)
 
     def has(self, sha256: str) -> bool:
         """Whether the blob is there."""

@@ -1,11 +1,22 @@
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
 from tests.integration.api.manager import Manager
+
+SCENES = Path(__file__).parents[2] / "scenes"
+WANTED = {
+    "plain": ["--frames", "250", "--camera", "two", "--second-scene", "Titles"],
+    "blind": ["--camera", "none"],
+    "film": ["--format", "FFMPEG", "--fps", "25", "--step", "2", "--frames", "9"],
+}
 
 
 @pytest.fixture(scope="module")
@@ -24,3 +35,19 @@ def manager(tmp_path: Path) -> Iterator[Manager]:
     yield made
     made.close()
     made.check()
+
+
+@pytest.fixture(scope="session")
+def blends(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """Small real files, written by one Blender."""
+    if find_spec("bpy") is None:
+        pytest.skip("bpy is not installed here")
+    folder = tmp_path_factory.mktemp("scenes")
+    lines = [[str(folder / f"{name}.blend"), *options] for name, options in WANTED.items()]
+    subprocess.run(
+        [sys.executable, "-I", str(SCENES / "batch.py"), json.dumps(lines)],
+        check=True,
+        capture_output=True,
+        timeout=120,
+    )
+    return {name: (folder / f"{name}.blend").read_bytes() for name in WANTED}

@@ -1,0 +1,57 @@
+"""A job's movie, or its files as one .zip that is made while it is sent."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from fastapi.responses import FileResponse, Response, StreamingResponse
+
+from framefarm.api.jobs import Number
+from framefarm.farm.archives import zipped
+from framefarm.farm.downloads import What, archive_of, files_of, movie_file
+from framefarm.farm.service import Farm
+
+_MOVIES = {"mp4": "video/mp4", "mov": "video/quicktime", "webm": "video/webm"}
+
+Frames = Annotated[str, Query(max_length=65_536, description="Only these: `1-20,40`")]
+Partial = Annotated[bool, Query(description="Take what is there, also when more is to come")]
+
+
+def download_routes(farm: Farm) -> APIRouter:
+    """The route of downloads."""
+    router = APIRouter(prefix="/api/jobs", tags=["jobs"])
+
+    @router.get("/{job_id}/download")
+    async def download(
+        job_id: Number,
+        what: What = "movie",
+        frames: Frames | None = None,
+        *,
+        partial: Partial = False,
+    ) -> Response:
+        """A job's movie, or its frames or all of its files as a .zip."""
+        return await answer_with(farm, job_id, what, frames, only_some=partial)
+
+    return router
+
+
+async def answer_with(
+    farm: Farm, job_id: int, what: What, frames: str | None, *, only_some: bool
+) -> Response:
+    """The files of a job; see `archive_of` for what the arguments mean.
+
+    Raises:
+        FrameFarmError: They are not there, or not all of them.
+    """
+    if what == "movie" and frames is None:
+        movie = await farm.read(lambda connection: movie_file(connection, job_id))
+        name = movie.name.rpartition("/")[2]
+        kind = _MOVIES.get(name.rpartition(".")[2], "application/octet-stream")
+        return FileResponse(farm.blobs.existing(movie.sha256), media_type=kind, filename=name)
+    decide = partial(archive_of, job_id=job_id, what=what, frames=frames, partial=only_some)
+    archive = await farm.read(decide)
+    headers = {"Content-Disposition": f'attachment; filename="{archive.name}.zip"'}
+    files = files_of(archive, farm.blobs, farm.read_here)
+    return StreamingResponse(zipped(files), media_type="application/zip", headers=headers)

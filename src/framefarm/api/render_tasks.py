@@ -1,0 +1,160 @@
+"""`/api/render-tasks`: the simple way in, for a script with nothing but HTTP.
+
+One .blend in, a key out; by the key how far it is, and the movie.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from framefarm.api.blend_upload import Upload, receive_blend
+from framefarm.api.bodies import Name, RenderSettings
+from framefarm.api.downloads import Frames, Partial, answer_with
+from framefarm.api.planning import plan_render
+from framefarm.farm.downloads import What
+from framefarm.farm.new_jobs import Wishes
+from framefarm.farm.render_jobs import RenderRequest
+from framefarm.farm.render_tasks import (
+    Shares,
+    TaskProgress,
+    job_of_task,
+    new_task_key,
+    task_progress,
+)
+from framefarm.farm.service import Farm
+
+PREFIX = "/api/render-tasks"
+UPLOADS = frozenset({f"{PREFIX}/run_task", f"{PREFIX}/run_task/"})
+"""Where a .blend is posted to."""
+
+_UNNAMED = "scene.blend"
+
+TaskKey = Annotated[str, Path(max_length=64)]
+
+
+class TaskSettings(RenderSettings):
+    """How a task is rendered, in the query or in the form; what is left out is as the file says."""
+
+    name: Name = ""
+    project: Name = ""
+    shot: Name = ""
+    owner: Name = ""
+    priority: Annotated[int, Field(ge=0, le=100)] = 50
+    file_name: Name = ""
+
+
+class StartedTask(BaseModel):
+    """A task that the farm has taken.
+
+    Attributes:
+        task_key: What to ask for it by.
+        job: The number of its job, as the command line shows it.
+        progress: Where to ask how far it is.
+        download: Where its movie will be.
+    """
+
+    model_config = ConfigDict(serialize_by_alias=True)
+
+    task_key: Annotated[str, Field(serialization_alias="TaskKey")]
+    job: int
+    name: str
+    warnings: list[str]
+    progress: str
+    download: str
+
+
+_BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "properties": {"blend": {"type": "string", "format": "binary"}},
+                    "required": ["blend"],
+                }
+            },
+            "application/octet-stream": {"schema": {"type": "string", "format": "binary"}},
+        },
+    }
+}
+
+
+def routes(farm: Farm) -> APIRouter:
+    """The routes of render tasks."""
+    router = APIRouter(prefix=PREFIX, tags=["render tasks"])
+    shares = Shares()
+
+    @router.post("/run_task/", status_code=201, openapi_extra=_BODY)
+    @router.post("/run_task", status_code=201, include_in_schema=False)
+    async def run_task(
+        request: Request, response: Response, asked: Annotated[TaskSettings, Query()]
+    ) -> StartedTask:
+        """Render the .blend in the body: the file itself, or a form with one file."""
+        most = farm.settings.largest_upload_bytes
+        upload = await receive_blend(request, farm.blobs, most_bytes=most)
+        planned = await plan_render(farm, _request(upload, _settings(asked, upload)))
+        key = new_task_key()
+        view, _ = await farm.submit(replace(planned, task_key=key))
+        response.headers["Location"] = f"{PREFIX}/{key}/progress"
+        return StartedTask(
+            task_key=key,
+            job=view.id,
+            name=view.name,
+            warnings=view.warnings,
+            progress=f"{PREFIX}/{key}/progress",
+            download=f"{PREFIX}/{key}/download",
+        )
+
+    @router.get("/{task_key}/progress")
+    async def progress(task_key: TaskKey) -> TaskProgress:
+        """How far a task is: its stage, all of it, and each worker's share of the stage."""
+        return await farm.read(
+            lambda c: task_progress(c, job_of_task(c, task_key), shares, farm.roster)
+        )
+
+    @router.get("/{task_key}/download")
+    async def download(
+        task_key: TaskKey,
+        what: What = "movie",
+        frames: Frames | None = None,
+        *,
+        partial: Partial = False,
+    ) -> Response:
+        """A task's movie, or its frames or all of its files as a .zip made while it is sent."""
+        job_id = await farm.read(lambda c: job_of_task(c, task_key))
+        return await answer_with(farm, job_id, what, frames, only_some=partial)
+
+    return router
+
+
+def _settings(asked: TaskSettings, upload: Upload) -> TaskSettings:
+    """What the query says, and the form, which comes first."""
+    try:
+        said = asked.model_dump(exclude_unset=True)
+        return TaskSettings.model_validate({**said, **upload.fields})
+    except ValidationError as error:
+        raise RequestValidationError(
+            [{**one, "loc": ("form", *one["loc"])} for one in error.errors()]
+        ) from error
+
+
+def _request(upload: Upload, asked: TaskSettings) -> RenderRequest:
+    own = {"name", "project", "shot", "priority", "owner", "file_name", "format"}
+    named = asked.file_name or upload.file_name or _UNNAMED
+    return RenderRequest(
+        blend_sha256=upload.sha256,
+        blend_name=named.replace("\\", "/").rpartition("/")[2][:200] or _UNNAMED,
+        name=asked.name,
+        project=asked.project,
+        shot=asked.shot,
+        priority=asked.priority,
+        file_format=asked.format,
+        wishes=Wishes(owner=asked.owner),
+        **asked.model_dump(exclude=own),
+    )
