@@ -13,7 +13,7 @@ from framefarm.agent.work import Outcome, ProducedFile, UnitWork
 from framefarm.protocol.messages import UnitFacts
 
 from .disk import MAIN_FILE
-from .farmwork import Nature, nature_of
+from .farmwork import MOVIE, Nature, nature_of
 
 if TYPE_CHECKING:
     from .workers import Machine
@@ -99,5 +99,5 @@ def _outcome(work: UnitWork, nature: Nature, seconds: float) -> Outcome:
     if not nature.has_files:
         return Outcome(facts=facts)
     role = MAIN_FILE[work.kind]
-    name = f"{work.stage}-{work.unit}.bin"
+    name = MOVIE if role == "movie" else f"{work.stage}-{work.unit}.bin"
     return Outcome((ProducedFile(Path(name), name, role),), facts)  # type: ignore[arg-type]

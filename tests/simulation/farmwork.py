@@ -43,6 +43,10 @@ class Nature:
         return self.bad | self.refused | self.killers
 
 
+MOVIE = "movie.mp4"
+"""What the movie of every film is called."""
+
+
 class _Settings(msgspec.Struct):
     """A task's settings here: only what tells jobs apart."""
 
@@ -91,7 +95,7 @@ def plan_of(plan: JobPlan, nature: int, *, priority: int, film: bool, **more: An
     stages = tuple(
         PlannedStage(
             plan=stage,
-            settings={"nature": nature},
+            settings={"nature": nature, "name": MOVIE},
             largest_lease=1 if film and stage.needs is not None else 1_000,
             wanted_blender="5.0" if film and stage.needs is None else "",
             blend_sha256=f"{nature:064x}" if film and stage.needs is None else "",

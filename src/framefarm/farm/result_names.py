@@ -41,9 +41,9 @@ def check_names(stage: StageFacts, unit: int, files: Iterable[ResultFile]) -> No
 def _check_name(stage: StageFacts, unit: int, file: ResultFile) -> None:
     settings = stage.settings
     if stage.kind == "join":
-        if file.name != settings["name"]:
+        if file.name != settings.get("name"):
             raise NotWhatWasAskedError(
-                f"The movie is to be called {settings['name']!r}, not {file.name!r}."
+                f"The movie is to be called {settings.get('name')!r}, not {file.name!r}."
             )
         return
     path, extension = settings.get("frame_path"), str(settings.get("extension", ""))
