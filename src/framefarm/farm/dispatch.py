@@ -19,6 +19,7 @@ from framefarm.farm.claims import claim_many
 from framefarm.farm.inputs import files_of, inputs_of_units
 from framefarm.farm.paces import Paces
 from framefarm.farm.quarantine import begin_trial
+from framefarm.farm.queues import anything_claimable
 from framefarm.farm.requeue import release
 from framefarm.farm.roster import Link, Roster, Slot, Work
 from framefarm.farm.stalls import stall_limit_s
@@ -30,6 +31,9 @@ _TOLD_REMEMBERED = 1_000
 """Stages of which it is remembered that a worker knows their task."""
 
 _TAILS_AT_A_TIME = 64
+_WAVE = 128
+"""Idle slots that ask at a time when work appears."""
+_AGAIN_S = 1.0
 
 
 class Grant(msgspec.Struct, frozen=True):
@@ -68,6 +72,7 @@ class Dispatcher:
         self._tails: Handler[TailRequest, Grant | None] = Handler(self._grant_tails, rank=85)
         self._appeared = 0
         self._woken = asyncio.Event()
+        self._again: asyncio.TimerHandle | None = None
 
     def claim(self, link: Link, slot: Slot) -> asyncio.Future[Grant | None]:
         """Ask for a lease for one slot; await the answer with `orders_for`."""
@@ -136,26 +141,56 @@ class Dispatcher:
         while True:
             await self._woken.wait()
             self._woken.clear()
-            await asyncio.gather(
-                *(self._serve(link, slot) for link, slot in self._roster.waiting())
-            )
+            await self._serve_in_waves(self._roster.waiting())
 
-    async def _serve(self, link: Link, slot: Slot, *, tail: bool = False) -> None:
-        if not link.enabled:
-            return
+    async def _serve_in_waves(self, waiting: Sequence[tuple[Link, Slot]]) -> None:
+        """Let some slots ask at a time, until nothing is left that anybody could have.
+
+        All of ten thousand idle slots asking for one unit that appeared held up everybody else's
+        messages for a second.
+        """
+        for first in range(0, len(waiting), _WAVE):
+            wave = waiting[first : first + _WAVE]
+            served = await asyncio.gather(*(self._serve(link, slot) for link, slot in wave))
+            last = first + _WAVE >= len(waiting)
+            if not last and not any(served) and not await self._any_left():
+                return
+
+    async def _any_left(self) -> bool:
+        """Whether anything is pending that a slot of the right kind could have."""
+        try:
+            return await self._writer.write(anything_claimable)
+        except FrameFarmError:
+            return True
+
+    async def _serve(self, link: Link, slot: Slot, *, tail: bool = False) -> bool:
+        """Let a slot ask if it still waits; whether it got something."""
+        if not (link.enabled and slot.waiting and self._roster.get(link.worker_id) is link):
+            return False
         claim = self._claim_tail if tail else self.claim
         try:
             orders = await self.granted(link, slot, claim(link, slot))
         except FrameFarmError as error:
             slot.waiting = True
+            self._ask_again_soon()
             _log.warning("claim_failed", worker=link.name, error=str(error))
-            return
+            return False
         except Exception:  # noqa: BLE001  the others that wait must be served all the same
             slot.waiting = True
             _log.exception("claim_failed", worker=link.name)
-            return
+            return False
         if orders:
             await link.send(orders)
+        return bool(orders)
+
+    def _ask_again_soon(self) -> None:
+        """The database took no claims: nothing may appear for hours that would wake the slots."""
+        if self._again is None:
+            self._again = asyncio.get_running_loop().call_later(_AGAIN_S, self._ask_again)
+
+    def _ask_again(self) -> None:
+        self._again = None
+        self.work_appeared()
 
     async def serve_tails(self, every_s: float) -> None:
         """Lend the last units of a stage to slots that wait as well, for ever (L11)."""

@@ -97,8 +97,14 @@ _RUNNING = (
     .where(t.leases.c.state == literal_column("'active'"))
     .group_by(t.jobs.c.owner)
 )
+_ANY = select(t.stages.c.id).where(t.stages.c.claimable).limit(1)
 _BEFORE_ALL = (-1, -1)
 _LAST_POSITION = 1 << 30
+
+
+def anything_claimable(connection: Connection) -> bool:
+    """Whether there is anything to work on at all, for whomever."""
+    return connection.execute(_ANY).first() is not None
 
 
 _Key = tuple[int, int, int, int]

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from itertools import zip_longest
 from typing import Any
 
 from framefarm.core.requirements import Requirements
 from framefarm.core.spans import Spans
+from framefarm.db.writer import DatabaseError
 from framefarm.farm.catalog import Catalog, StageFacts
 from framefarm.farm.claim_requests import ClaimedLease
 from framefarm.farm.dispatch import Dispatcher, Grant
+from framefarm.farm.queues import anything_claimable
 from framefarm.farm.roster import Link, Roster, slots_of
 from framefarm.protocol.messages import Lease, MachineFacts, Order, SlotOffer
 
@@ -24,11 +27,24 @@ class Claims:
     def __init__(self) -> None:
         self.futures: list[asyncio.Future[Any]] = []
         self.asked = asyncio.Event()
+        self.any_left = False
+        self.looked = 0
 
     def submit(self, _handler: object, _request: object) -> asyncio.Future[Any]:
         self.futures.append(asyncio.get_running_loop().create_future())
         self.asked.set()
         return self.futures[-1]
+
+    async def write(self, work: object) -> bool:
+        assert work is anything_claimable
+        self.looked += 1
+        return self.any_left
+
+    def answer(self, *answers: object) -> None:
+        """To those that have no answer yet; to the rest of them, nothing."""
+        waiting = [future for future in self.futures if not future.done()]
+        for future, answer in zip_longest(waiting, answers):
+            future.set_result(answer)
 
     async def next(self) -> asyncio.Future[Any]:
         async with asyncio.timeout(5):
@@ -48,6 +64,21 @@ def set_up(claims: Claims) -> tuple[Dispatcher, Link, list[Order]]:
     link = Link("w", "w", "boot", "0", MachineFacts("host"), slots, send)
     roster.add(link)
     return Dispatcher(claims, Catalog(), roster), link, sent  # type: ignore[arg-type]
+
+
+def idle(dispatcher: Dispatcher, count: int) -> list[Order]:
+    """Let a worker of so many idle slots be connected; returns what it is sent."""
+    sent: list[Order] = []
+
+    async def send(orders: Sequence[Order]) -> None:
+        sent.extend(orders)
+
+    offers = [SlotOffer(f"cpu-{n}", ("trial",)) for n in range(count)]
+    link = Link("many", "many", "boot", "0", MachineFacts("host"), slots_of(offers), send)
+    dispatcher._roster.add(link)
+    for slot in link.slots.values():
+        slot.waiting = True
+    return sent
 
 
 async def rounds() -> None:
@@ -129,6 +160,78 @@ async def test_l11_work_that_appears_while_a_slot_asks_for_a_tail_is_not_missed(
     assert not slot.waiting
 
 
+async def test_a_claim_that_the_database_refused_is_made_again(monkeypatch):
+    monkeypatch.setattr("framefarm.farm.dispatch._AGAIN_S", 0.0)
+    claims = Claims()
+    dispatcher, link, sent = set_up(claims)
+    link.slots["cpu"].waiting = True
+    duty = asyncio.create_task(dispatcher.serve_waiting())
+
+    dispatcher.work_appeared()
+    (await claims.next()).set_exception(DatabaseError("disk I/O error"))
+    (await claims.next()).set_result(GRANT)
+    await rounds()
+
+    assert isinstance(sent[-1], Lease)
+    duty.cancel()
+
+
+async def test_idle_slots_stop_asking_when_nothing_is_left_for_anybody():
+    claims = Claims()
+    dispatcher, _, _ = set_up(claims)
+    sent = idle(dispatcher, 1_000)
+    duty = asyncio.create_task(dispatcher.serve_waiting())
+
+    dispatcher.work_appeared()
+    await rounds()
+    first = len(claims.futures)
+    claims.answer(GRANT)
+    await rounds()
+    claims.answer()
+    await rounds()
+
+    assert isinstance(sent[-1], Lease)
+    assert len(claims.futures) == 2 * first < 1_000
+    assert claims.looked == 1
+    duty.cancel()
+
+
+async def test_all_idle_slots_ask_while_anything_is_left_that_the_first_cannot_have():
+    claims = Claims()
+    claims.any_left = True
+    dispatcher, _, _ = set_up(claims)
+    idle(dispatcher, 1_000)
+    duty = asyncio.create_task(dispatcher.serve_waiting())
+
+    dispatcher.work_appeared()
+    for _ in range(20):
+        await rounds()
+        claims.answer()
+    await rounds()
+
+    assert len(claims.futures) == 1_000
+    duty.cancel()
+
+
+async def test_a_slot_that_asked_itself_meanwhile_does_not_ask_twice():
+    claims = Claims()
+    claims.any_left = True
+    dispatcher, _, _ = set_up(claims)
+    idle(dispatcher, 200)
+    [(link, slot)] = dispatcher._roster.waiting()[-1:]
+    duty = asyncio.create_task(dispatcher.serve_waiting())
+
+    dispatcher.work_appeared()
+    await rounds()
+    dispatcher.claim(link, slot)
+    for _ in range(5):
+        claims.answer()
+        await rounds()
+
+    assert len(claims.futures) == 200
+    duty.cancel()
+
+
 async def test_a_disabled_worker_is_not_served():
     claims = Claims()
     dispatcher, link, _ = set_up(claims)
@@ -146,18 +249,10 @@ async def test_a_disabled_worker_is_not_served():
 async def test_l11_idle_slots_take_turns_in_asking_for_tails():
     claims = Claims()
     dispatcher, _, _ = set_up(claims)
-    offers = [SlotOffer(f"cpu-{n}", ("trial",)) for n in range(100)]
-
-    async def send(_: Sequence[Order]) -> None:
-        """Nothing is sent here."""
-
-    link = Link("many", "many", "boot", "0", MachineFacts("host"), slots_of(offers), send)
-    dispatcher._roster.add(link)
-    for slot in link.slots.values():
-        slot.waiting = True
+    idle(dispatcher, 100)
 
     rounds_of_two = [dispatcher._next_for_tails() for _ in range(2)]
 
     assert [len(asking) for asking in rounds_of_two] == [64, 64]
     asked = {slot.offer.slot for asking in rounds_of_two for _, slot in asking}
-    assert asked == set(link.slots)
+    assert len(asked) == 100
