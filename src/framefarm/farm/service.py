@@ -8,6 +8,7 @@ followers, workers and waiting slots only after it is durable.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import secrets
 import time
 from collections.abc import Callable, Iterable
@@ -455,17 +456,22 @@ class Farm:
 
     async def _tell(self, job_ids: Iterable[int]) -> None:
         for job_id in job_ids:
-            try:
-                view = await self.view(job_id)
-            except NoSuchJobError:
-                continue  # deleted since
-            if view.state in _ENDED:
-                await self.delivery.all_of(job_id)
-            if not self.bus.followed(job_id):
-                continue
-            self.bus.publish(job_id, "job", asdict(view))
-            if view.state in _ENDED:
-                self.bus.publish(job_id, "end", {})
+            with contextlib.suppress(NoSuchJobError):  # deleted since
+                await self._tell_of(job_id)
+
+    async def _tell_of(self, job_id: int) -> None:
+        state = await self.read(lambda connection: job_state(connection, job_id))
+        if state in _ENDED:
+            await self.delivery.all_of(job_id)
+        # A picture takes far longer to make than a look at the state.
+        if not self.bus.followed(job_id):
+            return
+        view = await self.view(job_id)
+        if view.state in _ENDED and state not in _ENDED:
+            return  # it ended just now, so the next round places its files before it says so
+        self.bus.publish(job_id, "job", asdict(view))
+        if view.state in _ENDED:
+            self.bus.publish(job_id, "end", {})
 
 
 def _farm_id(connection: Connection) -> str:

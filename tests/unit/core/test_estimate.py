@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from framefarm.core import estimate
 from framefarm.core.estimate import Estimate, time_left
 
 durations = st.lists(st.floats(0.01, 1e5), max_size=40)
@@ -149,3 +150,20 @@ def test_a_unit_that_outlasts_all_others_is_not_promised_to_end_at_once():
     assert estimate is not None
     assert estimate.likely_s > 15
     assert estimate.high_s > 100
+
+
+@pytest.mark.parametrize("pending", [0, 5_000])
+def test_some_of_thousands_of_running_units_tell_the_same_as_all_of_them(pending, monkeypatch):
+    rng = random.Random(1)
+    finished = [10 * rng.lognormvariate(0, 0.3) for _ in range(200)]
+    running = [rng.uniform(0, 12) for _ in range(10_000)]
+
+    some = time_left(finished, pending=pending, slots=10_000, running_s=running)
+    monkeypatch.setattr(estimate, "_RUNNING_LOOKED_AT", 10_000)
+    every = time_left(finished, pending=pending, slots=10_000, running_s=running)
+
+    assert some is not None
+    assert every is not None
+    assert some.low_s == pytest.approx(every.low_s, rel=0.01)
+    assert some.likely_s == pytest.approx(every.likely_s, rel=0.01)
+    assert some.high_s == pytest.approx(every.high_s, rel=0.01)
