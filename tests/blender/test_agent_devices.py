@@ -61,7 +61,7 @@ async def render(
         expect_height=54,
         source_path=str(scenes["plain"]),
     )
-    with slot_resources(tmp_path) as resources:
+    async with slot_resources(tmp_path) as resources:
 
         async def one(**place: object) -> UnitFacts:
             slot: SlotResources = replace(resources, blenders=(own_blender,), **place)  # type: ignore[arg-type]

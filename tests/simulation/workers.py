@@ -206,6 +206,7 @@ class AgentProcess:
             connection=connection,
             uploader=uploader,
             keeper=cast("Any", keeper),
+            thumbnails=cast("Any", None),
             cache=cast("Any", machine.disk),
             workdirs=cast("Any", machine.disk),
             identity_file=cast("Any", machine.disk),

@@ -205,8 +205,8 @@ class Agent:
             task.cancel()
         closing = [asyncio.create_task(slot.close()) for slot in parts.slots.values()]
         await asyncio.wait([*running, *closing], timeout=CLOSE_S)
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(parts.keeper.close(), FLUSH_S)
+        await parts.keeper.close(FLUSH_S)
+        await parts.thumbnails.close()
         await parts.http.aclose()
         for pool in parts.pools:
             pool.shutdown(wait=False, cancel_futures=True)

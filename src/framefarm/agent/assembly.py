@@ -25,6 +25,7 @@ from framefarm.agent.places import Place, child_limits
 from framefarm.agent.slots import Slot
 from framefarm.agent.sources import SourceFiles
 from framefarm.agent.threadpool import low_priority_pool
+from framefarm.agent.thumbnails import Thumbnailer
 from framefarm.agent.uploads import Uploader
 from framefarm.agent.workdirs import WorkDirs
 
@@ -153,6 +154,8 @@ async def assemble(
     # The slot for movies renders nowhere, but its children are limited like others.
     elsewhere = Place(limits=child_limits(settings))
 
+    thumbnails = Thumbnailer(store.scratch, elsewhere.limits, idle_s=settings.idle_s)
+
     def slot(offer: SlotOffer) -> Slot:
         journal = wires.journal.bind(slot=offer.slot)
         place = places.get(offer.slot, elsewhere)
@@ -163,6 +166,7 @@ async def assemble(
             blenders=tuple(blenders),
             cache=cache,
             sources=sources,
+            thumbnails=thumbnails,
             pool=working_pool,
             scratch_dir=store.scratch,
             journal=journal,
@@ -205,6 +209,7 @@ async def assemble(
             tell=wires.tell_one,
             journal=wires.journal,
         ),
+        thumbnails=thumbnails,
         cache=cache,
         workdirs=store.workdirs,
         identity_file=store.identity_file,

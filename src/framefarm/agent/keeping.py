@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from framefarm.agent.disk import is_full
@@ -77,31 +78,46 @@ class Keeper:
         """Take an entry out of the outbox; useful files go to the cache."""
         self._begin(self._drop(entry, useful=useful))
 
-    async def close(self) -> None:
-        """Wait for what has begun; all of it is short."""
-        if self._tasks:
-            await asyncio.wait(self._tasks)
+    async def close(self, within_s: float) -> None:
+        """Wait for what has begun, nearly all of which is short, and leave what is not."""
+        if not self._tasks:
+            return
+        _, late = await asyncio.wait(self._tasks, timeout=within_s)
+        for task in late:
+            task.cancel()
+        await asyncio.gather(*late, return_exceptions=True)
 
     async def _keep_in_thread(self, work: UnitWork, outcome: Outcome) -> None:
-        loop = asyncio.get_running_loop()
-        while (event := await loop.run_in_executor(self._pool, self._kept, work, outcome)) is None:
+        while (event := await self._completed(work, outcome)) is None:
             # It was rendered: it waits in its work directory until the disk has room (L6).
             self._journal.warning("the disk is full; a result waits for room", unit=work.unit)
             await asyncio.sleep(ROOM_EVERY_S)
         self._tell(event)
 
+    async def _completed(self, work: UnitWork, outcome: Outcome) -> Event | None:
+        """Make the rest of a result's files and store them all; None when the disk is full."""
+        try:
+            files = (*outcome.files, *await outcome.later())
+        except Exception as error:  # noqa: BLE001 - the unit fails, the agent goes on
+            return self._not_kept(work, error)
+        whole = replace(outcome, files=files)
+        return await asyncio.get_running_loop().run_in_executor(self._pool, self._kept, work, whole)
+
     def _kept(self, work: UnitWork, outcome: Outcome) -> Event | None:
         try:
             return ResultKept(self._store(work, outcome))
-        except (OutboxError, OSError) as error:
-            return None if is_full(error) else ResultLost(work, str(error))
         except Exception as error:  # noqa: BLE001 - the unit fails, the agent goes on
-            self._journal.exception("a result could not be stored", unit=work.unit)
-            return ResultLost(work, f"the worker failed: {type(error).__name__}: {error}")
+            return self._not_kept(work, error)
+
+    def _not_kept(self, work: UnitWork, error: Exception) -> Event | None:
+        """What it means that a result could not be stored; None when it may be tried again."""
+        if isinstance(error, OutboxError | OSError):
+            return None if is_full(error) else ResultLost(work, str(error))
+        self._journal.error("a result could not be stored", unit=work.unit, exc_info=error)
+        return ResultLost(work, f"the worker failed: {type(error).__name__}: {error}")
 
     def _store(self, work: UnitWork, outcome: Outcome) -> Owed:
-        files = (*outcome.files, *outcome.later())
-        owed = self._outbox.keep(work, files, outcome.facts)
+        owed = self._outbox.keep(work, outcome.files, outcome.facts)
         self._workdirs.remove(work)
         return owed
 

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from framefarm.agent.outbox import Outbox
     from framefarm.agent.settings import AgentSettings
     from framefarm.agent.slots import Slot
+    from framefarm.agent.thumbnails import Thumbnailer
     from framefarm.agent.trust import Trust
     from framefarm.agent.uploads import Uploader
     from framefarm.agent.workdirs import WorkDirs
@@ -60,6 +61,7 @@ class Parts:
     connection: Connection
     uploader: Uploader
     keeper: Keeper
+    thumbnails: Thumbnailer
     cache: BlobCache
     workdirs: WorkDirs
     identity_file: IdentityFile

@@ -75,6 +75,7 @@ class Upkeep:
                 await self._look_at_facts()
                 for slot in self._parts.slots.values():
                     await slot.upkeep()
+                await self._parts.thumbnails.upkeep()
 
     def _look_at_disk(self) -> None:
         was_low, settings = self._state().disk_low, self._parts.settings

@@ -9,7 +9,7 @@ from framefarm.core.spans import Spans
 from framefarm.protocol.messages import UnitFacts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
     from pathlib import Path
 
     import msgspec
@@ -112,7 +112,7 @@ class ProducedFile:
     role: FileRole
 
 
-def no_more_files() -> tuple[ProducedFile, ...]:
+async def no_more_files() -> tuple[ProducedFile, ...]:
     """The default of `Outcome.later`."""
     return ()
 
@@ -124,10 +124,10 @@ class Outcome:
     Attributes:
         files: What it made.
         facts: What is known of how.
-        later: Makes the files that need not hold up the slot, a thumbnail for instance. Runs in a
-            thread of low priority while the slot is at its next unit.
+        later: Makes the files that need not hold up the slot, a thumbnail for instance. Runs
+            while the slot is at its next unit; what takes long is done elsewhere than in the loop.
     """
 
     files: tuple[ProducedFile, ...] = ()
     facts: UnitFacts = field(default_factory=UnitFacts)
-    later: Callable[[], tuple[ProducedFile, ...]] = no_more_files
+    later: Callable[[], Awaitable[tuple[ProducedFile, ...]]] = no_more_files

@@ -1,4 +1,4 @@
-"""An encoder that stays up: encodes segments and joins movies in a process of its own."""
+"""An encoder that stays up: encodes, joins and makes thumbnails in a process of its own."""
 
 from __future__ import annotations
 
@@ -109,6 +109,17 @@ class WarmEncoder(WarmProcess):
         doing = f"joining {len(segments)} segments"
         order = {"order": "join", "segments": _named(segments)} | _movie(settings, out)
         return await self._make(doing, order, "joined", on_frame, stall_s)
+
+    async def thumbnail(self, picture: Path, out: Path, *, stall_s: float | None = None) -> None:
+        """Make a small picture of a frame; see `thumbnails.make_thumbnail`.
+
+        Raises:
+            ChildRefusedError: The code of a `MediaError`, `disk` or `memory`; it goes on.
+            ChildFailedError: It is gone.
+        """
+        named, target = _named([picture, out])
+        order = {"order": "thumbnail", "picture": named, "out": target}
+        await self._talk.ask(f"shrinking {picture.name}", order, "made", stall_s)
 
     async def _make(
         self,

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +17,11 @@ from framefarm.agent.executors.contract import SlotResources
 from framefarm.agent.journal import open_journal
 from framefarm.agent.settings import AgentSettings
 from framefarm.agent.sources import SourceFiles
+from framefarm.agent.thumbnails import Thumbnailer
 from framefarm.agent.work import UnitWork
 from framefarm.blender.installations import BlenderInstallation
 from framefarm.core.versions import BlenderVersion
+from framefarm.processes.child_process import NO_LIMITS
 from framefarm.protocol.messages import InputFile
 
 BLENDER = BlenderInstallation("executable", BlenderVersion(5, 0), "5.0.1", Path("/b"))
@@ -58,10 +60,10 @@ class SlowLine:
         part.write_bytes(self.content)  # noqa: ASYNC240  a few bytes
 
 
-@contextmanager
-def slot_resources(
+@asynccontextmanager
+async def slot_resources(
     root: Path, fetcher: Fetcher | None = None, **settings: Any
-) -> Iterator[SlotResources]:
+) -> AsyncIterator[SlotResources]:
     cache = BlobCache(
         root / "cache",
         limit_bytes=1 << 30,
@@ -69,6 +71,7 @@ def slot_resources(
         journal=JOURNAL,
     )
     cache.load()
+    thumbnails = Thumbnailer(root, NO_LIMITS, idle_s=60.0)
     with ThreadPoolExecutor(2) as pool:
         yield SlotResources(
             slot="cpu",
@@ -77,10 +80,12 @@ def slot_resources(
             blenders=(BLENDER,),
             cache=cache,
             sources=SourceFiles(),
+            thumbnails=thumbnails,
             pool=pool,
             scratch_dir=root,
             journal=JOURNAL,
         )
+        await thumbnails.close()
 
 
 def unit_work(

@@ -108,7 +108,7 @@ def encoders() -> list[psutil.Process]:
 @pytest.fixture
 async def slot(tmp_path: Path) -> AsyncIterator[Callable[..., Encodes]]:
     made: list[Encodes] = []
-    with slot_resources(tmp_path) as resources:
+    async with slot_resources(tmp_path) as resources:
 
         def make(limits: ChildLimits | None = None) -> Encodes:
             given = replace(resources, limits=limits or ChildLimits())
@@ -217,7 +217,7 @@ async def test_join_that_crashes_is_told_and_the_next_is_made(slot: Callable[...
 
 
 async def test_encoder_ends_when_it_was_idle_too_long(tmp_path: Path):
-    with slot_resources(tmp_path, idle_s=0.0) as resources:
+    async with slot_resources(tmp_path, idle_s=0.0) as resources:
         one = Encodes(resources, tmp_path)
         await one.encode(one.frames(2))
         (encoder,) = encoders()

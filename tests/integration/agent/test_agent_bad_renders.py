@@ -29,7 +29,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="needs a guardia
 @pytest.fixture
 async def farm(tmp_path: Path) -> AsyncIterator[Callable[..., StandInFarm]]:
     made: list[StandInFarm] = []
-    with slot_resources(tmp_path) as resources:
+    async with slot_resources(tmp_path) as resources:
 
         def make(limits: ChildLimits | None = None) -> StandInFarm:
             made.append(StandInFarm(resources, tmp_path, limits or ChildLimits()))
@@ -114,7 +114,7 @@ async def test_gigabytes_of_output_leave_the_end_of_the_log_and_the_loop_alive(f
     outcome = await one.render("flood")
     beating.cancel()
 
-    log = next(file for file in outcome.later() if file.role == "log")
+    log = next(file for file in await outcome.later() if file.role == "log")
     text = await asyncio.to_thread(log.path.read_bytes)
     assert len(text) <= 8 * MIB
     assert text.endswith(b"the last line\n")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import av
@@ -33,8 +33,8 @@ MOVIE = MovieTask(
 
 
 @pytest.fixture
-def resources(tmp_path: Path) -> Iterator[SlotResources]:
-    with slot_resources(tmp_path) as made:
+async def resources(tmp_path: Path) -> AsyncIterator[SlotResources]:
+    async with slot_resources(tmp_path) as made:
         yield made
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import msgspec
@@ -174,8 +174,8 @@ def sha_and_size(content: bytes) -> dict[str, object]:
 
 
 @pytest.fixture
-def farm(tmp_path: Path) -> Iterator[Farm]:
-    with slot_resources(tmp_path) as resources:
+async def farm(tmp_path: Path) -> AsyncIterator[Farm]:
+    async with slot_resources(tmp_path) as resources:
         yield Farm(resources, tmp_path)
 
 
@@ -187,7 +187,7 @@ async def test_frame_comes_with_its_picture_facts_thumbnail_and_log(farm: Farm):
     assert outcome.facts.seconds == 1.5
     assert outcome.facts.blender == "5.0.1"
     assert outcome.facts.device == "CPU"
-    log, thumbnail = outcome.later()
+    log, thumbnail = await outcome.later()
     assert (log.name, log.role, log.path.read_text()) == ("log/0007.txt", "log", "Saved\n")
     assert (thumbnail.name, thumbnail.role) == ("thumb/0007.webp", "thumbnail")
     assert thumbnail.path.read_bytes()[8:12] == b"WEBP"
@@ -195,7 +195,7 @@ async def test_frame_comes_with_its_picture_facts_thumbnail_and_log(farm: Farm):
 
 async def test_l10_bytes_that_keep_coming_are_progress(tmp_path: Path):
     content = b"BLENDER-v500".ljust(40, b".")
-    with slot_resources(tmp_path, SlowLine(content)) as resources:
+    async with slot_resources(tmp_path, SlowLine(content)) as resources:
         farm = Farm(resources, tmp_path)
         await farm.render(1, **sha_and_size(content))
 
@@ -219,7 +219,7 @@ async def test_picture_that_cannot_be_shrunk_has_no_thumbnail_and_is_no_failure(
     outcome = await farm.render(1)
     outcome.files[0].path.write_bytes(b"no picture")
 
-    assert [file.role for file in outcome.later()] == ["log"]
+    assert [file.role for file in await outcome.later()] == ["log"]
 
 
 async def test_same_job_is_opened_and_configured_once(farm: Farm):

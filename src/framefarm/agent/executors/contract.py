@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from framefarm.agent.journal import Journal
     from framefarm.agent.settings import AgentSettings
     from framefarm.agent.sources import SourceFiles
+    from framefarm.agent.thumbnails import Thumbnailer
     from framefarm.agent.work import Outcome, UnitWork
 
 Progress = Callable[[int, int, str], None]
@@ -38,6 +39,7 @@ class SlotResources:
         blenders: The Blenders here, in order of preference.
         cache: Files by hash.
         sources: Files in their own place.
+        thumbnails: Makes small pictures of frames.
         pool: Threads of low priority, for what can wait.
         scratch_dir: For children's temporary files; emptied when the agent starts.
         limits: What the slot's children may take.
@@ -52,6 +54,7 @@ class SlotResources:
     blenders: tuple[BlenderInstallation, ...]
     cache: BlobCache
     sources: SourceFiles
+    thumbnails: Thumbnailer
     pool: Pool
     scratch_dir: Path
     journal: Journal

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from framefarm.agent.work import ProducedFile
 from framefarm.core.naming import safe_path
+from framefarm.processes.errors import ChildError
 from framefarm.protocol.limits import MAX_LOG_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from framefarm.agent.journal import Journal
+    from framefarm.agent.thumbnails import Thumbnailer
     from framefarm.blender.warm import RenderedFrame, WrittenFile
     from framefarm.protocol import FileRole
 
@@ -51,26 +54,26 @@ class FrameFiles:
             journal=journal,
         )
 
-    def make_extras(self) -> tuple[ProducedFile, ...]:
-        """Make the thumbnail and the log's file. A picture that cannot be shrunk has none."""
+    async def make_extras(self, thumbnails: Thumbnailer) -> tuple[ProducedFile, ...]:
+        """Make the log's file and the thumbnail. A picture that cannot be shrunk has none.
+
+        Raises:
+            OSError: The log cannot be written.
+        """
         number = f"{self.frame:04d}"
         log = self.workdir / "log.txt"
-        log.write_bytes(log_bytes(self.log_text))
+        await asyncio.to_thread(log.write_bytes, log_bytes(self.log_text))
         made = [ProducedFile(log, f"log/{number}.txt", "log")]
-        thumbnail = self._make_thumbnail()
+        thumbnail = await self._make_thumbnail(thumbnails)
         if thumbnail is not None:
             made.append(ProducedFile(thumbnail, f"thumb/{number}.webp", "thumbnail"))
         return tuple(made)
 
-    def _make_thumbnail(self) -> Path | None:
-        # FFmpeg and OpenImageIO take 0.4 s to load; the first frame is long rendering by then.
-        from framefarm.media.errors import MediaError  # noqa: PLC0415
-        from framefarm.media.thumbnails import make_thumbnail  # noqa: PLC0415
-
+    async def _make_thumbnail(self, thumbnails: Thumbnailer) -> Path | None:
         out = self.workdir / "thumbnail.webp"
         try:
-            make_thumbnail(self.images[0].path, out)
-        except (MediaError, OSError) as error:
+            await thumbnails.make(self.images[0].path, out)
+        except ChildError as error:
             self.journal.warning("no thumbnail", frame=self.frame, reason=str(error))
             return None
         return out

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -205,7 +206,8 @@ class RenderExecutor:
             extra={"samples": rendered.samples},
             asked_device=self._resources.device,
         )
-        return Outcome(made.images + made.layers, facts, made.make_extras)
+        later = functools.partial(made.make_extras, self._resources.thumbnails)
+        return Outcome(made.images + made.layers, facts, later)
 
 
 def _render_settings(task: RenderTask, device: str) -> RenderSettings:

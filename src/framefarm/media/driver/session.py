@@ -14,6 +14,7 @@ import av.logging
 from framefarm.media.errors import MediaError
 from framefarm.media.movies import JoinFacts, SegmentFacts, encode_segment, join_segments
 from framefarm.media.settings import MovieSettings
+from framefarm.media.thumbnails import make_thumbnail
 from framefarm.processes.child.channel import Channel
 from framefarm.processes.child.own_process import forget_peak_memory, peak_memory_bytes
 from framefarm.processes.child.serving import Carry, RefusedError
@@ -22,7 +23,7 @@ PROGRESS_EVERY_S = 0.2
 
 
 class Session:
-    """Encodes and joins.
+    """Encodes, joins, and makes thumbnails.
 
     Attributes:
         orders: What carries out which order.
@@ -30,7 +31,11 @@ class Session:
 
     def __init__(self, channel: Channel) -> None:
         self._channel = channel
-        self.orders: Mapping[str, Carry] = {"encode": self._encode, "join": self._join}
+        self.orders: Mapping[str, Carry] = {
+            "encode": self._encode,
+            "join": self._join,
+            "thumbnail": self._thumbnail,
+        }
         # FFmpeg writes to standard error by itself, so its last words survive a crash. PyAV's own
         # way would take the interpreter's lock from the encoder's threads.
         av.logging.restore_default_callback()
@@ -60,6 +65,11 @@ class Session:
                 on_segment=self._teller(),
             )
         return "joined", _report(facts)
+
+    def _thumbnail(self, picture: str, out: str) -> tuple[str, dict[str, Any]]:
+        with _refusals():
+            facts = make_thumbnail(Path(picture), Path(out))
+        return "made", {"facts": dataclasses.asdict(facts)}
 
     def _teller(self) -> Callable[[int], None]:
         """What tells how many frames are done, not more often than anybody looks."""
