@@ -15,6 +15,7 @@ _RUNS = (
     ("tail",),
     ("large_job",),
     ("movie",),
+    ("uploads",),
     ("render",),
 )
 

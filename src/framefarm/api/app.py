@@ -17,6 +17,7 @@ from framefarm.api import (
     problems,
     render_tasks,
     results,
+    uploads,
     workers,
 )
 from framefarm.api.body_limit import BodyLimit
@@ -96,6 +97,7 @@ def create_app(farm: Farm, reach: Reach) -> Application:
 
     app.router.routes.append(results.result_route(farm, keys))
     app.include_router(blobs.routes(farm))
+    app.include_router(uploads.routes(farm.uploads))
     app.include_router(jobs.routes(farm))
     app.include_router(jobs.steering_routes(farm))
     app.include_router(downloads.download_routes(farm))

@@ -49,3 +49,9 @@ def open_farm(url: str | None) -> Farm:
     # What the manager of this machine shows is known from its own data folder.
     trusted = local.certificate if local and is_loopback(found) else ""
     return Farm(found, certificate=trusted)
+
+
+def is_here(url: str) -> bool:
+    """Whether an address is that of this machine's own manager; a tunnel's is not."""
+    local = local_manager.find(load_settings().manager_dir)
+    return local is not None and local.url == url

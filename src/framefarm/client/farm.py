@@ -7,33 +7,37 @@ import http.client
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, Self, TypeVar
+from typing import IO, BinaryIO, Self, TypeVar
 from urllib.parse import urlencode
 
 import msgspec
 
 from framefarm.client import events as job_events
+from framefarm.client.chunked import CutFile, cut, send
 from framefarm.client.errors import FarmUnreachableError, UnreadableAnswerError
 from framefarm.client.reading import read_json
 from framefarm.client.refusals import refusal
 from framefarm.client.submissions import Submission
-from framefarm.client.transport import Answer, Transport, read_piece
+from framefarm.client.transport import MAX_ANSWER_BYTES, Answer, Transport, read_piece
 from framefarm.client.views import (
     FilePage,
     FileView,
     Health,
     JobPage,
     JobView,
+    MissingChunks,
     UnitPage,
     UnitView,
     Why,
 )
 from framefarm.client.worker_calls import WorkerCalls
 from framefarm.core.plain_text import plain
+from framefarm.protocol.chunks import chunk_of
 
 _T = TypeVar("_T")
 _CHUNK = 1 << 20
 _EVENT_SILENCE_S = 60.0
+_PUT_TOGETHER_S = 900.0
 _OK = frozenset({200, 201, 204, 206})
 
 Counter = Callable[[int], None]
@@ -245,6 +249,58 @@ class Farm(WorkerCalls):
                 if response.status not in _OK:
                     raise refusal(response.status, response.read(_CHUNK))
         return sha256
+
+    def upload_in_chunks(
+        self, file: IO[bytes], size_bytes: int, *, count: Counter | None = None
+    ) -> str:
+        """Give the manager a file, of which only what it lacks is sent.
+
+        What broke off goes on where it was when it is called again. The file is read twice.
+
+        Args:
+            file: At its start; it must be able to seek.
+            size_bytes: Its size.
+            count: Told how many more bytes are sent, as they travel.
+
+        Returns:
+            The SHA-256 of its content.
+
+        Raises:
+            NotTakenError: The manager does not come to an end.
+            FarmAnswerError: It was refused: the disk is full, or the file changed meanwhile.
+            OSError: The file cannot be read.
+        """
+        import zstandard  # noqa: PLC0415  slow, and for few commands
+
+        packer = zstandard.ZstdCompressor()
+
+        def put(pack: bytes) -> None:
+            body = packer.compress(pack)
+            self._checked(self._transport.request("PUT", "/api/uploads/chunks", body=body))
+            if count is not None:
+                count(len(body))
+
+        cut_file = cut(file, size_bytes)
+        send(file, cut_file, offer=self._offer, put=put)
+        return cut_file.sha256
+
+    def _offer(self, cut_file: CutFile) -> list[bytes]:
+        """What is missing of a file."""
+        pieces = [(name.hex(), size) for name, size in map(chunk_of, cut_file.pieces)]
+        offered = {"sha256": cut_file.sha256, "size_bytes": cut_file.size_bytes, "pieces": pieces}
+        headers = {"Content-Type": "application/json"}
+        with self._transport.open(
+            "POST",
+            "/api/uploads",
+            body=msgspec.json.encode(offered),
+            headers=headers,
+            timeout_s=_PUT_TOGETHER_S,
+        ) as response:
+            content = read_piece(response, MAX_ANSWER_BYTES)
+            if response.status not in _OK:
+                raise refusal(response.status, content)
+            answer = Answer(response.status, {}, content)
+        return [bytes.fromhex(name) for name in self._decode(answer, MissingChunks).missing]
 
     def has_blob(self, sha256: str) -> bool:
         """Whether the manager has a file with this content."""

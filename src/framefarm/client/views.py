@@ -180,3 +180,9 @@ class Why(msgspec.Struct, frozen=True):
     answer: str = ""
     stages: tuple[str, ...] = ()
     workers: tuple[WorkerReason, ...] = ()
+
+
+class MissingChunks(msgspec.Struct, frozen=True):
+    """What of a file the manager lacks."""
+
+    missing: tuple[str, ...]

@@ -20,6 +20,7 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     PrimaryKeyConstraint,
     String,
@@ -270,6 +271,30 @@ faults = Table(
 """Attempts that went wrong. `final`: this one made the unit `failed`. `forgiven`: a retry was asked
 for since, so it no longer counts. `memory_bytes`: what the attempt was allowed, if it ran out.
 `charged`: it has counted against its worker, and does no more (L9)."""
+
+chunked = Table(
+    "chunked",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("sha256", String(64), nullable=False),
+    UniqueConstraint("sha256"),
+    sqlite_autoincrement=True,
+)
+"""Blobs that came in chunks, so that what the next version of them shares need not come again."""
+
+chunks = Table(
+    "chunks",
+    metadata,
+    Column("name", LargeBinary(16), nullable=False),
+    Column("chunked_id", Key, ForeignKey("chunked.id", ondelete="CASCADE"), nullable=False),
+    Column("of_list", Boolean, nullable=False),
+    Column("offset", BigInteger, nullable=False),
+    Column("size", Integer, nullable=False),
+    PrimaryKeyConstraint("name", "chunked_id", "of_list"),
+    Index("ix_chunks_chunked_id", "chunked_id"),
+    sqlite_with_rowid=False,
+)
+"""Where a chunk is: in a blob, or (`of_list`) in the list of the blob's chunks."""
 
 leftovers = Table(
     "leftovers",

@@ -136,6 +136,7 @@ async def tidy(farm: Farm) -> None:
         await asyncio.sleep(_TIDY_EVERY_S)
         await guarded("forget_leases", farm.writer.write(forget_ended_leases))
         await guarded("collect_blobs", collect_blobs(farm))
+        await guarded("tidy_uploads", farm.uploads.tidy())
 
 
 async def clear_away(farm: Farm) -> None:

@@ -66,6 +66,7 @@ from framefarm.farm.roster import Link, Roster, Work
 from framefarm.farm.settings import ManagerSettings
 from framefarm.farm.stalls import stall_limit_s
 from framefarm.farm.steering import NoSuchJobError, job_state
+from framefarm.farm.uploads import Uploads
 from framefarm.farm.views import JobView, JobViews
 from framefarm.farm.worker_orders import WorkerOrders
 from framefarm.farm.worker_states import Departure, note_departures, note_lost
@@ -103,6 +104,7 @@ class Farm:
         self.blobs = BlobFolder(settings.blobs, low_water_bytes=settings.low_water_bytes)
         self.blobs.remove_leftovers()
         self.keeper = Keeper(settings.blobs, settings.low_water_bytes) if settings.keeper else None
+        self.uploads = Uploads(self)
         self.delivery = Delivery(settings, self.engine, self.blobs)
         self.catalog = Catalog()
         self.roster = Roster()

@@ -9,7 +9,9 @@ from framefarm.storage.blobs import (
     StorageError,
     StorageFullError,
     UnannouncedBlob,
+    translated,
 )
+from framefarm.storage.packs import Packs
 from framefarm.storage.placing import place
 
 __all__ = [
@@ -18,8 +20,10 @@ __all__ = [
     "BlobMissingError",
     "BlobTooLargeError",
     "IncomingBlob",
+    "Packs",
     "StorageError",
     "StorageFullError",
     "UnannouncedBlob",
     "place",
+    "translated",
 ]

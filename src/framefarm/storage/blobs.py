@@ -62,19 +62,19 @@ class _Incoming:
         self._folder = folder
         self._digest = hashlib.sha256()
         self._received = 0
-        with _translated(self.path):
+        with translated(self.path):
             self._file: BinaryIO = self.path.open("xb", buffering=0)
 
     def _write(self, piece: bytes | memoryview) -> None:
         self._digest.update(piece)
         self._received += len(piece)
-        with _translated(self.path):
+        with translated(self.path):
             while piece:
                 piece = memoryview(piece)[self._file.write(piece) :]
 
     def _keep(self, sha256: str) -> None:
         target = self._folder.path_of(sha256)
-        with _translated(target):
+        with translated(target):
             os.fsync(self._file.fileno())
             self._file.close()
             try:
@@ -211,7 +211,7 @@ class BlobFolder:
         self.root = root
         self.incoming = root / "incoming"
         self._low_water_bytes = low_water_bytes
-        with _translated(root):
+        with translated(root):
             self.incoming.mkdir(parents=True, exist_ok=True)
 
     def remove_leftovers(self) -> None:
@@ -239,7 +239,7 @@ class BlobFolder:
         Raises:
             StorageFullError: It would leave less free space than the low-water mark.
         """
-        with _translated(self.root):
+        with translated(self.root):
             free = shutil.disk_usage(self.root).free
         if free - size_bytes < self._low_water_bytes:
             raise StorageFullError(
@@ -281,7 +281,7 @@ class BlobFolder:
             StorageError: It cannot be read.
         """
         path = self.existing(sha256)
-        with _translated(path), path.open("rb") as file:
+        with translated(path), path.open("rb") as file:
             found = hashlib.file_digest(file, "sha256").hexdigest()
         if found != sha256:
             raise BlobMismatchError(f"The bytes of {path} do not have its SHA-256 any more.")
@@ -324,7 +324,8 @@ class BlobFolder:
 
 
 @contextlib.contextmanager
-def _translated(path: Path) -> Iterator[None]:
+def translated(path: Path) -> Iterator[None]:
+    """Turn errors of the system into ours."""
     try:
         yield
     except OSError as error:
