@@ -6,16 +6,9 @@ import math
 from functools import lru_cache
 from http import HTTPStatus
 
-import structlog
-from fastapi import FastAPI, Request
-from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
-from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect
+from starlette.responses import JSONResponse
 
 from framefarm.core.errors import FrameFarmError
-
-_log = structlog.get_logger(__name__)
 
 _STATUS = {
     "no_such_job": 404,
@@ -40,10 +33,8 @@ _STATUS = {
     "database": 503,
     "storage": 503,
 }
-_REFUSED = 422
+REFUSED = 422
 _LONGEST = 2_000
-
-_HTTP_CODES = {404: "not_found", 405: "method_not_allowed", 413: "too_large"}
 
 
 def problem(status: int, code: str, detail: str) -> JSONResponse:
@@ -78,33 +69,4 @@ def as_http(status: int, code: str, detail: str, *, retry_in_s: float | None = N
 
 def problem_of(error: FrameFarmError) -> JSONResponse:
     """The answer that one of our own errors gives; 422 unless it has a status of its own."""
-    return problem(_STATUS.get(error.code, _REFUSED), error.code, str(error))
-
-
-def install(app: FastAPI) -> None:
-    """Answer every error of an application this way."""
-
-    @app.exception_handler(FrameFarmError)
-    async def ours(_: Request, error: FrameFarmError) -> JSONResponse:
-        return problem_of(error)
-
-    @app.exception_handler(RequestValidationError)
-    async def invalid(_: Request, error: RequestValidationError) -> JSONResponse:
-        told = "; ".join(
-            f"{'.'.join(str(part) for part in one['loc'])}: {one['msg']}" for one in error.errors()
-        )
-        return problem(_REFUSED, "invalid_request", told)
-
-    @app.exception_handler(HTTPException)
-    async def http(_: Request, error: HTTPException) -> JSONResponse:
-        code = _HTTP_CODES.get(error.status_code, "http")
-        return problem(error.status_code, code, str(error.detail))
-
-    @app.exception_handler(ClientDisconnect)
-    async def gone(_: Request, __: ClientDisconnect) -> JSONResponse:
-        return problem(400, "cut_short", "The connection broke before the body had come.")
-
-    @app.exception_handler(Exception)
-    async def unexpected(request: Request, error: Exception) -> JSONResponse:
-        _log.error("request_failed", path=request.url.path, exc_info=error)
-        return problem(500, "internal", "The manager failed at this request; its log says why.")
+    return problem(_STATUS.get(error.code, REFUSED), error.code, str(error))

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, TextIO
 import structlog
 import uvicorn
 
-from framefarm.api.app import create_app
+from framefarm.api.app import Application
 from framefarm.api.gate import Gate
 from framefarm.api.http_connection import BoundedHttp
 from framefarm.api.listening import ServeError, listening
@@ -189,14 +189,16 @@ class ManagerServer:
             self._loop = asyncio.get_running_loop()
 
             limits = self._settings.connections
-            config = _config(farm, self.reach, self._certificate)
+            app = Application(farm, self.reach)
+            config = _config(app, limits, self._certificate)
             self._server = Server(config, _gate(limits), limits)
             if handle_signals:
                 self._catch_signals()
             self._listening.set()
             await self._on_ready(farm)
             _log.info("manager_ready", url=self.url, data=str(self._settings.data_dir))
-            async with self._told(farm):
+            async with self._told(farm), asyncio.TaskGroup() as beside:
+                beside.create_task(app.open_api(), name="open_api")
                 await self._server.serve(sockets=listeners)
         finally:
             await farm.stop()
@@ -305,13 +307,14 @@ def raise_file_limit() -> int:
     return _FILES_WITHOUT_LIMIT if soft == resource.RLIM_INFINITY else soft
 
 
-def _config(farm: Farm, reach: Reach, certificate: Certificate | None) -> uvicorn.Config:
-    limits = farm.settings.connections
+def _config(
+    app: Application, limits: ConnectionLimits, certificate: Certificate | None
+) -> uvicorn.Config:
     log = logging.getLogger("uvicorn.error")
     if not any(isinstance(one, _Expected) for one in log.filters):
         log.addFilter(_Expected())
     return uvicorn.Config(
-        create_app(farm, reach),
+        app,
         log_config=None,
         access_log=False,
         lifespan="off",

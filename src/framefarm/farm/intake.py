@@ -11,7 +11,6 @@ import msgspec
 
 from framefarm.core.errors import FrameFarmError
 from framefarm.farm.catalog import MAIN_ROLES
-from framefarm.media.images import ExpectedImage, check_image
 from framefarm.protocol.manifest import ResultFile, ResultManifest
 from framefarm.storage import BlobFolder, BlobMismatchError, IncomingBlob
 
@@ -110,6 +109,9 @@ def _check_roles(asked: Asked, manifest: ResultManifest) -> None:
 
 
 def _check_frame(path: Path, settings: Mapping[str, object]) -> None:
+    # The manager itself decodes only large results, and loading decoders takes a tenth of a second.
+    from framefarm.media.images import ExpectedImage, check_image  # noqa: PLC0415
+
     expected = ExpectedImage(
         file_format=str(settings["file_format"]),
         width=int(str(settings["expect_width"])),
@@ -119,6 +121,8 @@ def _check_frame(path: Path, settings: Mapping[str, object]) -> None:
 
 
 def _check_trial(path: Path, _: Mapping[str, object]) -> None:
+    from framefarm.media.images import ExpectedImage, check_image  # noqa: PLC0415
+
     check_image(path, ExpectedImage(file_format="PNG"))
 
 

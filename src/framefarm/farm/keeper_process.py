@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 
+import framefarm.media.images  # noqa: F401  now, so that the first result need not wait for it
 from framefarm.farm.keeping import folder, serve
 
 

@@ -78,10 +78,12 @@ def _keys(manager: Manager) -> tuple[str, str]:
 
 def all_routes(manager: Manager) -> list[tuple[str, str]]:
     """Method and path of everything that the application answers, read from it."""
+    manager.http.get("/api/health").raise_for_status()
     server = manager.server._server
     assert server is not None
     app = server.config.app
     assert isinstance(app, Application)
+    assert app.api is not None
     found = [("WEBSOCKET", CONNECT), *_flat(app.api.routes)]
     assert len(found) > 20
     return found

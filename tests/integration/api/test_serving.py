@@ -13,7 +13,9 @@ from pathlib import Path
 
 import httpx
 import pytest
+from fastapi import FastAPI
 
+from framefarm.api.app import Application
 from framefarm.api.serving import ManagerServer, ServeError
 from framefarm.db import SchemaTooNewError, open_engine, sqlite_url
 from framefarm.farm.settings import ManagerSettings
@@ -188,3 +190,48 @@ def test_a_served_manager_ends_on_a_signal(tmp_path: Path):
         assert child.wait(10) == 0
         assert time.perf_counter() - started <= STOPS_IN_S
         child.stdout.close()
+
+
+def test_workers_are_let_in_before_the_api_is_made_and_requests_wait_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    may_go_on = threading.Event()
+    make_api = Application.make_api
+
+    def make_late(app: Application) -> FastAPI:
+        assert may_go_on.wait(10)
+        return make_api(app)
+
+    monkeypatch.setattr(Application, "make_api", make_late)
+    manager = Manager(tmp_path / "manager")
+    answers: list[int] = []
+
+    def ask() -> None:
+        answers.append(manager.http.get("/api/health").status_code)
+
+    asking = threading.Thread(target=ask)
+    try:
+        asking.start()
+        with manager.worker() as worker:
+            assert worker.hears() == []
+        assert answers == []
+        may_go_on.set()
+        asking.join(10)
+    finally:
+        may_go_on.set()
+        manager.close()
+
+    assert answers == [200]
+
+
+def test_a_manager_that_cannot_make_its_api_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    def broken(_: Application) -> FastAPI:
+        raise ImportError("no module named fastapi")
+
+    monkeypatch.setattr(Application, "make_api", broken)
+    started = server(tmp_path / "manager")
+    started.start()
+
+    assert started._thread is not None
+    started._thread.join(10)
+    assert not started._thread.is_alive()

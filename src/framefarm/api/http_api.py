@@ -1,0 +1,79 @@
+"""The manager's HTTP API: all routes of it, on FastAPI."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fastapi import FastAPI
+
+from framefarm import __version__
+from framefarm.api import (
+    admission,
+    blobs,
+    downloads,
+    error_answers,
+    jobs,
+    render_tasks,
+    results,
+    uploads,
+    workers,
+)
+from framefarm.api.body_limit import BodyLimit
+from framefarm.api.guard import RoleGuard
+from framefarm.api.keys import KeyRing
+from framefarm.api.reach import Reach
+from framefarm.farm.service import Farm
+from framefarm.protocol.limits import PROTOCOL_VERSION
+
+
+@dataclass(frozen=True)
+class Health:
+    """That the manager answers, and what it speaks.
+
+    Attributes:
+        farm: Tells this farm from all others, for ever.
+        epoch: Changes with each start.
+    """
+
+    version: str
+    farm: str
+    epoch: str
+    protocol: int
+
+
+def make_api(farm: Farm, keys: KeyRing, reach: Reach) -> FastAPI:
+    """Make the API of one farm.
+
+    Args:
+        farm: The farm.
+        keys: Knows workers by their keys.
+        reach: Where it answers.
+    """
+    api = FastAPI(
+        title="FrameFarm",
+        version=__version__,
+        # FastAPI's pages of the API run whatever a server of others sends just then, and here they
+        # would run it with everything that a local caller may do.
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/api/openapi.json",
+    )
+    error_answers.install(api)
+    api.add_middleware(BodyLimit, uploads=render_tasks.UPLOADS)
+    api.add_middleware(RoleGuard, keys=keys)
+
+    @api.get("/api/health", tags=["manager"])
+    async def health() -> Health:
+        """Whether the manager answers."""
+        return Health(__version__, farm.farm_id, farm.epoch, PROTOCOL_VERSION)
+
+    api.router.routes.append(results.result_route(farm, keys))
+    api.include_router(blobs.routes(farm))
+    api.include_router(uploads.routes(farm.uploads))
+    api.include_router(jobs.routes(farm))
+    api.include_router(jobs.steering_routes(farm))
+    api.include_router(downloads.download_routes(farm))
+    api.include_router(render_tasks.routes(farm))
+    api.include_router(admission.routes(farm, keys, reach))
+    api.include_router(workers.routes(farm))
+    return api
