@@ -7,11 +7,17 @@ import contextlib
 import logging
 import ssl
 import time
+from socket import gaierror
 from typing import TYPE_CHECKING
 
 import msgspec
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
+from websockets.exceptions import (
+    ConnectionClosed,
+    InvalidMessage,
+    InvalidStatus,
+    WebSocketException,
+)
 
 from framefarm.agent.backoff import MOST_UNCONNECTED_S, at_least, full_jitter, retry_after_s
 from framefarm.agent.events import Connected, Disconnected
@@ -172,7 +178,7 @@ class Connection:
         except ssl.SSLError as error:
             self._complain(self._trust.told(error))
         except (OSError, TimeoutError, WebSocketException, MalformedMessageError) as error:
-            self._complain(str(error) or type(error).__name__)
+            self._complain(_told(error, self._url))
 
     def _complain(self, reason: str, level: int = logging.WARNING) -> None:
         """Say why there is no connection; the same again only once in a while."""
@@ -229,6 +235,18 @@ class Connection:
         while True:
             await asyncio.sleep(self._beat_every_s or 1.0)
             self.send(Heartbeat(self._held()))
+
+
+def _told(error: Exception, url: str) -> str:
+    """Why there is no connection, for people."""
+    if isinstance(error, ConnectionRefusedError):
+        return "connection refused: nothing listens at that address"
+    if isinstance(error, gaierror) and error.strerror:
+        return error.strerror.lower()
+    text = str(error) or type(error).__name__
+    if isinstance(error, InvalidMessage) and not is_encrypted(url):
+        return f"{text}; if the manager encrypts, its address begins with https://"
+    return text
 
 
 class _Problem(msgspec.Struct):

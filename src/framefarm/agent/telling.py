@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 Fields = dict[str, str | int | float]
 
 _TOLD: dict[type, str] = {
-    msg.Disable: "the manager disabled it: gives back its work and asks for none",
-    msg.Drain: "the manager drains it: finishes its work and asks for no more",
+    msg.Disable: "the manager takes it out at once: gives back its work and asks for none",
+    msg.Drain: "the manager takes it out: finishes its work and asks for no more",
     msg.Enable: "the manager enabled it",
     msg.Restart: "the manager lets it begin anew now",
     ev.DrainAsked: "ends after the leases in work",

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from framefarm.core.requirements import Pool
 from framefarm.core.spans import Spans
+from framefarm.core.tags import PATTERN as TAG_PATTERN
 from framefarm.farm.new_jobs import Wishes
 from framefarm.farm.render_jobs import RenderRequest
 from framefarm.farm.trial_jobs import TrialRequest
@@ -60,7 +61,7 @@ class TrialSettings(_Body):
     largest_lease: Annotated[int, Field(ge=1, le=1_000)] = 1_000
 
 
-Tag = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,39}$")]
+Tag = Annotated[str, Field(pattern=TAG_PATTERN)]
 
 
 class Requires(_Body):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from fastapi import FastAPI
+from fastapi.responses import PlainTextResponse
 
 from framefarm import __version__
 from framefarm.api import (
@@ -24,6 +25,16 @@ from framefarm.api.keys import KeyRing
 from framefarm.api.reach import Reach
 from framefarm.farm.service import Farm
 from framefarm.protocol.limits import PROTOCOL_VERSION
+
+_FRONT = f"""FrameFarm {__version__}: the manager is at work. It has no web page yet.
+
+In a terminal:
+  framefarm jobs       what there is to do, and how far it is
+  framefarm workers    which machines do it
+  framefarm --help     everything else
+
+For programs: /api/openapi.json
+"""
 
 
 @dataclass(frozen=True)
@@ -61,6 +72,11 @@ def make_api(farm: Farm, keys: KeyRing, reach: Reach) -> FastAPI:
     error_answers.install(api)
     api.add_middleware(BodyLimit, uploads=render_tasks.UPLOADS)
     api.add_middleware(RoleGuard, keys=keys)
+
+    @api.get("/", include_in_schema=False)
+    async def front() -> PlainTextResponse:
+        """What to tell a person whose browser asks."""
+        return PlainTextResponse(_FRONT)
 
     @api.get("/api/health", tags=["manager"])
     async def health() -> Health:

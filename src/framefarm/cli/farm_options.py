@@ -18,6 +18,21 @@ _HIGHEST_JOB = 10**12
 DEFAULT_URL = "http://127.0.0.1:7070"
 
 
+class _JobNumber(click.ParamType[int]):
+    """Reads a job's number."""
+
+    name = "job"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        try:
+            number = int(value)
+        except ValueError:
+            number = 0
+        if not 1 <= number <= _HIGHEST_JOB:
+            self.fail(f"{value!r} is no job's number; see: framefarm jobs", param, ctx)
+        return number
+
+
 def url_option(function: _F) -> _F:
     """Add `--url`."""
     return option(
@@ -32,8 +47,7 @@ def json_option(function: _F) -> _F:
 
 def job_argument(function: _F) -> _F:
     """Add a job's number as an argument."""
-    kind = click.IntRange(1, _HIGHEST_JOB)
-    return click.argument("job", metavar="JOB", type=kind)(function)
+    return click.argument("job", metavar="JOB", type=_JobNumber())(function)
 
 
 def worker_argument(function: _F) -> _F:

@@ -42,12 +42,16 @@ def _scene_rows(scene: SceneFacts) -> Iterator[tuple[str, str]]:
     yield "size", f"{width}x{height} ({full}{border})"
     samples = f", {words.plural(scene.samples, 'sample')}" if scene.samples else ""
     yield "engine", f"{scene.engine}{samples}"
-    yield "camera", scene.camera or "none is active; name one with --camera"
+    yield "camera", scene.camera or _no_camera(scene)
     others = [camera for camera in scene.cameras if camera != scene.camera]
     if others:
         yield "", f"others: {', '.join(others)}"
     yield "output", _output(scene)
     yield "", f"as {scene.frame_name(frames.first)}"
+
+
+def _no_camera(scene: SceneFacts) -> str:
+    return "none is active; name one with --camera" if scene.cameras else "none"
 
 
 def _frames(scene: SceneFacts) -> Spans:

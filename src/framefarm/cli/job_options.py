@@ -46,7 +46,11 @@ def _resolution(_: click.Context, __: click.Parameter, value: str | None) -> str
 
 
 def _engine(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
-    return value.strip().upper() or None if value else None
+    if value is None:
+        return None
+    from framefarm.core.engines import parse_engine  # noqa: PLC0415  only when typed
+
+    return parse_engine(value)
 
 
 def _blender(_: click.Context, __: click.Parameter, value: str | None) -> str | None:

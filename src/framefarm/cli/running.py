@@ -62,13 +62,13 @@ def _error(text: str) -> str:
 
 def _message(error: FrameFarmError) -> str:
     text = str(error)
-    if error.code == "unreachable":
+    if getattr(error, "refused", False):
         return f"{text.rstrip('.')}; start one with: framefarm serve"
     return text
 
 
 def _click_message(error: click.ClickException) -> str:
-    text = error.format_message().rstrip(".")
+    text = " ".join(error.format_message().split()).rstrip(".")
     text = text[:1].lower() + text[1:]
     context = getattr(error, "ctx", None)
     if isinstance(error, click.UsageError) and context is not None and "see:" not in text:

@@ -11,6 +11,7 @@ import click
 
 from framefarm.cli.display import words
 from framefarm.cli.display.displays import Heading, choose_display
+from framefarm.cli.display.summary import as_it_went
 from framefarm.cli.failures import DONE, INTERRUPTED, UNITS_FAILED
 from framefarm.cli.following import Feed, Follower, feed_events, summarize
 from framefarm.cli.interruptions import Interrupted, Interruptions
@@ -36,6 +37,8 @@ def watch_job(farm: Farm, job: JobView, *, json_lines: bool) -> int:
             click.echo(f"framefarm: job {job.id} goes on without being watched", err=True)
             return INTERRUPTED
         summary = summarize(farm, job, wall_s=time.monotonic() - began, output="")
+        if job.finished:
+            summary = as_it_went(summary)
         code = DONE if summary.job.state == "done" and not summary.failed else UNITS_FAILED
         again = f"; try again: framefarm retry {job.id}" if summary.failed else ""
         hint = f"framefarm logs {job.id}{again}" if code else ""
@@ -45,8 +48,8 @@ def watch_job(farm: Farm, job: JobView, *, json_lines: bool) -> int:
         display.close()
 
 
-def tell_submitted(job: JobView, *, json_lines: bool) -> None:
-    """Say that a job was taken, and what can be done with it."""
+def tell_submitted(job: JobView, *, json_lines: bool, url: str | None) -> None:
+    """Say that a job was taken, and what can be done with it at the address that was typed."""
     if json_lines:
         from framefarm.cli.display.board import Board  # noqa: PLC0415  not needed otherwise
         from framefarm.cli.display.json_lines import JsonLines  # noqa: PLC0415
@@ -59,11 +62,12 @@ def tell_submitted(job: JobView, *, json_lines: bool) -> None:
     click.echo(f"job {job.id}: {job.name}, {what}")
     for warning in job.warnings:
         click.echo(f"framefarm: warning: {warning}", err=True)
-    click.echo(f"follow it with: framefarm watch {job.id}")
+    there = f" --url {url}" if url else ""
+    click.echo(f"follow it with: framefarm watch {job.id}{there}")
 
 
 def _where(job: JobView) -> str:
     """Where the manager keeps the files, as it told."""
     if job.kind == "trial" or not job.outputs_dir:
         return ""
-    return words.place(job.outputs_dir)
+    return job.outputs_dir

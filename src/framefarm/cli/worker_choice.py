@@ -20,6 +20,14 @@ Chosen = tuple[str, ...] | WorkerFilter | None
 """Names, a filter, or all."""
 
 
+def _tags(_: click.Context, __: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
+    if not value:
+        return ()
+    from framefarm.core.tags import parse_tags  # noqa: PLC0415  only when typed
+
+    return tuple(tag for typed in value for tag in parse_tags(typed))
+
+
 def filter_options(function: _F) -> _F:
     """Add `--state`, `--tag`, `--pool` and `--host`."""
     for declare in (
@@ -35,6 +43,7 @@ def filter_options(function: _F) -> _F:
             "--tag",
             "tags",
             multiple=True,
+            callback=_tags,
             metavar="TAG",
             help="With this tag; of several, all.",
             section=_WHICH,

@@ -24,8 +24,11 @@ def _size(_: click.Context, __: click.Parameter, value: str | None) -> int:
 
 
 def _tags(_: click.Context, __: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
-    tags = (tag.strip().lower() for typed in value for tag in typed.split(","))
-    return tuple(sorted({tag for tag in tags if tag}))
+    if not value:
+        return ()
+    from framefarm.core.tags import parse_tags  # noqa: PLC0415  only when typed
+
+    return tuple(sorted({tag for typed in value for tag in parse_tags(typed)}))
 
 
 _OPTIONS = (

@@ -41,15 +41,17 @@ class FarmUnreachableError(ClientError):
     Attributes:
         url: The address.
         reason: What the system said.
+        refused: Whether a machine answers there, and no program on it listens.
     """
 
     code = "unreachable"
     retryable = True
 
-    def __init__(self, url: str, reason: object) -> None:
+    def __init__(self, url: str, reason: object, *, refused: bool = False) -> None:
         super().__init__(f"No manager answers at {url} ({reason}).")
         self.url = url
         self.reason = str(reason)
+        self.refused = refused
 
 
 class WrongCertificateError(ClientError):

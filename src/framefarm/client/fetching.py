@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -91,14 +92,26 @@ def fetch_file(farm: Farm, file: FileView, folder: Path) -> FetchedFile:
         return FetchedFile(file, target, "kept")
     target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(target.name + _PART)
-    if not _complete(farm, file, part):
-        # The first part may be of an older run with other pixels; once more, from nothing.
-        part.unlink(missing_ok=True)
+    with _named(part):
         if not _complete(farm, file, part):
+            # The first part may be of an older run with other pixels; once more, from nothing.
             part.unlink(missing_ok=True)
-            raise DamagedDownloadError(file.name)
+            if not _complete(farm, file, part):
+                part.unlink(missing_ok=True)
+                raise DamagedDownloadError(file.name)
     part.replace(target)
     return FetchedFile(file, target, "fetched")
+
+
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """Let errors of writing say where; a disk that fills up names no file by itself."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None:
+            error.filename = str(path)
+        raise
 
 
 def place_of(folder: Path, name: str) -> Path:

@@ -30,6 +30,8 @@ _BROKEN = (OSError, http.client.HTTPException)
 _IDEMPOTENT = frozenset({"GET", "HEAD", "PUT"})
 _BUSY = frozenset({429, 503})
 _BUSY_TRIES = 4
+_NO_TLS = frozenset({"WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE"})
+"""What OpenSSL calls an answer in plain HTTP, by its age."""
 _LONGEST_PAUSE_S = 10.0
 MAX_ANSWER_BYTES = 64 << 20
 """Of an answer kept in memory; a page of units or a unit's whole log is far smaller."""
@@ -111,7 +113,7 @@ class Transport:
             _send(connection, method, self._prefix + path, body, headers or {})
             yield connection.getresponse()
         except _BROKEN as error:
-            raise FarmUnreachableError(self.url, _reason(error)) from error
+            raise _unreachable(self.url, error) from error
         finally:
             connection.close()
 
@@ -135,12 +137,12 @@ class Transport:
         except _BROKEN as error:
             self.close()
             if not kept:
-                raise FarmUnreachableError(self.url, _reason(error)) from error
+                raise _unreachable(self.url, error) from error
         try:
             return self._ask_once(method, path, body, headers)
         except _BROKEN as error:
             self.close()
-            raise FarmUnreachableError(self.url, _reason(error)) from error
+            raise _unreachable(self.url, error) from error
 
     def _ask_once(
         self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]
@@ -229,11 +231,20 @@ def _retry_after_s(headers: Mapping[str, str]) -> float:
     return min(max(asked, 0.1), _LONGEST_PAUSE_S)
 
 
-def _reason(error: BaseException) -> str:
+def _unreachable(url: str, error: BaseException) -> FarmUnreachableError:
+    refused = isinstance(error, ConnectionRefusedError)
+    return FarmUnreachableError(url, _reason(url, error), refused=refused)
+
+
+def _reason(url: str, error: BaseException) -> str:
     if isinstance(error, TimeoutError):
         return "it takes too long"
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"its certificate is not trusted here: {error.verify_message}"
+    if isinstance(error, ssl.SSLError) and error.reason in _NO_TLS:
+        return "it does not encrypt; its address begins with http://"
+    if isinstance(error, http.client.RemoteDisconnected) and url.startswith("http://"):
+        return "it hung up without a word; if it encrypts, its address begins with https://"
     if isinstance(error, OSError) and error.strerror:
         return error.strerror.lower()
     return str(error) or type(error).__name__

@@ -32,7 +32,7 @@ class IllegalMoveError(FrameFarmError):
     def __init__(self, lifecycle: str, state: str, event: str, allowed: Iterable[str]) -> None:
         possible = ", ".join(sorted(allowed)) or "nothing"
         super().__init__(
-            f"A {lifecycle} that is {state} cannot {event.replace('_', ' ')}; "
+            f"A {lifecycle} that is {state} allows no {event.replace('_', ' ')}; "
             f"possible now: {possible}."
         )
         self.lifecycle = lifecycle

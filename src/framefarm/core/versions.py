@@ -47,8 +47,8 @@ class NoBlenderForFileError(FrameFarmError):
         self.available = tuple(sorted(set(available)))
         there = ", ".join(map(str, self.available)) or "none"
         super().__init__(
-            f"the file was saved by Blender {wanted} and no installed Blender is that new "
-            f"(found: {there}); install one with: framefarm blender install {wanted}"
+            f"Blender {wanted} or newer is needed, and there is none (found: {there}); "
+            f"install one with: framefarm blender install {wanted}"
         )
 
 

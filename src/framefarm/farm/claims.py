@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, insert, update
+from sqlalchemy import Connection, bindparam, func, insert, update
 
 from framefarm.core.spans import Spans
 from framefarm.core.states import JOB, JobEvent, JobState
@@ -21,7 +21,8 @@ _START_JOB = (
     .where(t.jobs.c.id == bindparam("job"), t.jobs.c.state.in_(JOB.sources(JobEvent.START)))
     .values(
         state=JobState.RUNNING,
-        started_at=bindparam("now"),
+        # A job that was paused, or whose workers went away, began when it began.
+        started_at=func.coalesce(t.jobs.c.started_at, bindparam("now")),
     )
 )
 _INSERT_LEASE = Many(insert(t.leases), *t.leases.c.keys())

@@ -103,7 +103,12 @@ def _revive(connection: Connection, job_id: int, state: JobState) -> None:
     connection.execute(
         update(t.jobs)
         .where(t.jobs.c.id == job_id, t.jobs.c.state == state)
-        .values(state=advance(JOB, state, JobEvent.RETRY), finished_at=None, message="")
+        .values(
+            state=advance(JOB, state, JobEvent.RETRY),
+            started_at=None,
+            finished_at=None,
+            message="",
+        )
     )
 
 

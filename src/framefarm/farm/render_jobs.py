@@ -144,18 +144,22 @@ def _scene(blend: BlendFile, request: RenderRequest) -> SceneFacts:
 
 def _check_camera(draft: _Drafted) -> None:
     scene, wanted = draft.scene, draft.request.camera
-    there = ", ".join(scene.cameras[:_SHOWN]) or "none"
+    there = ", ".join(scene.cameras[:_SHOWN])
     if wanted is not None and wanted not in scene.cameras:
         raise JobRefusedError(
             "unknown_camera",
             f"Scene {scene.name!r} of {draft.request.blend_name} has no camera {wanted!r}; "
-            f"it has: {there}.",
+            f"it has: {there or 'none'}.",
         )
     if wanted is None and scene.camera is None:
         raise JobRefusedError(
             "no_camera",
             f"Scene {scene.name!r} of {draft.request.blend_name} has no active camera. "
-            f"Set one in Blender, or name one with --camera (there: {there}).",
+            + (
+                f"Set one in Blender, or name one with --camera: {there}."
+                if there
+                else "Set one in Blender."
+            ),
         )
 
 

@@ -128,7 +128,7 @@ def test_what_cannot_be_is_refused_and_said(
 def test_a_file_without_a_camera_is_refused(shared: Manager, uploaded: dict[str, str]):
     told = is_problem(submit(shared, uploaded["blind"]), 422, "no_camera")
 
-    assert "Set one in Blender" in told["detail"]
+    assert told["detail"].endswith("has no active camera. Set one in Blender.")
 
 
 def test_missing_files_are_warned_of_or_refused(shared: Manager, uploaded: dict[str, str]):

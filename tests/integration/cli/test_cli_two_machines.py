@@ -279,6 +279,7 @@ def test_zz_the_certificate_is_the_same_at_the_next_start(lan: Lan):
 def test_a_manager_for_its_own_machine_says_how_to_let_others_in(cli: RunCli, tmp_path: Path):
     serve = Running("serve", "--listen", "127.0.0.1:0", env=environment(tmp_path))
     try:
+        assert serve.wait_for("on this machine with").endswith(": framefarm worker")
         serve.wait_for("framefarm serve --lan")
     finally:
         serve.kill()
@@ -286,3 +287,15 @@ def test_a_manager_for_its_own_machine_says_how_to_let_others_in(cli: RunCli, tm
 
     assert lonely.code == 2
     assert "come together" in lonely.err
+
+
+def test_a_manager_with_a_folder_of_its_own_says_how_commands_find_it(tmp_path: Path):
+    folder = tmp_path / "the farm"
+    env = environment(tmp_path)
+    serve = Running("serve", "--listen", "127.0.0.1:0", "--data", str(folder), env=env)
+    try:
+        told = serve.wait_for("on this machine with")
+    finally:
+        serve.kill()
+
+    assert told.endswith(f": FRAMEFARM_DATA='{folder}' framefarm worker")

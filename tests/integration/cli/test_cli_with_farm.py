@@ -66,7 +66,7 @@ def test_a_job_says_which_workers_may_do_it_and_why_tells_what_they_lack(farm_cl
     [
         (("--min-memory", "lots"), '"lots" is no size'),
         (("--pool", "mine"), "'mine' is not one of"),
-        (("--tag", "no spaces please"), "tags"),
+        (("--tag", "no spaces please"), "'no spaces please' is no tag"),
     ],
 )
 def test_wishes_that_make_no_sense_are_refused(farm_cli, words, told):
@@ -180,6 +180,34 @@ def test_logs_of_a_job_without_failures_say_so(farm_cli):
     farm_cli("watch", str(job))
 
     assert "nothing failed" in farm_cli("logs", str(job)).err
+
+
+def test_a_job_that_has_ended_is_watched_with_its_own_time(farm_cli):
+    job = submit_trial(farm_cli, "--units", "1-3", "--seconds", "0.4")
+    farm_cli("watch", str(job))
+    told = farm_cli("watch", str(job))
+    end = json.loads(farm_cli("watch", str(job), "--json").out.splitlines()[-1])
+
+    assert "units: 3 of 3" in told.out.splitlines()
+    assert "speed:" in told.out
+    assert end["wall_s"] > 0.8
+    assert end["rendered"] == 3
+
+
+def test_no_job_in_a_state_is_told_from_no_job_at_all(farm_cli):
+    submit_trial(farm_cli, "--units", "1", "--seconds", "0")
+    told = farm_cli("jobs", "--state", "failed")
+
+    assert told.err == "No job is failed; framefarm jobs lists all.\n"
+    assert (told.code, told.out) == (0, "")
+
+
+def test_what_to_type_next_names_the_manager_that_was_typed(farm_cli, live_farm):
+    plain = farm_cli("trial", "--no-watch", "--units", "1", "--seconds", "0")
+    told = farm_cli("trial", "--no-watch", "--units", "1", "--seconds", "0", "--url", live_farm.url)
+
+    assert "--url" not in plain.out
+    assert told.out.endswith(f" --url {live_farm.url}\n")
 
 
 def test_a_file_that_is_no_blend_is_not_submitted(farm_cli, tmp_path):

@@ -120,7 +120,7 @@ def test_a_restarted_worker_is_a_new_process_and_works(farm_cli, live_farm: Live
         (("disable", "--tag", "none"), "No worker matches that"),
         (("disable", "ants", "nobody-at-all"), "There is no worker 'nobody-at-all'"),
         (("enable", "--state", "asleep"), "'asleep' is not one of"),
-        (("tag", "A b", "ants"), "tags"),
+        (("tag", "A b", "ants"), "'a b' is no tag"),
         (("tag", "fast"), "say which workers: by name"),
         (("rename", "ants", "a/b"), "is no name for a worker"),
         (("rename", "nobody-at-all", "x"), "There is no worker 'nobody-at-all'"),

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import socket
+import threading
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -277,3 +279,47 @@ def test_a_download_that_breaks_off_keeps_its_part(manager, farm, tmp_path):
     kept: Path = tmp_path / "a.png.part"
     assert kept.read_bytes() == content[:40_000]
     assert not (tmp_path / "a.png").exists()
+
+
+def test_a_disk_that_fills_up_during_a_fetch_is_told_with_the_file(
+    manager, farm, tmp_path, monkeypatch
+):
+    file = view(manager, "a.png", b"x" * 1000)
+
+    def full(*_: object, **__: object) -> Iterator[bytes]:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(farm, "read_blob", full)
+    with pytest.raises(OSError, match="No space left") as caught:
+        fetch_files(farm, [file], tmp_path)
+    assert caught.value.filename == str(tmp_path / "a.png.part")
+
+
+def test_only_a_refused_connection_says_that_no_manager_runs():
+    with closing(socket.create_server(("127.0.0.1", 0))) as silent:
+        url = f"127.0.0.1:{silent.getsockname()[1]}"
+        hang_up = threading.Thread(target=_hang_up, args=(silent, b""))
+        hang_up.start()
+        with pytest.raises(FarmUnreachableError, match="begins with https://") as caught:
+            Farm(f"http://{url}").health()
+        hang_up.join()
+    assert not caught.value.refused
+    with pytest.raises(FarmUnreachableError, match="connection refused") as caught:
+        Farm(f"http://{url}").health()
+    assert caught.value.refused
+
+
+def test_a_manager_that_does_not_encrypt_is_told_from_one_that_is_not_there():
+    with closing(socket.create_server(("127.0.0.1", 0))) as plain:
+        answer = threading.Thread(target=_hang_up, args=(plain, b"HTTP/1.1 400 Bad\r\n\r\n"))
+        answer.start()
+        with pytest.raises(FarmUnreachableError, match="begins with http://"):
+            Farm(f"https://127.0.0.1:{plain.getsockname()[1]}").health()
+        answer.join()
+
+
+def _hang_up(listening: socket.socket, words: bytes) -> None:
+    connection, _ = listening.accept()
+    with connection:
+        connection.recv(1 << 16)
+        connection.sendall(words)

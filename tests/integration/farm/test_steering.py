@@ -292,3 +292,29 @@ def test_steering_what_is_not_there_says_so(bench: Bench, steer: str):
         getattr(bench, steer)(99)
     with pytest.raises(NoSuchJobError):
         bench.prioritize(99, 1)
+
+
+def test_a_job_that_was_paused_began_when_it_began(bench: Bench):
+    job = bench.trial("1-3")
+    bench.take()
+    began = bench.job(job).started_at
+    bench.pause(job)
+    bench.resume(job)
+
+    bench.take()
+
+    assert bench.job(job).state == "running"
+    assert bench.job(job).started_at == began
+
+
+def test_a_job_that_had_ended_begins_anew_with_its_retry(bench: Bench):
+    job = bench.trial("1-3")
+    bench.work_off()
+    began = bench.job(job).started_at
+
+    bench.retry(job, "2")
+    waiting = bench.job(job).started_at
+    bench.take()
+
+    assert waiting is None
+    assert bench.job(job).started_at > began

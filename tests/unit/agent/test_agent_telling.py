@@ -77,10 +77,10 @@ def test_a_result_that_came_second_is_told_and_one_that_was_taken_is_not():
 @pytest.mark.parametrize(
     ("event", "words"),
     [
-        (msg.Disable(), "disabled"),
-        (welcome(enabled=False), "disabled"),
-        (msg.Drain(), "drains"),
-        (welcome(draining=True), "drains"),
+        (msg.Disable(), "out at once"),
+        (welcome(enabled=False), "out at once"),
+        (msg.Drain(), "out: finishes"),
+        (welcome(draining=True), "out: finishes"),
         (msg.Enable(), "enabled"),
         (msg.Restart(), "after the leases"),
         (msg.Restart(at_once=True), "anew now"),

@@ -24,6 +24,7 @@ def test_help_fits_80_columns_and_says_something(words):
 
     assert result.exit_code == 0
     lines = result.output.splitlines()
+    assert "\\" not in result.output
     assert max(map(len, lines)) <= 80
     assert lines[0].startswith("Usage: ")
     assert len(lines) > 5
@@ -57,7 +58,8 @@ def test_every_option_has_a_help_text():
         (["--zzz"], "no such option '--zzz'; see: framefarm --help"),
         (["render"], "missing argument 'FILE.blend'; see: framefarm render --help"),
         (["jobs", "--limit", "0"], "invalid value for '--limit': 0 is not in the range"),
-        (["watch", "x"], "invalid value for 'JOB': 'x' is not a valid integer"),
+        (["watch", "x"], "invalid value for 'JOB': 'x' is no job's number; see: framefarm jobs"),
+        (["watch", "0"], "'0' is no job's number"),
         (["render", "f", "--frames", "5-1"], 'Frames "5-1": "5-1" at character 1: the span runs'),
         (["render", "f", "--frames", "1,,2"], 'Frames "1,,2"'),
         (["render", "f", "--frames", "1-1000000000"], 'Frames "1-1000000000"'),
@@ -74,6 +76,11 @@ def test_every_option_has_a_help_text():
         (["trial", "--units", "9-1"], 'Frames "9-1"'),
         (["fetch", "1"], "missing argument 'DIR'"),
         (["completion", "dos"], "'dos' is not one of"),
+        (["completion"], "Choose from: bash, zsh, fish; see: framefarm completion --help"),
+        (["render", "f", "--engine", "octane"], "no engine 'octane' of its own; there are: cycles"),
+        (["workers", "tag", "", "ants"], "'' is no tag"),
+        (["workers", "untag", "two words", "ants"], "'two words' is no tag"),
+        (["workers", "--tag", "-fast"], "'-fast' is no tag"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
 )
@@ -101,3 +108,9 @@ def test_version(capsys):
 def test_each_shell_gets_its_completion_script(shell, capsys):
     assert run(["completion", shell]) == 0
     assert "_FRAMEFARM_COMPLETE" in capsys.readouterr().out
+
+
+def test_each_shell_has_a_line_of_its_own_in_the_help_of_completion():
+    told = CliRunner().invoke(app, ["completion", "--help"], terminal_width=80).output
+
+    assert "  zsh:   framefarm completion zsh >> ~/.zshrc\n" in told

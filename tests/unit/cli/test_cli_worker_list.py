@@ -27,7 +27,7 @@ def test_the_list_is_as_wide_as_the_page_and_sorted_as_people_count():
     assert lines[0].split() == ["WORKER", "STATE", "POOL", "CORES", "GIB", "GPU", "DOING"]
     assert lines[-3:] == [
         "",
-        "8 workers: 2 busy, 2 draining, 1 disabled, 1 quarantined, 1 lost, 1 offline;",
+        "8 workers: 2 busy, 2 drained, 1 disabled, 1 quarantined, 1 lost, 1 offline;",
         "connected: 96 cores, 320 GiB, 2 GPUs",
     ]
     assert "job 12 frame 57 41 %" in lines[6].replace("…", " %")
@@ -124,3 +124,13 @@ def test_memory_has_a_decimal_only_where_it_tells_something():
     sizes = [int(gib * (1 << 30)) for gib in (0, 0.5, 7.8, 9.96, 64)]
 
     assert [say.gib(size) for size in sizes] == ["", "0.5", "7.8", "10", "64"]
+
+
+def test_who_has_drained_is_counted_apart_from_who_still_drains():
+    workers = [worker("a", state="draining"), worker("b", state="draining", work=(work(),))]
+
+    assert (
+        worker_lines(workers, width=80)
+        .splitlines()[-1]
+        .startswith("2 workers: 1 draining, 1 drained; ")
+    )

@@ -87,7 +87,7 @@ def test_l4_only_a_person_undoes_a_result(event):
 
 @pytest.mark.parametrize("event", [LeaseEvent.RENEW, LeaseEvent.FAIL, LeaseEvent.RELEASE])
 def test_l4_an_expired_lease_has_no_say(event):
-    with pytest.raises(IllegalMoveError, match="A lease that is expired cannot"):
+    with pytest.raises(IllegalMoveError, match="A lease that is expired allows no"):
         advance(LEASE, LeaseState.EXPIRED, event)
 
 
@@ -105,7 +105,7 @@ def test_a_barred_worker_gets_no_work_by_coming_back(state):
 
 
 def test_a_paused_job_starts_only_after_it_is_resumed():
-    with pytest.raises(IllegalMoveError, match="A job that is paused cannot start"):
+    with pytest.raises(IllegalMoveError, match="A job that is paused allows no start"):
         advance(JOB, JobState.PAUSED, JobEvent.START)
     assert advance(JOB, JobState.PAUSED, JobEvent.RESUME) == JobState.QUEUED
 

@@ -14,13 +14,13 @@ _SHELLS = ("bash", "zsh", "fish")
 @declare("completion", short_help="Print the shell's completion script.")
 @click.argument("shell", metavar="bash|zsh|fish", type=click.Choice(_SHELLS))
 def command(shell: str) -> None:
-    r"""Print the script that makes the shell complete framefarm's commands.
+    """Print the script that makes the shell complete framefarm's commands.
 
     \b
     bash:  framefarm completion bash >> ~/.bashrc
     zsh:   framefarm completion zsh >> ~/.zshrc
     fish:  framefarm completion fish > ~/.config/fish/completions/framefarm.fish
-    """
+    """  # noqa: D301  click is to see the character: it keeps the lines apart
     from framefarm.cli.app import app  # noqa: PLC0415  it lists this module
 
     kind = get_completion_class(shell)

@@ -14,10 +14,11 @@ from framefarm.cli.tables import table, text_width
 from framefarm.client.views import JobView
 
 _STATES = ("queued", "running", "paused", "done", "failed", "cancelled")
+_STATE_HELP = f"Only those in this state: {', '.join(_STATES)}."
 
 
 @declare("jobs", short_help="List jobs.")
-@option("--state", type=click.Choice(_STATES), metavar="STATE", help="Only those in this state.")
+@option("--state", type=click.Choice(_STATES), metavar="STATE", help=_STATE_HELP)
 @option(
     "--limit",
     type=click.IntRange(1, 10_000),
@@ -39,6 +40,8 @@ def command(state: str | None, limit: int, url: str | None, *, as_json: bool) ->
         click.echo(_listed(jobs))
         for line in _failures(jobs):
             click.echo(line)
+    elif state is not None:
+        click.echo(f"No job is {state}; framefarm jobs lists all.", err=True)
     else:
         click.echo("There are no jobs; submit one with: framefarm submit FILE.blend", err=True)
 

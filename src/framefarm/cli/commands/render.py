@@ -29,7 +29,7 @@ def command(**values: Any) -> int:
     Nothing else needs to be set up. Ctrl-C stops; the same command again goes on where it stopped
     and renders no finished frame twice.
     """
-    from framefarm.cli.display import words  # noqa: PLC0415  --help needs none of this
+    # --help needs none of this
     from framefarm.cli.display.displays import Heading, choose_display  # noqa: PLC0415
     from framefarm.cli.embedded.place import OutputPlace  # noqa: PLC0415
     from framefarm.cli.embedded.reading import check_is_file  # noqa: PLC0415
@@ -43,7 +43,7 @@ def command(**values: Any) -> int:
     check_is_file(path)
     output: Path = values["output"] or Path(f"{path.stem}_frames")
     with OutputPlace(output) as place:
-        heading = Heading(path.name, words.place(place.folder))
+        heading = Heading(path.name, str(place.folder))
         display = choose_display(heading, json_lines=values["json_lines"])
         session = RenderSession(path, options, settings, place=place, display=display)
         code = session.run()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 from datetime import UTC, datetime
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -122,15 +123,20 @@ def _certificate(
 
 async def _tell(server: ManagerServer, farm: Farm, settings: Settings) -> None:
     from framefarm.cli.display import words  # noqa: PLC0415  not for --help
+    from framefarm.cli.settings import load_settings  # noqa: PLC0415
 
-    click.echo(f"manager ready at {server.url}, data in {words.place(settings.manager_dir)}")
+    folder = settings.manager_dir.absolute()
+    click.echo(f"manager ready at {server.url}, data in {words.place(folder)}")
+    # By this folder other commands find it, also when it listens or encrypts in another way.
+    found = load_settings().manager_dir == settings.manager_dir
+    command = "framefarm" if found else f"FRAMEFARM_DATA={quote(str(folder))} framefarm"
     if not server.reach.open_to_others:
-        click.echo("add workers on this machine with: framefarm worker")
+        click.echo(f"add workers on this machine with: {command} worker")
         click.echo("to let other machines work for it, start it with: framefarm serve --lan")
         return
     click.echo(await _invitation(server, farm))
-    click.echo("For more: framefarm workers invite --uses 5")
-    click.echo("A worker on this machine needs no token: framefarm worker")
+    click.echo(f"For more: {command} workers invite --uses 5")
+    click.echo(f"A worker on this machine needs no token: {command} worker")
 
 
 async def _invitation(server: ManagerServer, farm: Farm) -> str:

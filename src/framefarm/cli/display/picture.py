@@ -50,7 +50,7 @@ def draw(
         lines.append(Text(movie, style="cyan", overflow="ellipsis", no_wrap=True))
     lines.append(_pace(board, now - began))
     if heading.output:
-        lines.append(_dim(f"output: {heading.output}"))
+        lines.append(_dim(f"output: {words.place(heading.output)}"))
     return Group(*lines)
 
 

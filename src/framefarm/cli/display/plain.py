@@ -68,7 +68,7 @@ class PlainLines:
             return
         self._begun = True
         done = f", {board.finished:,} done already" if board.finished else ""
-        where = f" into {self._heading.output}" if self._heading.output else ""
+        where = f" into {words.place(self._heading.output)}" if self._heading.output else ""
         what = words.plural(board.total, board.unit_word)
         self._line(f"{self._heading.title}: {what}{where}{done}")
 
@@ -130,7 +130,7 @@ def summary_rows(summary: Summary) -> list[tuple[str, str]]:
     if summary.movie is not None:
         rows.append(("movie", f"{summary.movie.name}, {words.size(summary.movie.size_bytes)}"))
     if summary.output:
-        rows.append(("output", summary.output))
+        rows.append(("output", words.place(summary.output)))
     return rows
 
 

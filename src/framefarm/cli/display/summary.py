@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from framefarm.client.views import FileView, JobView, UnitView
 
@@ -16,7 +16,7 @@ class Summary:
     Attributes:
         job: As it ended.
         wall_s: From the command's start to its end.
-        output: Where the files are, as people may type it; empty when they stayed on the manager.
+        output: The folder with the files; empty when they stayed on the manager.
         rendered: Frames finished during this command; the others were there before.
         failures: The first few units that failed.
         movie: The movie's file, None without one.
@@ -57,6 +57,15 @@ class Summary:
     def mean_s(self) -> float | None:
         """Seconds of a frame on average."""
         return self.job.render_seconds / self.done if self.done else None
+
+
+def as_it_went(summary: Summary) -> Summary:
+    """The same of a job that had ended before this command began: its own time, and all it made."""
+    job = summary.job
+    if job.started_at is None or job.finished_at is None:
+        return summary
+    wall_s = (job.finished_at - job.started_at).total_seconds()
+    return replace(summary, wall_s=wall_s, rendered=summary.done)
 
 
 def failure_lines(summary: Summary) -> list[str]:

@@ -25,8 +25,12 @@ def state(worker: WorkerView) -> str:
     """`busy`, `offline 3 h`, `drained`, `disabled, away`."""
     if worker.state in _AWAY:
         return f"{worker.state} {ago(worker.silent_s)}"
-    name = "drained" if worker.state == "draining" and not worker.work else worker.state
+    name = _name(worker)
     return name if worker.connected or worker.state == "revoked" else f"{name}, away"
+
+
+def _name(worker: WorkerView) -> str:
+    return "drained" if worker.state == "draining" and not worker.work else worker.state
 
 
 def gib(size_bytes: int) -> str:
@@ -86,12 +90,22 @@ def natural(name: str) -> list[tuple[int, int | str]]:
     return [(0, int(part)) if part.isdecimal() else (1, part) for part in parts if part]
 
 
-_ORDER = ("busy", "idle", "draining", "disabled", "quarantined", "lost", "offline", "revoked")
+_ORDER = (
+    "busy",
+    "idle",
+    "draining",
+    "drained",
+    "disabled",
+    "quarantined",
+    "lost",
+    "offline",
+    "revoked",
+)
 
 
 def counted(workers: Sequence[WorkerView]) -> str:
     """`40 workers: 28 busy, 11 idle, 1 lost; connected: 412 cores, 1,640 GiB, 12 GPUs`."""
-    states = Counter(worker.state for worker in workers)
+    states = Counter(_name(worker) for worker in workers)
     told = ", ".join(f"{states[state]:,} {state}" for state in _ORDER if states[state])
     here = [worker for worker in workers if worker.connected]
     cores = words.plural(sum(worker.cores for worker in here), "core")

@@ -216,7 +216,7 @@ class RenderSession:
         self._display.message("info", "all frames were rendered before; nothing is left to do")
         self._place.keep()
         wall_s = time.monotonic() - self._began
-        output = words.place(self._place.folder)
+        output = str(self._place.folder)
         summary = Summary(record.job, wall_s, output, rendered=0, movie=record.movie)
         self._display.summary(summary, DONE)
         return DONE
@@ -227,7 +227,7 @@ class RenderSession:
             self._client,
             self._submitted,
             wall_s=time.monotonic() - self._began,
-            output=words.place(self._place.folder),
+            output=str(self._place.folder),
         )
         done = summary.job.state == "done" and not summary.failed
         if done:

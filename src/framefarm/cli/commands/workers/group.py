@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from typing import Any
 
 import click
-import msgspec
 
-from framefarm.cli.display.worker_list import worker_lines
+from framefarm.cli.commands.workers.list import list_workers
 from framefarm.cli.failures import UsageFailure
-from framefarm.cli.farm_options import json_option, open_farm, url_option
+from framefarm.cli.farm_options import json_option, url_option
 from framefarm.cli.groups import CONTEXT, CommandPlace, LazyGroup
 from framefarm.cli.worker_choice import filter_of, filter_options
 
@@ -25,6 +22,7 @@ _STEER = "Steering"
 _ADMIT = "Letting in and shutting out"
 
 PLACES = {
+    "list": _place("list", "List workers, as `framefarm workers` alone does.", _LOOK),
     "show": _place("show", "Show all that is known of a worker.", _LOOK),
     "disable": _place("disable", "Give workers no more work.", _STEER),
     "enable": _place("enable", "Let workers work again.", _STEER),
@@ -58,17 +56,4 @@ def command(context: click.Context, /, url: str | None, *, as_json: bool, **chos
         if url or as_json or where.given:
             raise UsageFailure(f"write the options after {context.invoked_subcommand}")
         return
-    with open_farm(url) as farm:
-        workers = tuple(farm.workers(where))
-    if as_json:
-        click.echo(msgspec.json.encode(workers).decode())
-    elif workers:
-        click.echo(worker_lines(workers, colours=_colours()))
-    elif where.given:
-        click.echo("No worker is like that; framefarm workers lists all.", err=True)
-    else:
-        click.echo("There is no worker yet; start one with: framefarm worker", err=True)
-
-
-def _colours() -> bool:
-    return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    list_workers(where, url, as_json=as_json)

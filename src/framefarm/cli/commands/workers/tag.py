@@ -10,6 +10,7 @@ from framefarm.cli.farm_options import json_option, url_option
 from framefarm.cli.groups import command as declare
 from framefarm.cli.worker_choice import choice_options
 from framefarm.cli.worker_telling import tell_workers
+from framefarm.core.tags import parse_tags
 
 
 @declare("tag", short_help="Give workers tags that jobs can ask for.")
@@ -19,9 +20,4 @@ from framefarm.cli.worker_telling import tell_workers
 @url_option
 def command(names: str, **chosen: Any) -> int:
     """Give WORKERs tags, such as `fast,studio-2`. A job may ask for a worker that has them."""
-    return tell_workers("tag", chosen, tags=tags_of(names))
-
-
-def tags_of(names: str) -> list[str]:
-    """The tags in a text, apart from those that are empty."""
-    return [name.strip().lower() for name in names.split(",") if name.strip()]
+    return tell_workers("tag", chosen, tags=parse_tags(names))

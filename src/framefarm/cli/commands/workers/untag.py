@@ -6,11 +6,11 @@ from typing import Any
 
 import click
 
-from framefarm.cli.commands.workers.tag import tags_of
 from framefarm.cli.farm_options import json_option, url_option
 from framefarm.cli.groups import command as declare
 from framefarm.cli.worker_choice import choice_options
 from framefarm.cli.worker_telling import tell_workers
+from framefarm.core.tags import parse_tags
 
 
 @declare("untag", short_help="Take tags away from workers.")
@@ -20,4 +20,4 @@ from framefarm.cli.worker_telling import tell_workers
 @url_option
 def command(names: str, **chosen: Any) -> int:
     """Take tags away from WORKERs. What they have in work goes on."""
-    return tell_workers("untag", chosen, tags=tags_of(names))
+    return tell_workers("untag", chosen, tags=parse_tags(names))
