@@ -102,7 +102,6 @@ def farm(tmp_path: Path) -> Iterator[Farm]:
 def upload_until_cut(farm: Farm, image: bytes, answered: list[int]) -> None:
     """A worker that uploads one result after the other; notes those that were accepted."""
     address = farm.url.replace("http", "ws", 1) + "/api/workers/connect"
-    file = result_file("image/1.png", "image", image)
     with (
         contextlib.suppress(ConnectionClosed, httpx.HTTPError, OSError),
         httpx.Client(base_url=farm.url, timeout=20) as http,
@@ -117,6 +116,7 @@ def upload_until_cut(farm: Farm, image: bytes, answered: list[int]) -> None:
                 if order["type"] != "lease":
                     continue
                 unit = of(order)
+                file = result_file(f"image/{unit['unit']}.png", "image", image)
                 manifest = ResultManifest(unit["stage"], unit["attempt"], (file,))
                 answer = http.put(
                     f"/api/leases/{order['lease']}/units/{unit['unit']}",
