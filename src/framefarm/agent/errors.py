@@ -24,7 +24,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 FailureReason = Literal[
-    "crashed", "stalled", "out_of_memory", "refused", "error", "input_missing", "placement"
+    "crashed",
+    "stalled",
+    "out_of_memory",
+    "disk",
+    "refused",
+    "error",
+    "input_missing",
+    "placement",
 ]
 """Why a unit failed, as the protocol's `failed` names it."""
 

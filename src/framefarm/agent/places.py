@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from framefarm.agent.errors import NoSuchGpuError, TooManyCoresError
 from framefarm.agent.machine import allowed_cores, usable_cores
 from framefarm.processes.child_process import NO_LIMITS, ChildLimits
+from framefarm.processes.disk_watch import DiskLimits
 
 if TYPE_CHECKING:
     from framefarm.agent.gpus import Gpu
@@ -62,6 +63,7 @@ def child_limits(settings: AgentSettings) -> ChildLimits:
         cores=pinned_cores(settings.cores),
         niceness=settings.niceness,
         memory_bytes=settings.memory_bytes or 0,
+        disk=DiskLimits(settings.unit_disk_bytes, settings.disk_reserve_bytes),
     )
 
 

@@ -27,6 +27,8 @@ class AgentSettings:
             children are pinned to so many, elsewhere only the threads are counted.
         memory_bytes: Most memory a slot's Blender, or its encoder, and all that it starts may hold
             together; beyond it they are killed. None for no such limit.
+        unit_disk_bytes: Most that a unit may write while it is made; beyond it what makes it is
+            killed. 0 for any amount.
         niceness: How far children give way to other programs: 0 not at all, 19 the most.
         only_when_idle: Begin no unit while somebody uses the machine.
         idle: What counts as use.
@@ -58,6 +60,7 @@ class AgentSettings:
     threads: int | None = None
     cores: int | None = None
     memory_bytes: int | None = None
+    unit_disk_bytes: int = 20 * GIB
     niceness: int = 0
     only_when_idle: bool = False
     idle: IdleLimits = field(default_factory=IdleLimits)

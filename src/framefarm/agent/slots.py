@@ -154,7 +154,8 @@ class Slot:
             warm=self._warm(),
             peak_memory_bytes=error.peak_memory_bytes,
             memory_bytes=self._memory_bytes if error.of_slot_memory else 0,
-            no_room=self._full(),
+            # Who filled the disk itself is not let off for that.
+            no_room=error.reason != "disk" and self._full(),
         )
 
     def _stopped(self, work: UnitWork) -> Event:

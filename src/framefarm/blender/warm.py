@@ -169,7 +169,7 @@ class WarmBlender(WarmProcess):
 
         order = {"order": "render", "frame": frame, "out_dir": _absolute(out_dir)}
         report, log = await self._talk.ask(
-            f"rendering frame {frame}", order, "rendered", stall_s, tell
+            f"rendering frame {frame}", order, "rendered", stall_s, tell, into=out_dir
         )
         return _rendered(report, log, self._child.memory.peak_bytes)
 

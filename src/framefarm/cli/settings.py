@@ -19,7 +19,7 @@ from framefarm.cli.failures import SettingsError
 from framefarm.cli.rule_numbers import read_rules
 from framefarm.core.errors import FrameFarmError
 from framefarm.core.hours import Hours
-from framefarm.core.sizes import parse_memory_limit
+from framefarm.core.sizes import parse_memory_limit, parse_size
 from framefarm.core.slot_plans import plan_slots
 
 _PREFIX = "FRAMEFARM_"
@@ -99,6 +99,7 @@ class Settings:
         threads: Threads of each slot; None shares the cores between the slots.
         cores: How many cores a worker's renders may use; None for all.
         memory: Most memory a slot may take, such as `8G` or `75%`; None for no such limit.
+        unit_disk: Most that a frame may write while it is made, such as `50G`.
         nice: How far a worker's renders give way to other programs, 0 to 19.
         only_when_idle: A worker begins nothing while somebody uses its machine.
         probe_devices: A worker tries by rendering which devices it has.
@@ -120,6 +121,7 @@ class Settings:
     threads: int | None = None
     cores: int | None = None
     memory: str | None = None
+    unit_disk: str = "20G"
     nice: int = 0
     only_when_idle: bool = False
     probe_devices: bool = True
@@ -157,6 +159,7 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "threads": _count(_MAX_THREADS),
     "cores": _count(_MAX_THREADS),
     "memory": _checked(lambda text: parse_memory_limit(text, 1 << 50), "memory such as 8G or 75%"),
+    "unit_disk": _checked(parse_size, "a size such as 50G"),
     "nice": _count(_MAX_NICE, least=0),
     "only_when_idle": _flag,
     "probe_devices": _flag,

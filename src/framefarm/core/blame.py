@@ -17,6 +17,9 @@ KILLED = "killed"
 OUT_OF_MEMORY = "out_of_memory"
 PLACEMENT = "placement"
 
+DISK = "disk"
+"""It wrote more than it may, or filled the worker's disk."""
+
 NEVER_BETTER = frozenset({"refused"})
 """Reasons another attempt cannot change: Blender says the file has no camera, no such scene."""
 

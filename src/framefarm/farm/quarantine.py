@@ -14,14 +14,14 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, and_, delete, insert, or_, select, update
 
-from framefarm.core.blame import KILLED, LOST, NEVER_BETTER, OUT_OF_MEMORY, BlameLimits
+from framefarm.core.blame import DISK, KILLED, LOST, NEVER_BETTER, OUT_OF_MEMORY, BlameLimits
 from framefarm.core.states import WORKER, WorkerEvent, WorkerState
 from framefarm.db import database_now
 from framefarm.db import tables as t
 from framefarm.farm.late_finishes import Finish
 from framefarm.farm.news import News
 
-_NOT_THE_WORKERS = (LOST, KILLED, OUT_OF_MEMORY, *sorted(NEVER_BETTER))
+_NOT_THE_WORKERS = (LOST, KILLED, OUT_OF_MEMORY, DISK, *sorted(NEVER_BETTER))
 """Reasons that say nothing of how well a worker works."""
 
 _IN_AT_A_TIME = 300

@@ -130,7 +130,12 @@ class WarmEncoder(WarmProcess):
         stall_s: float | None,
     ) -> Encoded:
         report, _ = await self._talk.ask(
-            doing, order, answer, stall_s, lambda progress: on_frame(progress["done"])
+            doing,
+            order,
+            answer,
+            stall_s,
+            lambda progress: on_frame(progress["done"]),
+            into=Path(order["out"]).parent,
         )
         peak = max(report["peak_memory_bytes"], self._child.memory.peak_bytes)
         return Encoded(report["facts"]["frames"], peak)

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+from framefarm.processes.disk_watch import NO_DISK_LIMITS, DiskLimits, DiskWatch
 from framefarm.processes.errors import ChildStartError
 from framefarm.processes.log_capture import LogCapture
 from framefarm.processes.memory_watch import MemoryWatch
@@ -47,12 +48,14 @@ class ChildLimits:
         cores: Numbers of the cores it may run on; none for all. Linux only.
         niceness: Added to the agent's own; the higher, the more it gives way to others.
         memory_bytes: Most memory all of it may hold together; 0 for any amount.
+        disk: How much of the disk it may take.
         environment: Further variables, a choice of GPU for instance.
     """
 
     cores: tuple[int, ...] = ()
     niceness: int = 0
     memory_bytes: int = 0
+    disk: DiskLimits = NO_DISK_LIMITS
     environment: dict[str, str] = field(default_factory=dict)
 
 
@@ -67,6 +70,7 @@ class ChildProcess:
     Attributes:
         log: What it prints.
         memory: How much memory it and everything below it hold.
+        disk: How much it writes.
     """
 
     def __init__(
@@ -87,6 +91,7 @@ class ChildProcess:
             limit_bytes=limits.memory_bytes,
             end=self._begin_the_end,
         )
+        self.disk = DiskWatch(scratch, limits.disk, end=self._begin_the_end)
         self._mark = mark
         self._process = process
         self._reader = reader
@@ -96,6 +101,7 @@ class ChildProcess:
         assert process.stdout is not None
         self._collecting = asyncio.create_task(log.collect(process.stdout))
         self._watching = asyncio.create_task(self.memory.run())
+        self._watching_disk = asyncio.create_task(self.disk.run())
         self._hanging_up = asyncio.create_task(self._hang_up_when_it_ends())
 
     @classmethod
@@ -181,6 +187,7 @@ class ChildProcess:
     async def kill(self) -> None:
         """Kill it and everything below it, reap it, remove its files. Repeatable."""
         self._watching.cancel()
+        self._watching_disk.cancel()
         self._hanging_up.cancel()
         # First: the rest takes a while, and a loop that ends cuts it off.
         self._writer.transport.abort()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from framefarm.processes.errors import (
     ChildCrashedError,
+    ChildDiskError,
     ChildFailedError,
     ChildMemoryError,
     ChildRefusedError,
@@ -19,6 +20,8 @@ from framefarm.processes.errors import (
 from framefarm.processes.log_capture import TAIL_BYTES
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from framefarm.processes.child_process import ChildProcess
 
 OnReport = Callable[[dict[str, Any]], None]
@@ -61,7 +64,7 @@ class Conversation:
                 f"{what} did not come up within {timeout_s:g} s; `framefarm doctor` tries it alone",
                 log_tail=self._child.log.tail(),
             ) from error
-        if self._child.memory.excess is not None:
+        if self._child.memory.excess is not None or self._child.disk.excess is not None:
             raise await self._ended("starting")
         if hello is None or hello.get("report") != "hello":
             code = await self._child.exit_code()
@@ -79,6 +82,8 @@ class Conversation:
         answer: str,
         stall_s: float | None,
         on_progress: OnReport | None = None,
+        *,
+        into: Path | None = None,
     ) -> tuple[dict[str, Any], str]:
         """Give an order and wait for its answer. Cancelled, it kills the child.
 
@@ -88,6 +93,7 @@ class Conversation:
             answer: The report that is wanted.
             stall_s: How long it may be silent; None for the usual time.
             on_progress: Called with each progress report.
+            into: Where it writes, which is watched meanwhile.
 
         Returns:
             The answer, and what was printed meanwhile.
@@ -98,6 +104,7 @@ class Conversation:
         """
         stall_s = self._stall_s if stall_s is None else stall_s
         self._child.memory.forget_peak()
+        self._child.disk.work = into
         mark = f"--- {secrets.token_hex(8)} ---"
         try:
             report = await self._exchange(doing, order | {"mark": mark}, stall_s, on_progress)
@@ -107,11 +114,18 @@ class Conversation:
             raise
         self.answered_at = time.monotonic()
         if report["report"] == "refused":
+            await self._end_if_it_filled_the_disk(doing)
             raise ChildRefusedError(report["kind"], report["message"], log_text=log)
         if report["report"] != answer:
             await self._child.kill()
             raise ChildCrashedError(self._who, doing, exit_code=None, log_tail=log[-TAIL_BYTES:])
         return report, log
+
+    async def _end_if_it_filled_the_disk(self, doing: str) -> None:
+        if await self._child.disk.look() is not None:
+            failed = await self._ended(doing)
+            await self._child.kill()
+            raise failed
 
     async def _exchange(
         self, doing: str, order: dict[str, Any], stall_s: float, on_progress: OnReport | None
@@ -148,5 +162,7 @@ class Conversation:
                 limit_bytes=memory.excess.limit_bytes,
                 log_tail=tail,
             )
-        peak = memory.peak_bytes
+        peak, excess = memory.peak_bytes, await self._child.disk.look()
+        if excess is not None:
+            return ChildDiskError(self._who, doing, excess=excess, log_tail=tail, peak_bytes=peak)
         return ChildCrashedError(self._who, doing, exit_code=code, log_tail=tail, peak_bytes=peak)

@@ -112,6 +112,22 @@ class ChildMemoryError(ChildFailedError):
         self.limit_bytes = limit_bytes
 
 
+class ChildDiskError(ChildFailedError):
+    """It wrote more than it may, and was killed with what it had started.
+
+    Args:
+        excess: What was too much.
+    """
+
+    code = "child_disk"
+
+    def __init__(
+        self, who: str, doing: str, *, excess: str, log_tail: str = "", peak_bytes: int = 0
+    ) -> None:
+        message = f"{who} {excess} while {doing}, and was killed"
+        super().__init__(message, log_tail=log_tail, peak_bytes=peak_bytes)
+
+
 class ChildRefusedError(ChildError):
     """It runs and says why it cannot do what was asked.
 

@@ -224,8 +224,9 @@ class Failed(Message, frozen=True, tag="failed"):
     """A unit could not be made. Counts only from the current attempt (L4). Answered by `settled`.
 
     Attributes:
-        reason: One of `crashed`, `stalled`, `out_of_memory`, `refused`, `error`, `input_missing`,
-            `placement` (it would have run on another device than its slot's).
+        reason: One of `crashed`, `stalled`, `out_of_memory`, `disk` (it wrote too much), `refused`,
+            `error`, `input_missing`, `placement` (it would have run on another device than its
+            slot's).
         message: What a person should read.
         log_tail: The end of the unit's log.
         peak_memory_bytes: Most memory its processes held together, 0 when unknown.

@@ -30,6 +30,7 @@ import json, os, pathlib, signal, socket, sys, time
 line = socket.socket(fileno=int(sys.argv[-1])).makefile("rw")
 PNG = bytes.fromhex("{png}")
 pids = None
+refusal = dict()
 asked = "CPU"
 own = pathlib.Path(sys.argv[0]).with_name("devices.json")
 devices = json.loads(own.read_text()) if own.exists() else []
@@ -101,7 +102,28 @@ def flood_for_ever():
     while True:
         os.write(1, b"a line that says nothing at all\\n" * 2048)
 
+def fill(folder):
+    with open(pathlib.Path(folder, "much"), "wb", buffering=0) as file:
+        while True:
+            file.write(b"x" * (1 << 20))
+            time.sleep(0.002)
+
+def fill_up():
+    with open(pathlib.Path(out_dir, "much"), "wb", buffering=0) as file:
+        for _ in range(100):
+            file.write(b"x" * (1 << 20))
+    refusal.update(kind="render", message="the disk is full")
+
+def scatter():
+    for number in range(1_000_000):
+        pathlib.Path(out_dir, str(number)).touch()
+
 ACTS = {{
+    "fill": lambda: fill(out_dir),
+    "fill_temporary": lambda: fill(os.environ["TMPDIR"]),
+    "fill_in_child": lambda: (fork(lambda: fill(out_dir)), wait()),
+    "fill_up": fill_up,
+    "scatter": scatter,
     "hang": wait,
     "eat": eat,
     "eat_in_child": lambda: (fork(eat), wait()),
@@ -123,7 +145,11 @@ def render(order):
         return "refused", dict(kind="no_camera", message="the scene has no camera")
     if act == "fill_gpu":
         return "refused", dict(kind="render", message="Out of memory in CUDA queue enqueue")
+    global out_dir
+    out_dir = order["out_dir"]
     ACTS[act]()
+    if refusal:
+        return "refused", refusal
     path = pathlib.Path(order["out_dir"], "0001.png")
     path.write_bytes(PNG)
     return "rendered", dict(

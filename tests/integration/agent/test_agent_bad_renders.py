@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import psutil
 import pytest
@@ -19,6 +20,7 @@ import pytest
 from framefarm.agent.errors import UnitFailedError
 from framefarm.blender.warm import WarmBlender
 from framefarm.processes.child_process import ChildLimits
+from framefarm.processes.disk_watch import DiskLimits
 from tests.integration.agent.resources import slot_resources
 from tests.integration.agent.stand_in import StandInFarm, runs, stand_in, until
 
@@ -88,6 +90,42 @@ async def test_more_memory_than_allowed_is_out_of_memory_with_the_peak(farm, act
     assert "over the limit of 0.15 GiB" in str(failed)
     assert failed.log_tail.endswith(f"about to {act}\n")
     assert one.left() == []
+
+
+@pytest.mark.parametrize("act", ["fill", "fill_temporary", "fill_in_child"])
+async def test_l14_more_than_it_may_write_is_disk_and_all_of_it_goes(farm, act, tmp_path):
+    one = farm(ChildLimits(disk=DiskLimits(most_bytes=30 * MIB)))
+
+    failed = await failure(one, act)
+
+    assert failed.reason == "disk"
+    assert "over the limit of 0.03 GiB while rendering frame 1, and was killed" in str(failed)
+    assert failed.log_tail.endswith(f"about to {act}\n")
+    assert one.left() == []
+    assert await asyncio.to_thread(lambda: list(tmp_path.glob("framefarm-child-*"))) == []
+
+
+async def test_l14_a_million_files_are_disk_too(farm, monkeypatch):
+    monkeypatch.setattr("framefarm.processes.disk_watch.MOST_FILES", 3_000)
+
+    failed = await failure(farm(ChildLimits(disk=DiskLimits(most_bytes=1 << 40))), "scatter")
+
+    assert failed.reason == "disk"
+    assert "wrote more than 3,000 files" in str(failed)
+
+
+async def test_a_full_disk_is_told_from_one_that_the_render_filled(farm, monkeypatch):
+    limits = ChildLimits(disk=DiskLimits(reserve_bytes=50 * MIB))
+    nearly_full = SimpleNamespace(free=20 * MIB)
+    monkeypatch.setattr("framefarm.processes.disk_watch.shutil.disk_usage", lambda _: nearly_full)
+
+    one = farm(limits)
+    filled = await failure(one, "fill_up")
+    refused = await failure(one, "refuse")
+
+    assert filled.reason == "disk"
+    assert "left 0.02 GiB free on the disk" in str(filled)
+    assert refused.reason == "refused"
 
 
 async def test_memory_that_processes_share_counts_once(farm):

@@ -72,7 +72,7 @@ def test_l9_three_units_that_others_finish_set_a_worker_aside(bench: Bench, cloc
 
 
 @pytest.mark.usefixtures("clock")
-@pytest.mark.parametrize("reason", ["out_of_memory", "lost", "killed"])
+@pytest.mark.parametrize("reason", ["out_of_memory", "disk", "lost", "killed"])
 def test_l9_what_says_nothing_of_a_worker_is_not_charged(bench: Bench, reason: str):
     worker = bench.hello().worker_id
     bench.trial("1-9")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from framefarm.agent.errors import UnitFailedError
 from framefarm.processes.errors import (
     ChildCrashedError,
+    ChildDiskError,
     ChildFailedError,
     ChildMemoryError,
     ChildRefusedError,
@@ -31,6 +33,12 @@ _THE_FILES_OWN = frozenset({"no_scene", "no_camera", "no_camera_named", "format"
 """Refusals that are the same on every machine. The others may be this machine's: a GPU that gave up
 on the frame, an engine that cannot run without a display, a damaged disk. Those are errors, which
 others try as well (L9)."""
+
+_ALWAYS: Mapping[type[ChildError], FailureReason] = {
+    ChildStalledError: "stalled",
+    ChildMemoryError: "out_of_memory",
+    ChildDiskError: "disk",
+}
 
 _SIGKILL = 9  # which `signal` does not name on Windows
 _VMSTAT = Path("/proc/vmstat")
@@ -65,11 +73,9 @@ def _is_gpus_memory(error: ChildError, log: str) -> bool:
 
 
 def _reason(error: ChildError, log: str, memory_kills: int) -> FailureReason:
+    if (known := _ALWAYS.get(type(error))) is not None:
+        return known
     match error:
-        case ChildStalledError():
-            return "stalled"
-        case ChildMemoryError():
-            return "out_of_memory"
         case ChildCrashedError():
             killed = error.exit_code == -_SIGKILL and memory_kills > 0
             return "out_of_memory" if killed or _OUT_OF_MEMORY.search(log) else "crashed"

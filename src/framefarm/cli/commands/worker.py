@@ -17,7 +17,7 @@ from framefarm.cli.failures import UsageFailure
 from framefarm.cli.groups import command as declare
 from framefarm.cli.groups import option
 from framefarm.core.hours import Hours
-from framefarm.core.sizes import parse_memory_limit
+from framefarm.core.sizes import parse_memory_limit, parse_size
 
 if TYPE_CHECKING:
     from framefarm.agent import Agent
@@ -55,6 +55,12 @@ _SERVICE = "As a service"
     metavar="SIZE",
     help="Most a slot may take, such as 8G or 75%; a frame beyond it is stopped and tried "
     "where there is more.",
+    section="Limits",
+)
+@option(
+    "--unit-disk",
+    metavar="SIZE",
+    help="Most that a frame may write while it is made. Default: 20G.",
     section="Limits",
 )
 @option(
@@ -130,6 +136,7 @@ def command(
             threads=settings.threads,
             cores=settings.cores,
             memory_bytes=_memory_bytes(settings.memory),
+            unit_disk_bytes=parse_size(settings.unit_disk),
             niceness=settings.nice,
             only_when_idle=settings.only_when_idle,
             probe_devices=settings.probe_devices,
