@@ -9,6 +9,7 @@ the idle and the slow ones that go.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,6 +18,9 @@ from framefarm.farm.settings import ConnectionLimits
 
 _SOONEST_TURN_S = 0.5
 _LATEST_TURN_S = 60.0
+_COMES_WITHIN = 1.25
+"""Workers wait for up to a quarter longer than they are told, so that they do not come at once."""
+_KNOCKS_WITHIN_S = 1.0
 
 
 @dataclass(eq=False, slots=True)
@@ -89,11 +93,19 @@ class Gate:
     Args:
         limits: How many strangers.
         most: Connections in all, known ones included; what the process's file limit has room for.
+        told_to_wait: Told by when somebody who found no room may have come again.
     """
 
-    def __init__(self, limits: ConnectionLimits, *, most: int) -> None:
+    def __init__(
+        self,
+        limits: ConnectionLimits,
+        *,
+        most: int,
+        told_to_wait: Callable[[float], None] = lambda _: None,
+    ) -> None:
         self._limits = limits
         self._most = most
+        self._told_to_wait = told_to_wait
         self._visits = 0
         self._strangers = 0
         self._waiting: dict[str, dict[Visit, None]] = {}
@@ -175,6 +187,9 @@ class Gate:
         turn_at = max(self._next_turn_at, now + _SOONEST_TURN_S)
         next_turn_at = turn_at + 1 / self._rate.per_s(now)
         self._next_turn_at = min(next_turn_at, now + _LATEST_TURN_S)
+        # It is told in whole seconds.
+        wait_s = math.ceil(turn_at - now)
+        self._told_to_wait(now + wait_s * _COMES_WITHIN + _KNOCKS_WITHIN_S)
         return turn_at - now
 
     def begin(self, visit: Visit) -> None:

@@ -191,7 +191,7 @@ class ManagerServer:
             limits = self._settings.connections
             app = Application(farm, self.reach)
             config = _config(app, limits, self._certificate)
-            self._server = Server(config, _gate(limits), limits)
+            self._server = Server(config, _gate(farm), limits)
             if handle_signals:
                 self._catch_signals()
             self._listening.set()
@@ -278,7 +278,7 @@ def _collect_garbage_rarely() -> None:
     gc.enable()
 
 
-def _gate(limits: ConnectionLimits) -> Gate:
+def _gate(farm: Farm) -> Gate:
     """Room for as many connections as this process may have files open, less its own."""
     files = raise_file_limit()
     if files < FEW_FILES:
@@ -288,7 +288,11 @@ def _gate(limits: ConnectionLimits) -> Gate:
             room_for_workers=max(1, (files - _OWN_FILES) // 4),
             advice="raise it with `ulimit -n 20000`, or LimitNOFILE in a systemd service",
         )
-    return Gate(limits, most=max(1, files - _OWN_FILES))
+    return Gate(
+        farm.settings.connections,
+        most=max(1, files - _OWN_FILES),
+        told_to_wait=farm.told_to_wait,
+    )
 
 
 def raise_file_limit() -> int:

@@ -2,9 +2,9 @@
 
 A lease ends by itself when its worker is silent. After a time in which no worker could have been
 heard, silence says nothing: the manager was not there, its database took no writes, it was stopped,
-or the clock that leases are measured by jumped. Then every lease gets its whole life again, from
-now, by the clock as it is now. One rule covers them all, also a clock that jumps back by a day: no
-lease then ends early, and none lives longer than a lease does.
+it told workers to come again later, or the clock that leases are measured by jumped. Then every
+lease gets its whole life again, from now, by the clock as it is now. One rule covers them all, also
+a clock that jumps back by a day: no lease then ends early, and none lives longer than a lease does.
 """
 
 from __future__ import annotations
@@ -20,6 +20,13 @@ class Disturbance(StrEnum):
     OUTAGE = "outage"
     STOPPED = "stopped"
     CLOCK = "clock"
+    TOLD_TO_WAIT = "told_to_wait"
+
+
+MOST_HELD_S = 300.0
+"""So long at a time nothing ends because workers were told to come later, and then not for as long
+again. Ten thousand are back within a minute; whoever knocks for ever must keep no dead worker's
+leases alive."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +73,31 @@ class Watch:
         last: What the last round that was written saw; None before the first.
         failed: Whether a round since then could not be written.
         backlog: Whether that round left leases that were over.
+        held: Whether rounds since then were left out because workers were told to come later.
+        held_from, held_to: When that began and was so last, by the monotonic clock.
     """
 
     limits: GraceLimits
     last: Moment | None = None
     failed: bool = False
     backlog: bool = False
+    held: bool = False
+    held_from: float = float("-inf")
+    held_to: float = float("-inf")
+
+    def hold(self, now_s: float, come_by_s: float) -> Watch | None:
+        """The watch when this round is left out since workers were told to come later; else None.
+
+        Args:
+            now_s: The manager's monotonic clock.
+            come_by_s: By when all that were told so may have come.
+        """
+        if now_s >= come_by_s:
+            return None
+        held_from = self.held_from if now_s - self.held_to < MOST_HELD_S else now_s
+        if now_s - held_from > MOST_HELD_S:
+            return None
+        return replace(self, held=True, held_from=held_from, held_to=now_s)
 
     def after_failure(self) -> Watch:
         """The watch when a round could not be written."""
@@ -79,7 +105,7 @@ class Watch:
 
     def after(self, now: Moment, *, backlog: bool = False) -> Watch:
         """The watch when a round was written."""
-        return replace(self, last=now, failed=False, backlog=backlog)
+        return replace(self, last=now, failed=False, held=False, backlog=backlog)
 
     @property
     def all_ended_until(self) -> float | None:
@@ -97,6 +123,8 @@ class Watch:
             return Disturbance.START
         if self.failed or now.outages != last.outages:
             return Disturbance.OUTAGE
+        if self.held:
+            return Disturbance.TOLD_TO_WAIT
         passed_s = now.monotonic_s - last.monotonic_s
         if abs(now.database_at - last.database_at - passed_s) > self.limits.step_s:
             return Disturbance.CLOCK

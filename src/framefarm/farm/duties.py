@@ -75,6 +75,9 @@ async def expire_leases(farm: Farm) -> None:
 
 
 async def _expiry_round(farm: Farm, handler: Handler[Watch, Round], watch: Watch) -> Watch:
+    held = watch.hold(time.monotonic(), farm.come_by_s)
+    if held is not None:
+        return held
     try:
         done = await farm.writer.submit(handler, watch)
         if done.disturbance is not None:

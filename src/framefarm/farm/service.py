@@ -91,6 +91,7 @@ class Farm:
         farm_id: Tells this farm from all others; known once it is started.
         epoch: Changes with each start.
         deleted: Set when a job was deleted, whose rows are to be cleared away.
+        come_by_s: By when, on the monotonic clock, workers that were told to come later may have.
     """
 
     def __init__(self, settings: ManagerSettings) -> None:
@@ -143,6 +144,7 @@ class Farm:
         self._started_at = time.monotonic()
         self._changed_jobs: set[int] = set()
         self._changed = asyncio.Event()
+        self.come_by_s = 0.0
         self.stopping = False
         self._newcomers = asyncio.Event()
         self.deleted = asyncio.Event()
@@ -171,6 +173,10 @@ class Farm:
         known = update(t.meta).where(t.meta.c.name == "epoch").values(value=self.epoch)
         if connection.execute(known).rowcount == 0:
             connection.execute(insert(t.meta).values(name="epoch", value=self.epoch))
+
+    def told_to_wait(self, come_by_s: float) -> None:
+        """A worker found no room and was told to come later: it cannot renew till then (L7)."""
+        self.come_by_s = max(self.come_by_s, come_by_s)
 
     def begin_to_stop(self) -> None:
         """Workers that go from now on go because the manager does; nothing of that is noted.

@@ -5,11 +5,13 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import sqlite3
 import threading
 import time
 from collections.abc import Iterator
 from itertools import repeat
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -222,6 +224,37 @@ def test_workers_beyond_the_room_for_greetings_are_told_when_to_come(tmp_path: P
     first.close()
     until(lambda: _welcomed(manager), "the second worker's turn")
     manager.close()
+
+
+def test_l7_no_lease_ends_while_workers_are_told_to_come_later_than_it_lives(tmp_path: Path):
+    a_turn_a_second = ConnectionLimits(greetings=1, greetings_per_s=1.0)
+    manager = Manager(tmp_path, connections=a_turn_a_second, lease_s=0.5)
+    manager.trial("1-2")
+    with manager.worker() as worker:
+        in_the_way = Raw(manager).upgrade()
+        for _ in range(3):
+            Raw(manager).send(UPGRADE + b"\r\n").rest()
+        kept = worker.lease()
+
+        until(lambda: _over_for_s(manager, kept) > 1.0, "the end of a lease's life, and more")
+        assert worker.finish(kept) == "accepted"
+
+        ended = worker.lease()
+        in_the_way.close()
+        # When all may be back it begins anew, and then it ends as ever.
+        assert worker.hear("revoke")["lease"] == ended["lease"]
+    manager.close()
+
+
+def _over_for_s(manager: Manager, lease: dict[str, Any]) -> float:
+    """For how long a lease that is in force has been over by the clock."""
+    path = manager.settings.data_dir / "farm.db"
+    with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as database:
+        found = database.execute(
+            "SELECT expires_at FROM leases WHERE id = ? AND state = 'active'", [lease["lease"]]
+        ).fetchone()
+    assert found is not None, "the lease has ended"
+    return time.time() - float(found[0])
 
 
 def _welcomed(manager: Manager) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -233,3 +235,17 @@ def test_a_moment_in_which_nobody_was_taken_in_makes_nobody_wait_longer():
     spread = turns(full, 103.0, 11)
 
     assert spread[-1] - spread[0] == pytest.approx(10 / LIMITS.greetings_per_s)
+
+
+def test_l7_by_when_whoever_was_told_to_wait_may_have_come_is_told():
+    told: list[float] = []
+    one_at_a_time = replace(LIMITS, greetings=1, greetings_per_s=0.1)
+    full = Gate(one_at_a_time, most=100, told_to_wait=told.append)
+    knocking = enter(full, 3)
+
+    assert full.greet(knocking[0], 100.0) is None
+    assert told == []
+    assert full.greet(knocking[1], 100.0) == pytest.approx(0.5)
+    assert full.greet(knocking[2], 100.0) == pytest.approx(10.5)
+    # Told 1 and 11 seconds, of which workers make up to a quarter more.
+    assert told == [pytest.approx(102.25), pytest.approx(114.75)]

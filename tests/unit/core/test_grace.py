@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from framefarm.core.grace import Disturbance, GraceLimits, Moment, Watch
+from framefarm.core.grace import MOST_HELD_S, Disturbance, GraceLimits, Moment, Watch
 
 LIMITS = GraceLimits(quiet_s=4.0, step_s=1.0)
 HOUR, DAY = 3_600.0, 86_400.0
@@ -74,3 +74,31 @@ def test_the_limits_follow_from_the_life_of_a_lease():
 
     assert limits.quiet_s == 4.0 < 30.0 / 3
     assert limits.step_s == 1.0
+
+
+def test_l7_nothing_ends_while_workers_may_not_come_and_leases_begin_anew_then():
+    held = watch(at(0.0), at(1.0)).hold(2.0, come_by_s=40.0)
+
+    assert held is not None
+    assert held.hold(40.0, come_by_s=40.0) is None
+    assert held.disturbance(at(40.0)) is Disturbance.TOLD_TO_WAIT
+    assert held.after(at(40.0)).disturbance(at(41.0)) is None
+
+
+def test_nobody_who_was_told_to_wait_holds_nothing_up():
+    assert watch(at(0.0)).hold(1.0, come_by_s=0.0) is None
+
+
+def test_l14_whoever_knocks_for_ever_keeps_no_leases_alive():
+    knocked, held_s, ends = watch(at(0.0)), 0, 0
+    for second in range(1, 6 * int(MOST_HELD_S)):
+        held = knocked.hold(float(second), come_by_s=second + 60.0)
+        if held is not None:
+            knocked, held_s = held, held_s + 1
+            continue
+        # After one begin anew, leases end as they always do.
+        ends += knocked.disturbance(at(float(second))) is None
+        knocked = knocked.after(at(float(second)))
+
+    assert held_s < 3.1 * MOST_HELD_S
+    assert ends > 2.5 * MOST_HELD_S
