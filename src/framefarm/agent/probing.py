@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import tempfile
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,6 +30,10 @@ FILE_NAME = "devices.json"
 STALL_S = 900.0
 """A GPU's program is compiled at its first use, which takes minutes for some."""
 
+FAILURES_FOR_S = 86_400.0
+"""For so long a device that did not work is not tried again. It may have been passing: no memory
+left on it, a driver being updated; a crash each time the worker starts would be worse."""
+
 _NICENESS = 10
 _MAX_REMEMBERED = 8
 
@@ -39,10 +44,30 @@ class Findings(msgspec.Struct, frozen=True):
     Attributes:
         devices: What Cycles lists, once for each backend.
         works: By id, and `CPU`: whether a test picture came out. What was not tried is absent.
+        failed_at: Of those that did not work, when that was, in seconds since 1970.
     """
 
     devices: tuple[CyclesDevice, ...] = ()
     works: dict[str, bool] = {}
+    failed_at: dict[str, float] = {}
+
+    def after(self, name: str, *, works: bool, now: float) -> Findings:
+        """The same with what came of trying a device."""
+        failed_at = {other: at for other, at in self.failed_at.items() if other != name}
+        if not works:
+            failed_at[name] = now
+        return Findings(self.devices, {**self.works, name: works}, failed_at)
+
+    def lately(self, now: float) -> Findings:
+        """The same without failures that are too old to count, which are tried again."""
+        works = {
+            name: did
+            for name, did in self.works.items()
+            # A clock that was set back must not make a failure last for years.
+            if did or 0 <= now - self.failed_at.get(name, 0.0) < FAILURES_FOR_S
+        }
+        failed_at = {name: at for name, at in self.failed_at.items() if name in works}
+        return Findings(self.devices, works, failed_at)
 
 
 class DeviceProber:
@@ -85,8 +110,11 @@ class DeviceProber:
         if self._known is None:
             self._key = f"{self._blender.full_version}|{self._blender.path}|"
             self._key += await asyncio.to_thread(driver_version)
-            self._known = _read(self._path).get(self._key)
+            known = _read(self._path).get(self._key)
+            self._known = known and known.lately(time.time())
         if self._known is None:
+            # A slot that waits for the answer is not at work yet, and that takes seconds.
+            self._journal.info(f"asking {self.blender_name} which GPUs there are")
             async with await self._start() as blender:
                 self._remember(Findings(await blender.devices()))
         assert self._known is not None
@@ -103,7 +131,7 @@ class DeviceProber:
         for name, device in wanted.items():
             if name not in found.works:
                 works = await self._try(device)
-                found = Findings(found.devices, {**found.works, name: works})
+                found = found.after(name, works=works, now=time.time())
                 self._remember(found)
         return found
 
