@@ -109,7 +109,9 @@ class IdentityFile:
             return msgspec.json.decode(text, type=_Stored).identities
         except FileNotFoundError:
             return Identities()
-        except (OSError, msgspec.DecodeError) as error:
+        except OSError as error:
+            raise IdentityError(self._path, f"cannot be read: {error.strerror}") from error
+        except msgspec.DecodeError as error:
             reason = f"cannot be read ({error}); delete it to join as a new worker"
             raise IdentityError(self._path, reason) from error
 

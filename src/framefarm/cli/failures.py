@@ -4,11 +4,13 @@
 1    some units failed, or `doctor` found faults
 2    wrong use, or something needed is missing
 70   a fault of FrameFarm itself
+75   what may pass: a full disk, one that fails, a Blender that does not start
 130  interrupted (143 by SIGTERM)
 """
 
 from __future__ import annotations
 
+import errno
 import traceback
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,6 +21,9 @@ DONE = 0
 UNITS_FAILED = 1
 WRONG_USE = 2
 OWN_FAULT = 70
+PASSING = 75
+"""`EX_TEMPFAIL` of sysexits.h. A service is started again after it, and not after `WRONG_USE`."""
+
 INTERRUPTED = 130
 
 
@@ -74,9 +79,26 @@ class EmbeddedFarmError(CliError):
     exit_code = OWN_FAULT
 
 
+_PASSING_NAMES = (
+    *("EAGAIN", "EBUSY", "EDQUOT", "EIO", "EMFILE", "ENETDOWN"),
+    *("ENETUNREACH", "ENFILE", "ENOMEM", "ENOSPC", "ESTALE", "ETIMEDOUT"),
+)
+# Windows lacks some.
+_PASSING = {getattr(errno, name) for name in _PASSING_NAMES if hasattr(errno, name)}
+
+
+def may_pass(error: BaseException | None) -> bool:
+    """Whether the system may stop to refuse what it refused, without anybody changing a setting."""
+    return isinstance(error, OSError) and error.errno in _PASSING
+
+
 def exit_code_of(error: FrameFarmError) -> int:
     """The status that a command ends with after this error."""
-    return error.exit_code if isinstance(error, CliError) else WRONG_USE
+    if isinstance(error, CliError):
+        return error.exit_code
+    cause = error.__cause__
+    passes = may_pass(cause) or (isinstance(cause, FrameFarmError) and cause.retryable)
+    return PASSING if passes else WRONG_USE
 
 
 def write_crash(folder: Path, error: BaseException, command: str) -> Path | None:

@@ -51,8 +51,9 @@ def _ending(error: BaseException, arguments: Sequence[str]) -> tuple[str, int]:
         return "framefarm: interrupted", failures.INTERRUPTED
     if isinstance(error, FrameFarmError):
         return _error(_message(error)), failures.exit_code_of(error)
-    if isinstance(error, OSError) and error.filename and error.strerror:
-        return _error(_refused_path(error)), failures.WRONG_USE
+    passes = failures.may_pass(error)
+    if isinstance(error, OSError) and error.strerror and (passes or error.filename):
+        return _error(_refused_path(error)), failures.PASSING if passes else failures.WRONG_USE
     return _error(_own_fault(error, arguments)), failures.OWN_FAULT
 
 
@@ -78,7 +79,9 @@ def _click_message(error: click.ClickException) -> str:
 
 def _refused_path(error: OSError) -> str:
     """A file or folder that the system refuses is the user's to mend, wherever it was met."""
-    return f"{os.fsdecode(error.filename)}: {str(error.strerror).lower()}"
+    reason = str(error.strerror).lower()
+    # What is written to an open file fails without a name.
+    return f"{os.fsdecode(error.filename)}: {reason}" if error.filename else reason
 
 
 def _own_fault(error: BaseException, arguments: Sequence[str]) -> str:

@@ -10,6 +10,7 @@ import click
 from framefarm.cli.groups import command as declare
 from framefarm.cli.groups import option
 from framefarm.cli.job_options import blend_argument, job_options, take_job_options
+from framefarm.cli.systems import need_posix
 
 
 @declare("render", short_help="Render a .blend here: frames and a movie.")
@@ -29,6 +30,7 @@ def command(**values: Any) -> int:
     Nothing else needs to be set up. Ctrl-C stops; the same command again goes on where it stopped
     and renders no finished frame twice.
     """
+    need_posix("a render")
     # --help needs none of this
     from framefarm.cli.display.displays import Heading, choose_display  # noqa: PLC0415
     from framefarm.cli.embedded.place import OutputPlace  # noqa: PLC0415

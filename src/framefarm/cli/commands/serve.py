@@ -13,6 +13,7 @@ import click
 from framefarm.cli.failures import UsageFailure
 from framefarm.cli.groups import command as declare
 from framefarm.cli.groups import option
+from framefarm.cli.systems import need_posix
 
 if TYPE_CHECKING:
     from framefarm.api.certificate import Certificate
@@ -72,6 +73,7 @@ def command(
     Without options it answers this machine only. With --lan it prints the line to type on another
     machine, which then works for it.
     """
+    need_posix("the manager")
     from framefarm.cli.addresses import EVERYWHERE, parse_listen  # noqa: PLC0415  not for --help
     from framefarm.cli.rule_numbers import typed_rules, with_rules  # noqa: PLC0415
     from framefarm.cli.settings import load_settings  # noqa: PLC0415

@@ -16,6 +16,7 @@ from framefarm.cli.concealing import FROM_INPUT, read_token
 from framefarm.cli.failures import UsageFailure
 from framefarm.cli.groups import command as declare
 from framefarm.cli.groups import option
+from framefarm.cli.systems import need_posix
 from framefarm.core.hours import Hours
 from framefarm.core.sizes import parse_memory_limit, parse_size
 
@@ -119,6 +120,7 @@ def command(
     from framefarm.cli.finding import choose_manager  # noqa: PLC0415
     from framefarm.cli.settings import load_settings  # noqa: PLC0415
 
+    need_posix("the worker")
     if typed["join"] == FROM_INPUT:
         typed["join"] = read_token()
     settings = load_settings(**typed)
