@@ -109,6 +109,16 @@ class NoDelivery:
     all_of = leftovers
 
 
+class NoUploads:
+    """Jobs here have no files that anybody would have to upload."""
+
+    def __init__(self, _: object) -> None:
+        """Nothing is needed for that."""
+
+    async def tidy(self) -> None:
+        """Nothing is left over."""
+
+
 class SimulatedFarm(Farm):
     """The real farm, less what it shows to people."""
 
@@ -275,6 +285,7 @@ class ManagerMachine:
                 "open_engine": lambda _: self.database.engine,
                 "migrate": lambda _: None,
                 "Delivery": NoDelivery,
+                "Uploads": NoUploads,
                 "BlobFolder": lambda *_, **__: self.blobs,
                 "GroupCommitWriter": partial(SimulatedWriter, life=life),
                 "Dispatcher": partial(
