@@ -11,6 +11,7 @@ from starlette.websockets import WebSocket
 from framefarm.api.doorkeeper import Doorkeeper
 from framefarm.api.guard import RoleGuard
 from framefarm.api.keys import KeyRing
+from framefarm.api.people import TokenRing
 from framefarm.api.reach import Reach
 from framefarm.api.worker_socket import WorkerSocket
 from framefarm.farm.service import Farm
@@ -45,14 +46,15 @@ class Application:
         self._farm = farm
         self._reach = reach
         self._keys = KeyRing(farm)
-        self._workers = RoleGuard(_worker_door(farm, self._keys), self._keys)
+        self._people = TokenRing(farm)
+        self._workers = RoleGuard(_worker_door(farm, self._keys), self._keys, self._people, farm)
         self._made = asyncio.Event()
 
     def make_api(self) -> FastAPI:
         """Make the API, which takes about half a second."""
         from framefarm.api.http_api import make_api  # noqa: PLC0415  see above
 
-        return make_api(self._farm, self._keys, self._reach)
+        return make_api(self._farm, self._keys, self._people, self._reach)
 
     async def open_api(self) -> None:
         """Make the API beside whatever else there is to do, and let requests in."""

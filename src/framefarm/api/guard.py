@@ -1,8 +1,11 @@
 """Who may ask what: every request is looked at here before anything else sees it.
 
-There are no accounts yet, so there are three roles:
+There are four roles:
 
-* **local**: a person or program on the manager's own machine. May do everything.
+* **local**: a person or program on the manager's own machine that shows no token. May do
+  everything.
+* **person**: shows a token of a user's. May do what that user's role allows (see `access`), from
+  anywhere, also from the manager's own machine.
 * **worker**: shows the key that it got in its first welcome. May fetch what its leases need and
   hand in results.
 * **stranger**: anyone else. May ask whether the manager is there, and knock as a worker with a join
@@ -29,9 +32,14 @@ from starlette.datastructures import Headers
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from framefarm.api.access import check_access
 from framefarm.api.keys import KeyRing
+from framefarm.api.people import TokenRing
 from framefarm.api.problems import problem, problem_of
+from framefarm.core.accounts import TOKEN_START
 from framefarm.core.errors import FrameFarmError
+from framefarm.farm.accounts import Identity
+from framefarm.farm.service import Farm
 
 _LOCAL_NAMES = frozenset({"127.0.0.1", "localhost", "::1"})
 _FORWARDING = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via")
@@ -51,6 +59,7 @@ class Role(StrEnum):
     """What a caller is to this manager."""
 
     LOCAL = "local"
+    PERSON = "person"
     WORKER = "worker"
     STRANGER = "stranger"
 
@@ -63,11 +72,13 @@ class Caller:
         role: What it is to this manager.
         address: Where it connects from, without the port.
         worker_id: Whose key it shows; a local caller may show one as well.
+        person: Whose token it shows.
     """
 
     role: Role
     address: str = ""
     worker_id: str | None = None
+    person: Identity | None = None
 
 
 class RoleGuard:
@@ -76,11 +87,15 @@ class RoleGuard:
     Args:
         app: What is behind.
         keys: Knows workers by their keys.
+        people: Knows people by their tokens.
+        farm: Knows whose jobs are whose.
     """
 
-    def __init__(self, app: ASGIApp, keys: KeyRing) -> None:
+    def __init__(self, app: ASGIApp, keys: KeyRing, people: TokenRing, farm: Farm) -> None:
         self._app = app
         self._keys = keys
+        self._people = people
+        self._farm = farm
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or turn it away."""
@@ -101,6 +116,8 @@ class RoleGuard:
             return problem(403, "foreign_origin", _FOREIGN)
         try:
             caller = scope[_CALLER] = await self._caller(scope, headers)
+            if caller.person is not None:
+                await check_access(self._farm, caller.person, method, scope["path"])
         except FrameFarmError as error:
             return problem_of(error)
         if caller.role is not Role.STRANGER and scope["type"] == "http":
@@ -109,7 +126,10 @@ class RoleGuard:
         return _not_allowed(caller.role, method, scope["path"])
 
     def _still_counts(self, caller: Caller) -> Callable[[], bool]:
-        worker_id = caller.worker_id
+        worker_id, person = caller.worker_id, caller.person
+        if person is not None:
+            seen_at = self._people.changes
+            return lambda: self._people.unchanged_since(person.name, seen_at)
         return lambda: worker_id is None or self._keys.counts(worker_id)
 
     async def _caller(self, scope: Scope, headers: Headers) -> Caller:
@@ -119,6 +139,9 @@ class RoleGuard:
         scheme, _, key = headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer":
             return Caller(role, address)
+        if key.startswith(TOKEN_START):
+            person = await self._people.identity_of(key, address)
+            return Caller(Role.PERSON, address, person=person)
         worker_id = await self._keys.worker_of(key)
         return Caller(role if local else Role.WORKER, address, worker_id)
 
@@ -131,6 +154,8 @@ def caller_of(scope: Scope) -> Caller:
 
 def _not_allowed(role: Role, method: str, path: str) -> Response | None:
     if role is Role.LOCAL or (method, path) in _FOR_EVERYONE:
+        return None
+    if role is Role.PERSON and not _is_only_for_workers(method, path):
         return None
     if _is_for_workers(method, path):
         return None if role is Role.WORKER else problem(401, "worker_key", _NO_KEY)
@@ -146,9 +171,13 @@ _NO_KEY = (
     "A new one joins with: framefarm worker URL --join TOKEN"
 )
 _LOCAL_ONLY = (
-    "Only the manager's own machine may do that. Use framefarm there, or reach it through a "
-    "tunnel: ssh -L 7070:127.0.0.1:7070 that-machine"
+    "Only the manager's own machine may do that without a token. Who runs it makes one with: "
+    "framefarm users token NAME. Set it here as FRAMEFARM_TOKEN."
 )
+
+
+def _is_only_for_workers(method: str, path: str) -> bool:
+    return method == WEBSOCKET or (_is_for_workers(method, path) and method != "GET")
 
 
 def _is_for_workers(method: str, path: str) -> bool:

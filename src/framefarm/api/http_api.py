@@ -17,11 +17,13 @@ from framefarm.api import (
     render_tasks,
     results,
     uploads,
+    users,
     workers,
 )
 from framefarm.api.body_limit import BodyLimit
 from framefarm.api.guard import RoleGuard
 from framefarm.api.keys import KeyRing
+from framefarm.api.people import TokenRing
 from framefarm.api.reach import Reach
 from framefarm.farm.service import Farm
 from framefarm.protocol.limits import PROTOCOL_VERSION
@@ -52,12 +54,13 @@ class Health:
     protocol: int
 
 
-def make_api(farm: Farm, keys: KeyRing, reach: Reach) -> FastAPI:
+def make_api(farm: Farm, keys: KeyRing, people: TokenRing, reach: Reach) -> FastAPI:
     """Make the API of one farm.
 
     Args:
         farm: The farm.
         keys: Knows workers by their keys.
+        people: Knows people by their tokens.
         reach: Where it answers.
     """
     api = FastAPI(
@@ -71,7 +74,7 @@ def make_api(farm: Farm, keys: KeyRing, reach: Reach) -> FastAPI:
     )
     error_answers.install(api)
     api.add_middleware(BodyLimit, uploads=render_tasks.UPLOADS)
-    api.add_middleware(RoleGuard, keys=keys)
+    api.add_middleware(RoleGuard, keys=keys, people=people, farm=farm)
 
     @api.get("/", include_in_schema=False)
     async def front() -> PlainTextResponse:
@@ -92,4 +95,6 @@ def make_api(farm: Farm, keys: KeyRing, reach: Reach) -> FastAPI:
     api.include_router(render_tasks.routes(farm))
     api.include_router(admission.routes(farm, keys, reach))
     api.include_router(workers.routes(farm))
+    api.include_router(users.user_routes(farm, people))
+    api.include_router(users.own_routes(farm, people))
     return api

@@ -12,8 +12,11 @@ from fastapi import APIRouter, Body, Query, Request, Response
 from fastapi.responses import FileResponse, PlainTextResponse, StreamingResponse
 from pydantic import AfterValidator
 
+from framefarm.api.access import owner_for
 from framefarm.api.bodies import JobPriority, NewJob, NewRenderJob, PauseJob, RetryJob
+from framefarm.api.guard import caller_of
 from framefarm.api.planning import plan_render
+from framefarm.core.accounts import UserRole
 from framefarm.core.errors import FrameFarmError
 from framefarm.core.states import JobState
 from framefarm.farm import redoing, steering
@@ -51,8 +54,12 @@ def routes(farm: Farm) -> APIRouter:  # noqa: C901  one short function for each 
     router = APIRouter(prefix="/api/jobs", tags=["jobs"])
 
     @router.post("", status_code=201)
-    async def submit(job: Annotated[NewJob, Body()], response: Response) -> JobView:
+    async def submit(
+        job: Annotated[NewJob, Body()], request: Request, response: Response
+    ) -> JobView:
         """Submit a job; with a known fingerprint the job that has it goes on (200)."""
+        owner = owner_for(caller_of(request.scope).person, job.owner)
+        job = job.model_copy(update={"owner": owner})
         if isinstance(job, NewRenderJob):
             planned = await plan_render(farm, job.request())
         else:
@@ -64,11 +71,18 @@ def routes(farm: Farm) -> APIRouter:  # noqa: C901  one short function for each 
 
     @router.get("")
     async def jobs(
-        state: JobState | None = None, cursor: Number | None = None, limit: Limit = 50
+        request: Request,
+        state: JobState | None = None,
+        owner: Annotated[str, Query(max_length=200)] | None = None,
+        cursor: Number | None = None,
+        limit: Limit = 50,
     ) -> JobList:
-        """Jobs, newest first."""
+        """Jobs, newest first; an artist's own."""
+        who = caller_of(request.scope).person
+        if who is not None and who.role is UserRole.ARTIST:
+            owner = who.name
         return await farm.read(
-            lambda c: farm.views.page(c, state=state, before=cursor, limit=limit)
+            lambda c: farm.views.page(c, state=state, owner=owner, before=cursor, limit=limit)
         )
 
     @router.get("/{job_id}")

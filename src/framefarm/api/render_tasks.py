@@ -12,9 +12,11 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from framefarm.api.access import owner_for
 from framefarm.api.blend_upload import Upload, receive_blend
 from framefarm.api.bodies import Name, RenderSettings
 from framefarm.api.downloads import Frames, Partial, answer_with
+from framefarm.api.guard import caller_of
 from framefarm.api.planning import plan_render
 from framefarm.farm.downloads import What
 from framefarm.farm.new_jobs import Wishes
@@ -97,8 +99,12 @@ def routes(farm: Farm) -> APIRouter:
     ) -> StartedTask:
         """Render the .blend in the body: the file itself, or a form with one file."""
         most = farm.settings.largest_upload_bytes
+        who = caller_of(request.scope).person
+        owner_for(who, asked.owner)
         upload = await receive_blend(request, farm.blobs, most_bytes=most)
-        planned = await plan_render(farm, _request(upload, _settings(asked, upload)))
+        settings = _settings(asked, upload)
+        owner = owner_for(who, settings.owner)
+        planned = await plan_render(farm, _request(upload, settings, owner))
         key = new_task_key()
         view, _ = await farm.submit(replace(planned, task_key=key))
         response.headers["Location"] = f"{PREFIX}/{key}/progress"
@@ -144,7 +150,7 @@ def _settings(asked: TaskSettings, upload: Upload) -> TaskSettings:
         ) from error
 
 
-def _request(upload: Upload, asked: TaskSettings) -> RenderRequest:
+def _request(upload: Upload, asked: TaskSettings, owner: str) -> RenderRequest:
     own = {"name", "project", "shot", "priority", "owner", "file_name", "format"}
     named = asked.file_name or upload.file_name or _UNNAMED
     return RenderRequest(
@@ -155,6 +161,6 @@ def _request(upload: Upload, asked: TaskSettings) -> RenderRequest:
         shot=asked.shot,
         priority=asked.priority,
         file_format=asked.format,
-        wishes=Wishes(owner=asked.owner),
+        wishes=Wishes(owner=owner),
         **asked.model_dump(exclude=own),
     )

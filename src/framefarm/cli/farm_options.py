@@ -62,7 +62,7 @@ def open_farm(url: str | None) -> Farm:
     found = settings.url or (local.url if local else DEFAULT_URL)
     # What the manager of this machine shows is known from its own data folder.
     trusted = local.certificate if local and is_loopback(found) else ""
-    return Farm(found, certificate=trusted)
+    return Farm(found, certificate=trusted, token=settings.token or "")
 
 
 def is_here(url: str) -> bool:

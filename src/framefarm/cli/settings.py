@@ -17,6 +17,7 @@ from typing import Any
 
 from framefarm.cli.failures import SettingsError
 from framefarm.cli.rule_numbers import read_rules
+from framefarm.core.accounts import is_token
 from framefarm.core.errors import FrameFarmError
 from framefarm.core.hours import Hours
 from framefarm.core.sizes import parse_memory_limit, parse_size
@@ -82,6 +83,14 @@ def _checked(parse: Callable[[str], object], what: str) -> Callable[[Any], str]:
     return read
 
 
+def _token(value: Any) -> str:
+    text = _text(value)
+    if not is_token(text):
+        # Never shown: most of it may be right.
+        raise SettingsError("The token is none: one begins with ff_ and has 46 characters")
+    return text
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """What commands need to know beyond their own options.
@@ -89,6 +98,7 @@ class Settings:
     Attributes:
         url: Manager that `submit`, `jobs` and the like talk to, and a worker joins; None is the
             one on this machine, and for a worker also the one it joined last.
+        token: Whose commands these are, for a manager on another machine.
         join: Join token of a new worker.
         listen: Address that `serve` listens on.
         home: Folder of all data that has no folder of its own.
@@ -111,6 +121,7 @@ class Settings:
     """
 
     url: str | None = None
+    token: str | None = None
     join: str | None = None
     listen: str = "127.0.0.1:7070"
     home: Path = Path()
@@ -149,6 +160,7 @@ class Settings:
 
 _READERS: dict[str, Callable[[Any], Any]] = {
     "url": _text,
+    "token": _token,
     "join": _text,
     "listen": _text,
     "home": _path,

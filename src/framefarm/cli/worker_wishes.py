@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import click
 
 from framefarm.cli.groups import option
+from framefarm.cli.settings import load_settings
 from framefarm.client.views import Requires
 
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -81,7 +82,9 @@ def take_wishes(values: dict[str, Any]) -> tuple[Requires, str]:
         min_memory_bytes=values.pop("min_memory"),
         gpu=values.pop("gpu"),
     )
-    return requires, values.pop("owner") or login_name()
+    # Whose token it is, the manager knows.
+    own = "" if load_settings().token else login_name()
+    return requires, values.pop("owner") or own
 
 
 def login_name() -> str:

@@ -19,6 +19,7 @@ from framefarm.client.reading import read_json
 from framefarm.client.refusals import refusal
 from framefarm.client.submissions import Submission
 from framefarm.client.transport import MAX_ANSWER_BYTES, Answer, Transport, read_piece
+from framefarm.client.user_calls import UserCalls
 from framefarm.client.views import (
     FilePage,
     FileView,
@@ -44,7 +45,7 @@ Counter = Callable[[int], None]
 """Told how many more bytes are through."""
 
 
-class Farm(WorkerCalls):
+class Farm(WorkerCalls, UserCalls):
     """A manager, as its clients see it. May be used from several threads at once.
 
     Args:
@@ -53,6 +54,7 @@ class Farm(WorkerCalls):
         patience_s: How long `events` waits for a manager that went away.
         certificate: In PEM form, the only one that an https manager is believed by; empty for those
             that the system trusts.
+        token: Whose asks, `ff_...`; empty for nobody in particular, on the manager's own machine.
     """
 
     def __init__(
@@ -62,8 +64,9 @@ class Farm(WorkerCalls):
         timeout_s: float = 30.0,
         patience_s: float = 60.0,
         certificate: str = "",
+        token: str = "",
     ) -> None:
-        self._transport = Transport(url, timeout_s=timeout_s, certificate=certificate)
+        self._transport = Transport(url, timeout_s=timeout_s, certificate=certificate, token=token)
         self._patience_s = patience_s
 
     @property
@@ -213,7 +216,7 @@ class Farm(WorkerCalls):
     def delete(self, job: int, *, outputs: bool = False) -> None:
         """Delete a job; with `outputs` its files on the manager's machine as well."""
         query = "?outputs=true" if outputs else ""
-        self._checked(self._transport.request("DELETE", f"/api/jobs/{job}{query}"))
+        self._remove(f"/api/jobs/{job}{query}")
 
     # --- blobs ---
 
@@ -333,10 +336,13 @@ class Farm(WorkerCalls):
     def _post(self, path: str, body: bytes = b"") -> JobView:
         return self._change(path, JobView, body)
 
-    def _change(self, path: str, kind: type[_T], body: bytes = b"") -> _T:
+    def _change(self, path: str, kind: type[_T], body: bytes = b"", *, method: str = "POST") -> _T:
         headers = {"Content-Type": "application/json"} if body else {}
-        answer = self._transport.request("POST", path, body=body, headers=headers)
+        answer = self._transport.request(method, path, body=body, headers=headers)
         return self._decode(self._checked(answer), kind)
+
+    def _remove(self, path: str) -> None:
+        self._checked(self._transport.request("DELETE", path))
 
     def _text(self, path: str) -> str:
         answer = self._checked(self._transport.request("GET", path))

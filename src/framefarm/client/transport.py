@@ -54,6 +54,7 @@ class Transport:
         timeout_s: How long one step (connecting, one read) may take.
         pause: Waits before a busy manager is asked again.
         certificate: See `Farm`.
+        token: See `Farm`.
     """
 
     def __init__(
@@ -63,8 +64,10 @@ class Transport:
         timeout_s: float = 30.0,
         pause: Callable[[float], None] = time.sleep,
         certificate: str = "",
+        token: str = "",
     ) -> None:
         self.url = url.rstrip("/")
+        self._own = {"Authorization": f"Bearer {token}"} if token else {}
         self._timeout_s = timeout_s
         self._pause = pause
         self._kept = threading.local()
@@ -85,11 +88,11 @@ class Transport:
             UnreadableAnswerError: The answer is too large.
         """
         for _ in range(_BUSY_TRIES - 1):
-            answer = self._ask(method, path, body, headers or {})
+            answer = self._ask(method, path, body, self._all(headers))
             if answer.status not in _BUSY:
                 return answer
             self._pause(_retry_after_s(answer.headers))
-        return self._ask(method, path, body, headers or {})
+        return self._ask(method, path, body, self._all(headers))
 
     @contextmanager
     def open(
@@ -110,12 +113,15 @@ class Transport:
         """
         connection = self._make(timeout_s or self._timeout_s)
         try:
-            _send(connection, method, self._prefix + path, body, headers or {})
+            _send(connection, method, self._prefix + path, body, self._all(headers))
             yield connection.getresponse()
         except _BROKEN as error:
             raise _unreachable(self.url, error) from error
         finally:
             connection.close()
+
+    def _all(self, headers: Mapping[str, str] | None) -> Mapping[str, str]:
+        return {**(headers or {}), **self._own}
 
     def close(self) -> None:
         """Close the calling thread's connection; another request opens it anew."""

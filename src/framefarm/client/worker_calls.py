@@ -51,7 +51,7 @@ class WorkerCalls:
     def _get(self, path: str, kind: type[_T]) -> _T:
         raise NotImplementedError
 
-    def _change(self, path: str, kind: type[_T], body: bytes = b"") -> _T:
+    def _change(self, path: str, kind: type[_T], body: bytes = b"", *, method: str = "POST") -> _T:
         raise NotImplementedError
 
     def workers(self, where: WorkerFilter | None = None) -> Iterator[WorkerView]:

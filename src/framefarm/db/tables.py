@@ -96,6 +96,7 @@ jobs = Table(
     CheckConstraint("pool IN ('own', 'friends', 'public')", name="pool"),
     Index("ix_jobs_fingerprint", "fingerprint"),
     Index("ix_jobs_task_key", "task_key", unique=True),
+    Index("ix_jobs_owner", "owner", "id"),
     sqlite_autoincrement=True,
 )
 """`pool` is the least trusted pool whose workers may do the job; `tags`, `min_memory_bytes` and
@@ -304,6 +305,41 @@ leftovers = Table(
 """Stages that are deleted, and whose results, files and faults are not yet. Those three grow with
 the work done and refer to no stage, so that a job goes at once however large it is; its rows follow
 a few at a time (`framefarm.farm.deleting`)."""
+
+users = Table(
+    "users",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("name", String(80), nullable=False),
+    Column("role", String(8), nullable=False),
+    Column("email", String(254), nullable=False, server_default=""),
+    Column("disabled", Boolean, nullable=False, server_default=false()),
+    Column("created_at", Float, nullable=False),
+    UniqueConstraint("name"),
+    CheckConstraint("role IN ('admin', 'artist', 'viewer')", name="role"),
+    sqlite_autoincrement=True,
+)
+"""People. A job's `owner` is the name of one, or what the manager's own machine said."""
+
+tokens = Table(
+    "tokens",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("user_id", Key, ForeignKey("users.id", ondelete="CASCADE"), nullable=False),
+    Column("name", String(80), nullable=False),
+    Column("prefix", String(10), nullable=False),
+    Column("token_hash", String(64), nullable=False),
+    Column("scope", String(4), nullable=False),
+    Column("created_at", Float, nullable=False),
+    Column("expires_at", Float),
+    Column("last_used_at", Float),
+    UniqueConstraint("token_hash"),
+    CheckConstraint("scope IN ('full', 'read')", name="scope"),
+    Index("ix_tokens_user_id", "user_id"),
+    sqlite_autoincrement=True,
+)
+"""What people's programs show; only hashes are kept. `prefix`: its first characters, by which
+people tell tokens apart."""
 
 workers = Table(
     "workers",

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Row, select
 
 from framefarm.core.errors import FrameFarmError
 from framefarm.db import tables as t
+from framefarm.farm.steering import job_state
 
 _SHOWN = 200
 
@@ -31,6 +32,7 @@ def file_of_frame(connection: Connection, job_id: int, unit: int, role: str) -> 
     """The first file of a role that a unit of a job's first stage has.
 
     Raises:
+        NoSuchJobError: There is no such job.
         NoSuchUnitError: There is none.
     """
     row = connection.execute(
@@ -46,6 +48,7 @@ def file_of_frame(connection: Connection, job_id: int, unit: int, role: str) -> 
         .limit(1)
     ).one_or_none()
     if row is None:
+        job_state(connection, job_id)
         raise NoSuchUnitError(f"Frame {unit} of job {job_id} has no {role} (yet).")
     return UnitFile(row.name, row.sha256)
 
@@ -54,6 +57,7 @@ def fault_log(connection: Connection, job_id: int, unit: int) -> str:
     """The log of the last attempt of a unit that went wrong.
 
     Raises:
+        NoSuchJobError: There is no such job.
         NoSuchUnitError: There is none.
     """
     row = connection.execute(
@@ -64,6 +68,7 @@ def fault_log(connection: Connection, job_id: int, unit: int) -> str:
         .limit(1)
     ).one_or_none()
     if row is None:
+        job_state(connection, job_id)
         raise NoSuchUnitError(f"Frame {unit} of job {job_id} has no log (yet).")
     return f"{row.reason}: {row.message}\n\n{row.log_tail}"
 

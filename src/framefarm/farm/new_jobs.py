@@ -93,11 +93,11 @@ class PlannedJob:
         return JobPlan(tuple(stage.plan for stage in self.stages))
 
 
-def job_with_fingerprint(connection: Connection, fingerprint: str) -> int | None:
-    """The newest job with this fingerprint, None when there is none."""
+def job_with_fingerprint(connection: Connection, fingerprint: str, owner: str) -> int | None:
+    """The newest job with this fingerprint that is the owner's, None when there is none."""
     found: int | None = connection.execute(
         select(t.jobs.c.id)
-        .where(t.jobs.c.fingerprint == fingerprint)
+        .where(t.jobs.c.fingerprint == fingerprint, t.jobs.c.owner == owner)
         .order_by(t.jobs.c.id.desc())
         .limit(1)
     ).scalar_one_or_none()

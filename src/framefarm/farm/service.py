@@ -374,7 +374,9 @@ class Farm:
         return await self.view(job_id), new
 
     def _submit(self, connection: Connection, job: PlannedJob) -> tuple[int, bool, News]:
-        known = job_with_fingerprint(connection, job.fingerprint) if job.fingerprint else None
+        known = None
+        if job.fingerprint:
+            known = job_with_fingerprint(connection, job.fingerprint, job.wishes.owner)
         if known is None:
             job_id = store_job(connection, job)
             return job_id, True, News(jobs={job_id}, work=True)

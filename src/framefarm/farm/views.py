@@ -169,12 +169,20 @@ class JobViews:
         return self._views(connection, [job])[0]
 
     def page(
-        self, connection: Connection, *, state: str | None, before: int | None, limit: int
+        self,
+        connection: Connection,
+        *,
+        state: str | None,
+        owner: str | None = None,
+        before: int | None,
+        limit: int,
     ) -> JobList:
-        """Jobs, newest first."""
+        """Jobs, newest first; where given only those in a state, or of an owner."""
         query = select(t.jobs).order_by(t.jobs.c.id.desc()).limit(limit + 1)
         if state is not None:
             query = query.where(t.jobs.c.state == state)
+        if owner is not None:
+            query = query.where(t.jobs.c.owner == owner)
         if before is not None:
             query = query.where(t.jobs.c.id < before)
         rows = connection.execute(query).all()

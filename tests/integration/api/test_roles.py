@@ -111,6 +111,8 @@ def concrete(path: str) -> str:
         "job": "999999",
         "frame": "1",
         "worker": "nobody",
+        "user": "nobody",
+        "token": "999999",
     }
     parts = [
         values.get(part[1:-1].partition(":")[0], "1") if part.startswith("{") else part

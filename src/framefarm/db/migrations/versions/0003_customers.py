@@ -1,4 +1,4 @@
-"""Keys of render tasks; the chunks of files."""
+"""Keys of render tasks, the chunks of files, people and their tokens."""
 
 from __future__ import annotations
 
@@ -17,6 +17,12 @@ def upgrade() -> None:
     """Apply this step."""
     op.add_column("jobs", sa.Column("task_key", sa.String(length=32)))
     op.create_index("ix_jobs_task_key", "jobs", ["task_key"], unique=True)
+    op.create_index("ix_jobs_owner", "jobs", ["owner", "id"])
+    _add_chunks()
+    _add_people()
+
+
+def _add_chunks() -> None:
     op.create_table(
         "chunked",
         sa.Column("id", _KEY, nullable=False),
@@ -42,3 +48,39 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
     op.create_index("ix_chunks_chunked_id", "chunks", ["chunked_id"])
+
+
+def _add_people() -> None:
+    op.create_table(
+        "users",
+        sa.Column("id", _KEY, nullable=False),
+        sa.Column("name", sa.String(length=80), nullable=False),
+        sa.Column("role", sa.String(length=8), nullable=False),
+        sa.Column("email", sa.String(length=254), server_default="", nullable=False),
+        sa.Column("disabled", sa.Boolean(), server_default=sa.false(), nullable=False),
+        sa.Column("created_at", sa.Float(), nullable=False),
+        sa.CheckConstraint("role IN ('admin', 'artist', 'viewer')", name=op.f("ck_users_role")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_users")),
+        sa.UniqueConstraint("name", name=op.f("uq_users_name")),
+        sqlite_autoincrement=True,
+    )
+    op.create_table(
+        "tokens",
+        sa.Column("id", _KEY, nullable=False),
+        sa.Column("user_id", _KEY, nullable=False),
+        sa.Column("name", sa.String(length=80), nullable=False),
+        sa.Column("prefix", sa.String(length=10), nullable=False),
+        sa.Column("token_hash", sa.String(length=64), nullable=False),
+        sa.Column("scope", sa.String(length=4), nullable=False),
+        sa.Column("created_at", sa.Float(), nullable=False),
+        sa.Column("expires_at", sa.Float()),
+        sa.Column("last_used_at", sa.Float()),
+        sa.CheckConstraint("scope IN ('full', 'read')", name=op.f("ck_tokens_scope")),
+        sa.ForeignKeyConstraint(
+            ["user_id"], ["users.id"], name=op.f("fk_tokens_user_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_tokens")),
+        sa.UniqueConstraint("token_hash", name=op.f("uq_tokens_token_hash")),
+        sqlite_autoincrement=True,
+    )
+    op.create_index("ix_tokens_user_id", "tokens", ["user_id"])

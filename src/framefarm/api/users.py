@@ -1,0 +1,184 @@
+"""`/api/users` and `/api/me`: people and their tokens."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Annotated, Any
+
+import structlog
+from fastapi import APIRouter, Path, Request
+from pydantic import BaseModel, ConfigDict, Field
+
+from framefarm.api.access import NotAllowedError
+from framefarm.api.guard import caller_of
+from framefarm.api.people import TokenRing
+from framefarm.core.accounts import Scope, UserRole
+from framefarm.farm import accounts
+from framefarm.farm.accounts import TokenView, UserView
+from framefarm.farm.service import Farm
+
+_log = structlog.get_logger(__name__)
+
+_NAME = r"^[A-Za-z0-9][A-Za-z0-9._@-]{0,79}$"
+_EMAIL = r"^([^@\s\x00-\x1f]+@[^@\s\x00-\x1f]+)?$"
+_DAY_S = 86_400.0
+
+UserName = Annotated[str, Path(max_length=200)]
+Email = Annotated[str, Field(max_length=254, pattern=_EMAIL)]
+
+
+class _Body(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class NewUser(_Body):
+    """A person to be. The name is what jobs are owned by: letters, digits and `. _ @ -`."""
+
+    name: Annotated[str, Field(pattern=_NAME)]
+    role: UserRole = UserRole.ARTIST
+    email: Email = ""
+
+
+class UserChange(_Body):
+    """What is to be different; what is left out stays."""
+
+    role: UserRole | None = None
+    email: Email | None = None
+    disabled: bool | None = None
+
+
+class NewTokenBody(_Body):
+    """A token to be.
+
+    Attributes:
+        name: What it is for.
+        scope: `full`, or `read` for what changes nothing.
+        days: How long it counts; for ever without.
+    """
+
+    name: Annotated[str, Field(min_length=1, max_length=80)]
+    scope: Scope = Scope.FULL
+    days: Annotated[float, Field(gt=0, le=3_660)] | None = None
+
+
+class MadeToken(BaseModel):
+    """A token; its text is told here and never again."""
+
+    token: str
+    view: TokenView
+
+
+class Me(BaseModel):
+    """Who asks: a user, or nobody in particular on the manager's own machine."""
+
+    user: UserView | None
+
+
+class UserList(BaseModel):
+    """All people, by name."""
+
+    users: list[UserView]
+
+
+def user_routes(farm: Farm, people: TokenRing) -> APIRouter:
+    """The routes for admins."""
+    router = APIRouter(prefix="/api/users", tags=["users"])
+
+    @router.get("")
+    async def users() -> UserList:
+        """All people with their tokens."""
+        return UserList(users=await farm.read(accounts.users))
+
+    @router.post("", status_code=201)
+    async def add(asked: NewUser) -> UserView:
+        """Add a person."""
+        add = partial(accounts.add_user, name=asked.name, role=asked.role, email=asked.email)
+        made = await farm.writer.write(add)
+        _log.info("user_added", user=made.name, role=made.role)
+        return made
+
+    @router.get("/{user}")
+    async def one(user: UserName) -> UserView:
+        """One person."""
+        return await farm.read(partial(accounts.user, name=user))
+
+    @router.patch("/{user}")
+    async def change(user: UserName, asked: UserChange) -> UserView:
+        """Change a person's role or address, or disable the account."""
+        values = asked.model_dump(exclude_none=True)
+        changed = await farm.writer.write(partial(accounts.change_user, name=user, **values))
+        people.forget(user)
+        _log.info("user_changed", user=user, **{k: v for k, v in values.items() if k != "email"})
+        return changed
+
+    @router.delete("/{user}", status_code=204)
+    async def remove(user: UserName) -> None:
+        """Remove a person and all tokens; jobs stay."""
+        await farm.writer.write(partial(accounts.remove_user, name=user))
+        people.forget(user)
+        _log.info("user_removed", user=user)
+
+    @router.post("/{user}/tokens", status_code=201)
+    async def make_token(user: UserName, asked: NewTokenBody) -> MadeToken:
+        """Make a token for a person."""
+        return await _make_token(farm, user, asked)
+
+    @router.delete("/{user}/tokens/{token}", status_code=204)
+    async def remove_token(user: UserName, token: int) -> None:
+        """Take a token away; it counts no more from the next request on."""
+        await _remove_token(farm, people, user, token)
+
+    return router
+
+
+def own_routes(farm: Farm, people: TokenRing) -> APIRouter:
+    """The routes about whoever asks."""
+    router = APIRouter(prefix="/api/me", tags=["users"])
+
+    @router.get("")
+    async def me(request: Request) -> Me:
+        """Who asks."""
+        who = caller_of(request.scope).person
+        if who is None:
+            return Me(user=None)
+        return Me(user=await farm.read(partial(accounts.user, name=who.name)))
+
+    @router.post("/tokens", status_code=201)
+    async def make_token(request: Request, asked: NewTokenBody) -> MadeToken:
+        """Make another token of one's own."""
+        return await _make_token(farm, _own_name(request), asked)
+
+    @router.delete("/tokens/{token}", status_code=204)
+    async def remove_token(request: Request, token: int) -> None:
+        """Take one of one's own tokens away, also the one that asks."""
+        await _remove_token(farm, people, _own_name(request), token)
+
+    return router
+
+
+def _own_name(request: Request) -> str:
+    who = caller_of(request.scope).person
+    if who is None:
+        raise NotAllowedError("Nobody in particular has no tokens; name a user: /api/users/NAME.")
+    return who.name
+
+
+async def _make_token(farm: Farm, user: str, asked: NewTokenBody) -> MadeToken:
+    lifetime_s = None if asked.days is None else asked.days * _DAY_S
+    make: Any = partial(
+        accounts.make_token,
+        user_name=user,
+        name=asked.name,
+        scope=asked.scope,
+        lifetime_s=lifetime_s,
+    )
+    view, text = await farm.writer.write(make)
+    _log.info("token_made", user=user, token=view.id, scope=view.scope)
+    return MadeToken(token=text, view=view)
+
+
+async def _remove_token(farm: Farm, people: TokenRing, user: str, token: int) -> None:
+    token_id = max(-(10**12), min(token, 10**12))
+    await farm.writer.write(partial(accounts.remove_token, user_name=user, token_id=token_id))
+    people.forget(user)
+    _log.info("token_removed", user=user, token=token_id)

@@ -1,0 +1,1 @@
+"""`framefarm users` and its commands."""

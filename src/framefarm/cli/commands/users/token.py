@@ -1,0 +1,42 @@
+"""`framefarm users token`."""
+
+from __future__ import annotations
+
+import click
+
+from framefarm.cli.farm_options import open_farm, url_option
+from framefarm.cli.groups import command as declare
+from framefarm.cli.groups import option
+from framefarm.core.accounts import Scope
+
+_MOST_DAYS = 3_660
+
+
+@declare("token", short_help="Make a token for a person.")
+@click.argument("user", metavar="NAME")
+@option("--for", "purpose", default="command line", metavar="TEXT", help="What it is for.")
+@option("--read-only", is_flag=True, help="Only for what changes nothing.")
+@option(
+    "--days",
+    type=click.FloatRange(0, _MOST_DAYS, min_open=True),
+    metavar="N",
+    help="How long it counts. Default: until it is taken away.",
+)
+@url_option
+def command(
+    user: str, purpose: str, days: float | None, url: str | None, *, read_only: bool
+) -> None:
+    """Make a token that lets NAME's programs in, from anywhere the manager can be reached.
+
+    It is shown once, alone on standard output; the manager keeps only its hash.
+    """
+    scope = Scope.READ if read_only else Scope.FULL
+    with open_farm(url) as farm:
+        made = farm.make_token(user, name=purpose, scope=scope, days=days)
+    click.echo(made.token)
+    for line in (
+        f"Token {made.view.id} of {user}, shown once. On their machine, set FRAMEFARM_TOKEN to it",
+        "and FRAMEFARM_URL to the manager's address. To take it away:",
+        f"  framefarm users untoken {user} {made.view.id}",
+    ):
+        click.echo(line, err=True)

@@ -1,0 +1,47 @@
+"""People and their tokens as the API shows them."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class TokenView(msgspec.Struct, frozen=True):
+    """A token, without its secret part."""
+
+    id: int
+    name: str
+    prefix: str
+    scope: str
+    created_at: str
+    expires_at: str | None = None
+    last_used_at: str | None = None
+
+
+class UserView(msgspec.Struct, frozen=True):
+    """A person."""
+
+    name: str
+    role: str
+    email: str = ""
+    disabled: bool = False
+    created_at: str = ""
+    tokens: tuple[TokenView, ...] = ()
+
+
+class UserPage(msgspec.Struct, frozen=True):
+    """All people."""
+
+    users: tuple[UserView, ...]
+
+
+class MadeToken(msgspec.Struct, frozen=True):
+    """A token as it was made; its text is told once."""
+
+    token: str
+    view: TokenView
+
+
+class Me(msgspec.Struct, frozen=True):
+    """Who asks."""
+
+    user: UserView | None = None

@@ -1,0 +1,232 @@
+"""People and their tokens."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Connection, Row, delete, func, insert, select, update
+
+from framefarm.core.accounts import Scope, UserRole, new_token
+from framefarm.core.errors import FrameFarmError
+from framefarm.db import database_now
+from framefarm.db import tables as t
+from framefarm.farm.views import iso
+
+
+class UserExistsError(FrameFarmError):
+    """Somebody has that name."""
+
+    code = "user_exists"
+
+
+class NoSuchUserError(FrameFarmError):
+    """Nobody has that name."""
+
+    code = "no_such_user"
+
+
+class NoSuchTokenError(FrameFarmError):
+    """A person has no such token."""
+
+    code = "no_such_token"
+
+
+@dataclass(frozen=True)
+class TokenView:
+    """A token, without its secret part.
+
+    Attributes:
+        prefix: How it begins, after `ff_`.
+    """
+
+    id: int
+    name: str
+    prefix: str
+    scope: str
+    created_at: str
+    expires_at: str | None
+    last_used_at: str | None
+
+
+@dataclass(frozen=True)
+class UserView:
+    """A person."""
+
+    name: str
+    role: str
+    email: str
+    disabled: bool
+    created_at: str
+    tokens: list[TokenView] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Whose token it is.
+
+    Attributes:
+        expires_at: Seconds since 1970 UTC; None for never.
+    """
+
+    user_id: int
+    name: str
+    role: UserRole
+    token_id: int
+    scope: Scope
+    expires_at: float | None
+
+
+def add_user(connection: Connection, name: str, role: UserRole, email: str) -> UserView:
+    """Add a person.
+
+    Raises:
+        UserExistsError: Somebody has that name, in whatever case.
+    """
+    known = connection.execute(
+        select(t.users.c.name).where(func.lower(t.users.c.name) == name.lower())
+    ).scalar()
+    if known is not None:
+        raise UserExistsError(f"There is a user {known!r} already.")
+    now = database_now(connection)
+    values = {"name": name, "role": role, "email": email, "created_at": now}
+    connection.execute(insert(t.users).values(values))
+    return user(connection, name)
+
+
+def users(connection: Connection) -> list[UserView]:
+    """All people, by name."""
+    rows = connection.execute(select(t.users).order_by(t.users.c.name)).all()
+    return [_user_view(connection, row) for row in rows]
+
+
+def user(connection: Connection, name: str) -> UserView:
+    """A person.
+
+    Raises:
+        NoSuchUserError: Nobody has that name.
+    """
+    return _user_view(connection, _find(connection, name))
+
+
+def change_user(connection: Connection, name: str, **values: Any) -> UserView:
+    """Change a person's role, address, or whether the account is disabled.
+
+    Raises:
+        NoSuchUserError: Nobody has that name.
+    """
+    row = _find(connection, name)
+    if values:
+        connection.execute(update(t.users).where(t.users.c.id == row.id).values(**values))
+    return user(connection, name)
+
+
+def remove_user(connection: Connection, name: str) -> None:
+    """Remove a person, with all tokens. Jobs stay, and keep the name of their owner.
+
+    Raises:
+        NoSuchUserError: Nobody has that name.
+    """
+    row = _find(connection, name)
+    connection.execute(delete(t.users).where(t.users.c.id == row.id))
+
+
+def make_token(
+    connection: Connection, user_name: str, name: str, scope: Scope, lifetime_s: float | None
+) -> tuple[TokenView, str]:
+    """Make a token for a person.
+
+    Args:
+        name: What it is for.
+        lifetime_s: How long it counts; None for ever.
+
+    Returns:
+        The token, and its text, which is kept nowhere.
+
+    Raises:
+        NoSuchUserError: Nobody has that name.
+    """
+    owner, made, now = _find(connection, user_name), new_token(), database_now(connection)
+    row = connection.execute(
+        insert(t.tokens)
+        .values(
+            user_id=owner.id,
+            name=name,
+            prefix=made.prefix,
+            token_hash=made.hashed,
+            scope=scope,
+            created_at=now,
+            expires_at=None if lifetime_s is None else now + lifetime_s,
+        )
+        .returning(t.tokens)
+    ).one()
+    return _token_view(row), made.text
+
+
+def remove_token(connection: Connection, user_name: str, token_id: int) -> None:
+    """Take a token away.
+
+    Raises:
+        NoSuchUserError: Nobody has that name.
+        NoSuchTokenError: The person has no such token.
+    """
+    owner = _find(connection, user_name)
+    gone = connection.execute(
+        delete(t.tokens).where(t.tokens.c.id == token_id, t.tokens.c.user_id == owner.id)
+    )
+    if not gone.rowcount:
+        raise NoSuchTokenError(f"{user_name} has no token {token_id}.")
+
+
+def identify(connection: Connection, token_hash: str) -> Identity | None:
+    """Whose token this is; None when it is nobody's, has expired, or its owner is disabled."""
+    row = connection.execute(
+        select(t.tokens, t.users.c.name.label("user_name"), t.users.c.role)
+        .join(t.users, t.users.c.id == t.tokens.c.user_id)
+        .where(t.tokens.c.token_hash == token_hash, ~t.users.c.disabled)
+    ).one_or_none()
+    if row is None or (row.expires_at is not None and row.expires_at <= database_now(connection)):
+        return None
+    role, scope = UserRole(row.role), Scope(row.scope)
+    return Identity(row.user_id, row.user_name, role, row.id, scope, row.expires_at)
+
+
+def note_use(connection: Connection, token_id: int) -> None:
+    """Note that a token was used now."""
+    now = database_now(connection)
+    connection.execute(update(t.tokens).where(t.tokens.c.id == token_id).values(last_used_at=now))
+
+
+def _find(connection: Connection, name: str) -> Row[Any]:
+    row = connection.execute(select(t.users).where(t.users.c.name == name)).one_or_none()
+    if row is None:
+        raise NoSuchUserError(
+            f"There is no user {name!r}; `framefarm users` lists those there are."
+        )
+    return row
+
+
+def _user_view(connection: Connection, row: Row[Any]) -> UserView:
+    tokens = connection.execute(
+        select(t.tokens).where(t.tokens.c.user_id == row.id).order_by(t.tokens.c.id)
+    ).all()
+    return UserView(
+        name=row.name,
+        role=row.role,
+        email=row.email,
+        disabled=row.disabled,
+        created_at=iso(row.created_at) or "",
+        tokens=[_token_view(token) for token in tokens],
+    )
+
+
+def _token_view(row: Row[Any]) -> TokenView:
+    return TokenView(
+        id=row.id,
+        name=row.name,
+        prefix=row.prefix,
+        scope=row.scope,
+        created_at=iso(row.created_at) or "",
+        expires_at=iso(row.expires_at),
+        last_used_at=iso(row.last_used_at),
+    )

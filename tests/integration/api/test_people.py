@@ -1,0 +1,390 @@
+"""What people may ask: every route for every role, and another's things for an artist."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from framefarm.core.accounts import is_token
+from tests.integration.api.manager import Manager, is_problem, of, picture, result_file
+from tests.integration.api.test_roles import all_routes, concrete
+from tests.integration.other_machine import OtherMachine, other_machine
+
+ANY = "0.0.0.0"  # noqa: S104  what others reach is what is tested
+NOT_FOR_PEOPLE = {
+    ("WEBSOCKET", "/api/workers/connect"),
+    ("PUT", "/api/leases/{lease}/units/{unit}"),
+}
+OWN = {
+    ("GET", "/api/me"),
+    ("POST", "/api/me/tokens"),
+    ("DELETE", "/api/me/tokens/{token}"),
+    ("GET", "/"),
+    ("GET", "/api/health"),
+    ("GET", "/api/openapi.json"),
+    ("HEAD", "/api/openapi.json"),
+}
+READING = {
+    ("GET", "/api/jobs"),
+    ("GET", "/api/jobs/{job_id}"),
+    ("GET", "/api/jobs/{job_id}/why"),
+    ("GET", "/api/jobs/{job_id}/units"),
+    ("GET", "/api/jobs/{job_id}/files"),
+    ("GET", "/api/jobs/{job_id}/log"),
+    ("GET", "/api/jobs/{job_id}/frames/{frame}/log"),
+    ("GET", "/api/jobs/{job_id}/frames/{frame}/thumbnail"),
+    ("GET", "/api/jobs/{job_id}/frames/{frame}/image"),
+    ("GET", "/api/jobs/{job_id}/events"),
+    ("GET", "/api/jobs/{job_id}/download"),
+    ("GET", "/api/render-tasks/{task_key}/progress"),
+    ("GET", "/api/render-tasks/{task_key}/download"),
+    ("HEAD", "/api/blobs/{sha256}"),
+    ("GET", "/api/blobs/{sha256}"),
+}
+HANDING_IN = {
+    ("POST", "/api/jobs"),
+    ("POST", "/api/render-tasks/run_task"),
+    ("POST", "/api/render-tasks/run_task/"),
+    ("PUT", "/api/blobs/{sha256}"),
+    ("POST", "/api/uploads"),
+    ("PUT", "/api/uploads/chunks"),
+}
+STEERING = {
+    *(
+        ("POST", f"/api/jobs/{{job_id}}/{verb}")
+        for verb in ("cancel", "pause", "resume", "priority", "retry")
+    ),
+    ("DELETE", "/api/jobs/{job_id}"),
+}
+WORKERS = {("GET", "/api/workers"), ("GET", "/api/workers/{worker}")}
+ALLOWED = {
+    "viewer": OWN | READING | WORKERS,
+    "artist": OWN | READING | HANDING_IN | STEERING,
+}
+
+
+class People:
+    """A manager that others reach, and how each of some people asks it."""
+
+    def __init__(self, manager: Manager, elsewhere: OtherMachine) -> None:
+        self.manager = manager
+        self.elsewhere = elsewhere
+        self.tokens = {
+            name: self.add(name, role)
+            for name, role in (
+                ("ada", "artist"),
+                ("bob", "artist"),
+                ("vic", "viewer"),
+                ("root", "admin"),
+            )
+        }
+
+    def add(self, name: str, role: str) -> str:
+        body = {"name": name, "role": role}
+        assert self.manager.http.post("/api/users", json=body).status_code == 201
+        return self.token(name)
+
+    def token(self, name: str, **asked: Any) -> str:
+        answer = self.manager.http.post(f"/api/users/{name}/tokens", json={"name": "t", **asked})
+        assert answer.status_code == 201, answer.text
+        return str(answer.json()["token"])
+
+    def ask(self, who: str, method: str, path: str, **more: Any) -> httpx.Response:
+        headers = {**more.pop("headers", {}), **bearer(self.tokens.get(who, who))}
+        return self.manager.http.request(method, path, headers=headers, **more)
+
+
+def bearer(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"}
+
+
+@pytest.fixture(scope="module")
+def people(tmp_path_factory: pytest.TempPathFactory) -> Iterator[People]:
+    with other_machine() as elsewhere:
+        manager = Manager(tmp_path_factory.mktemp("manager"), host=ANY)
+        try:
+            yield People(manager, elsewhere)
+        finally:
+            manager.close()
+        manager.check()
+
+
+@pytest.fixture
+def job(people: People) -> Iterator[int]:
+    """Ada's job, with a done unit that has a picture."""
+    body = {"kind": "trial", "settings": {"units": "1-2", "largest_lease": 1}}
+    made = people.ask("ada", "POST", "/api/jobs", json=body)
+    assert made.status_code == 201, made.text
+    assert made.json()["owner"] == "ada"
+    number = int(made.json()["id"])
+    yield number
+    people.ask("root", "DELETE", f"/api/jobs/{number}")
+
+
+def routes(people: People) -> list[tuple[str, str]]:
+    found = [route for route in all_routes(people.manager) if route not in NOT_FOR_PEOPLE]
+    assert ALLOWED["artist"] | ALLOWED["viewer"] <= set(found)
+    return found
+
+
+@pytest.mark.parametrize("role", ["artist", "viewer"])
+def test_role_opens_what_it_is_for_and_nothing_else(people: People, role: str):
+    """From another machine, with a token; what is refused is refused as not allowed."""
+    token = people.tokens["ada" if role == "artist" else "vic"]
+    opened = set()
+    for method, path in routes(people):
+        status, _, body = people.elsewhere.ask(
+            int(people.manager.http.base_url.port or 0), method, concrete(path), bearer(token)
+        )
+        refused = status == 403 and (method == "HEAD" or b'"not_allowed"' in body)
+        if not refused:
+            opened.add((method, path))
+
+    assert opened == ALLOWED[role]
+
+
+def test_admin_may_do_everything_from_anywhere(people: People):
+    port = int(people.manager.http.base_url.port or 0)
+    for method, path in routes(people):
+        if path.startswith("/api/me/tokens"):
+            continue
+        status, _, body = people.elsewhere.ask(
+            port, method, concrete(path), bearer(people.tokens["root"])
+        )
+        assert status not in {401, 403}, (method, path, body)
+
+
+def test_nobody_is_a_worker(people: People):
+    result = ("PUT", f"/api/leases/{'0' * 32}/units/1")
+
+    for who in ("ada", "vic"):
+        is_problem(people.ask(who, *result, content=b"{}\n"), 403, "not_allowed")
+    is_problem(people.ask("root", *result, content=b"{}\n"), 401, "worker_key")
+
+
+def test_without_a_token_another_machine_is_told_how_to_get_one(people: People):
+    status, _, body = people.elsewhere.ask(
+        int(people.manager.http.base_url.port or 0), "GET", "/api/jobs", {}
+    )
+
+    assert status == 403
+    assert b"framefarm users token NAME" in body
+
+
+OTHERS = [(m, p) for m, p in sorted(ALLOWED["artist"]) if "{job_id}" in p]
+
+
+@pytest.mark.parametrize(("method", "path"), OTHERS)
+def test_job_of_another_artist_is_as_if_it_were_not_there(
+    people: People, job: int, method: str, path: str
+):
+    real = path.replace("{job_id}", str(job)).replace("{frame}", "1")
+    body = {"priority": 1} if path.endswith("priority") else None
+
+    answer = people.ask("bob", method, real, json=body)
+
+    told = is_problem(answer, 404, "no_such_job")
+    missing = people.ask("bob", method, real.replace(f"/{job}", "/987654"), json=body)
+    assert told["detail"].replace(str(job), "987654") == missing.json()["detail"]
+    assert people.manager.job(job)["state"] == "queued"
+
+
+@pytest.mark.parametrize(
+    "spelled", ["{}.0", "+{}", " {}", "{}%20", "0x{:x}", "%D9%A1", "1_0", "-1"]
+)
+def test_number_has_one_spelling(people: People, job: int, spelled: str):
+    """What the check reads as another number than the route must not pass."""
+    answer = people.ask("bob", "GET", f"/api/jobs/{spelled.format(job)}")
+
+    assert answer.status_code in {403, 404, 422}
+
+
+def test_artist_sees_the_own_jobs_only(people: People, job: int):
+    def listed(who: str, query: str = "") -> set[int]:
+        answer = people.ask(who, "GET", f"/api/jobs{query}").raise_for_status()
+        return {one["id"] for one in answer.json()["jobs"]}
+
+    assert job in listed("ada") & listed("vic") & listed("root")
+    assert job in listed("root", "?owner=ada")
+    assert job not in listed("bob")
+    assert job not in listed("bob", "?owner=ada")
+
+
+def test_artist_hands_in_for_nobody_else(people: People):
+    body = {"kind": "trial", "settings": {"units": "1"}, "owner": "bob"}
+
+    is_problem(people.ask("ada", "POST", "/api/jobs", json=body), 403, "not_allowed")
+    run = "/api/render-tasks/run_task"
+    is_problem(people.ask("ada", "POST", f"{run}?owner=bob", content=b"x"), 403, "not_allowed")
+    form = {"files": {"blend": ("a.blend", b"BLENDER")}, "data": {"owner": "bob"}}
+    is_problem(people.ask("ada", "POST", run, **form), 403, "not_allowed")
+    made = people.ask("root", "POST", "/api/jobs", json=body)
+    assert made.json()["owner"] == "bob"
+    people.ask("root", "DELETE", f"/api/jobs/{made.json()['id']}")
+
+
+def test_fingerprint_finds_no_job_of_anybody_else(people: People):
+    body = {"kind": "trial", "settings": {"units": "1"}, "fingerprint": "a" * 64}
+    first = people.ask("ada", "POST", "/api/jobs", json=body)
+
+    again = people.ask("ada", "POST", "/api/jobs", json=body)
+    other = people.ask("bob", "POST", "/api/jobs", json=body)
+
+    assert (first.status_code, again.status_code, other.status_code) == (201, 200, 201)
+    assert again.json()["id"] == first.json()["id"] != other.json()["id"]
+    for made in (first, other):
+        people.ask("root", "DELETE", f"/api/jobs/{made.json()['id']}")
+
+
+def test_artist_fetches_files_of_the_own_jobs_only(people: People, job: int):
+    image = picture()
+    with people.manager.worker() as worker:
+        lease = worker.lease()
+        name = f"trial_{of(lease)['unit']:04d}.png"
+        put = worker.put(lease, (name, "image", image))
+        assert put.status_code == 200, put.text
+    sha256 = result_file("a", "image", image).sha256
+
+    for who, status in {"ada": 200, "bob": 404, "vic": 200, "root": 200}.items():
+        assert people.ask(who, "GET", f"/api/blobs/{sha256}").status_code == status
+    assert people.manager.job(job)["owner"] == "ada"
+
+
+def test_read_only_token_changes_nothing(people: People, job: int):
+    token = people.token("ada", scope="read")
+
+    assert people.ask(token, "GET", f"/api/jobs/{job}").status_code == 200
+    answer = people.ask(token, "POST", f"/api/jobs/{job}/cancel")
+    assert "may only read" in is_problem(answer, 403, "not_allowed")["detail"]
+    is_problem(people.ask(token, "POST", "/api/me/tokens", json={"name": "x"}), 403, "not_allowed")
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        lambda people, view: people.manager.http.delete(f"/api/users/cyd/tokens/{view['id']}"),
+        lambda people, _: people.manager.http.patch("/api/users/cyd", json={"disabled": True}),
+        lambda people, _: people.manager.http.delete("/api/users/cyd"),
+    ],
+)
+def test_token_counts_no_more_at_once(people: People, end: Callable[[People, Any], httpx.Response]):
+    token = people.add("cyd", "artist")
+    view = people.ask(token, "GET", "/api/me").json()["user"]["tokens"][0]
+    assert people.ask(token, "GET", "/api/jobs").status_code == 200
+
+    assert end(people, view).is_success
+
+    is_problem(people.ask(token, "GET", "/api/jobs"), 401, "token")
+    people.manager.http.delete("/api/users/cyd")
+
+
+def test_role_that_was_changed_counts_at_once(people: People):
+    token = people.add("cyd", "admin")
+    assert people.ask(token, "GET", "/api/users").status_code == 200
+
+    people.manager.http.patch("/api/users/cyd", json={"role": "viewer"}).raise_for_status()
+
+    is_problem(people.ask(token, "GET", "/api/users"), 403, "not_allowed")
+    people.manager.http.delete("/api/users/cyd")
+
+
+def test_token_ends_when_it_was_to_end(people: People, monkeypatch: pytest.MonkeyPatch):
+    token = people.token("ada", days=1)
+    assert people.ask(token, "GET", "/api/jobs").status_code == 200
+
+    monkeypatch.setattr("framefarm.api.people.time.time", lambda: 4e9)
+
+    is_problem(people.ask(token, "GET", "/api/jobs"), 401, "token")
+
+
+def test_events_of_whom_was_shut_out_end(people: People):
+    token = people.add("cyd", "artist")
+    body = {"kind": "trial", "settings": {"units": "1"}}
+    job = people.ask(token, "POST", "/api/jobs", json=body).json()["id"]
+    with people.manager.http.stream(
+        "GET", f"/api/jobs/{job}/events", headers=bearer(token)
+    ) as following:
+        lines = following.iter_lines()
+        assert next(lines) == "event: job"
+        people.manager.http.delete("/api/users/cyd").raise_for_status()
+        with pytest.raises(httpx.HTTPError):
+            list(lines)
+    people.manager.http.delete(f"/api/jobs/{job}")
+
+
+def test_guesses_are_slowed_down(tmp_path: Any):
+    manager = Manager(tmp_path)
+    try:
+        guess = "ff_0123456789_" + "x" * 32
+        codes = [
+            manager.http.get("/api/jobs", headers=bearer(f"{guess[:-2]}{last}")).json()["code"]
+            for last in range(10, 42)
+        ]
+        assert codes == ["token"] * 30 + ["too_many_guesses"] * 2
+    finally:
+        manager.close()
+
+
+def test_no_token_is_kept_or_told_again(people: People):
+    token = people.token("ada")
+    secret = token[14:]
+    people.ask(token, "GET", "/api/jobs").raise_for_status()
+
+    assert is_token(token)
+    for path in ("/api/users", "/api/users/ada", "/api/me"):
+        told = people.ask("root", "GET", path).text
+        assert secret not in told
+    folder = people.manager.settings.data_dir
+    with sqlite3.connect(folder / "farm.db") as database:
+        dump = "\n".join(database.iterdump())
+    assert secret not in dump
+    assert token[3:13] in dump
+    [mine] = [
+        one
+        for one in people.manager.http.get("/api/users/ada").json()["tokens"]
+        if one["prefix"] == token[3:13]
+    ]
+    assert mine["last_used_at"] is not None
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "code"),
+    [
+        ({"name": ""}, 422, "invalid_request"),
+        ({"name": "a b"}, 422, "invalid_request"),
+        ({"name": "../etc"}, 422, "invalid_request"),
+        ({"name": "x" * 81}, 422, "invalid_request"),
+        ({"name": "new", "role": "king"}, 422, "invalid_request"),
+        ({"name": "new", "email": "nowhere"}, 422, "invalid_request"),
+        ({"name": "new", "email": "a@b\nBcc: c@d"}, 422, "invalid_request"),
+        ({"name": "new", "more": 1}, 422, "invalid_request"),
+        ({"name": "Ada"}, 409, "user_exists"),
+    ],
+)
+def test_user_that_cannot_be_is_refused(
+    people: People, body: dict[str, Any], status: int, code: str
+):
+    is_problem(people.manager.http.post("/api/users", json=body), status, code)
+
+
+def test_names_with_wildcards_are_not_others(people: People):
+    """`_` stands for any character in SQL's LIKE."""
+    assert people.manager.http.post("/api/users", json={"name": "a_a"}).status_code == 201
+    people.manager.http.delete("/api/users/a_a").raise_for_status()
+
+
+def test_who_is_not_there_is_told(people: People):
+    http = people.manager.http
+    is_problem(http.get("/api/users/nobody"), 404, "no_such_user")
+    is_problem(http.patch("/api/users/nobody", json={}), 404, "no_such_user")
+    is_problem(http.delete("/api/users/nobody"), 404, "no_such_user")
+    is_problem(http.post("/api/users/nobody/tokens", json={"name": "t"}), 404, "no_such_user")
+    is_problem(http.delete("/api/users/ada/tokens/999999"), 404, "no_such_token")
+    is_problem(http.delete(f"/api/users/ada/tokens/{'9' * 30}"), 404, "no_such_token")
+    is_problem(http.post("/api/users/ada/tokens", json={"name": ""}), 422, "invalid_request")
+    is_problem(http.post("/api/me/tokens", json={"name": "t"}), 403, "not_allowed")
+    assert http.get("/api/me").json() == {"user": None}
