@@ -174,6 +174,7 @@ class Ledger:
         """
         if machine.agent is None:
             return
+        self.see([machine])
         state = machine.agent.state
         working = sum(slot.working is not None for slot in state.slots.values())
         self.excuse(why, working + len(state.keeping) + len(state.owed))
@@ -182,6 +183,7 @@ class Ledger:
         """A worker may not be heard for so long that what it holds goes to others."""
         if machine.agent is None:
             return
+        self.see([machine])
         state = machine.agent.state
         slots = state.slots.values()
         held = sum(sum(map(len, s.lease.rest)) for s in slots if s.lease)

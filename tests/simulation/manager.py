@@ -123,6 +123,11 @@ class SimulatedFarm(Farm):
     """The real farm, less what it shows to people."""
 
     watch: Callable[[News], None]
+    shortcuts: Shortcuts
+
+    async def refresh_bars(self) -> None:
+        if self.shortcuts.bars_changed():
+            await super().refresh_bars()
 
     async def spread(self, news: News) -> None:
         self.watch(news)
@@ -166,6 +171,7 @@ class Incarnation:
         """Open the database and begin to serve."""
         with self._machine.parts(self):
             self.farm = SimulatedFarm(self._machine.settings)
+        self.farm.shortcuts = self.shortcuts
         self.farm.watch = self._machine.on_news
         _present.farm = self.farm
         await self.farm.start()
@@ -289,7 +295,10 @@ class ManagerMachine:
                 "BlobFolder": lambda *_, **__: self.blobs,
                 "GroupCommitWriter": partial(SimulatedWriter, life=life),
                 "Dispatcher": partial(
-                    SimulatedDispatcher, database=self.database, shortcuts=life.shortcuts
+                    SimulatedDispatcher,
+                    database=self.database,
+                    timeline=self.timeline,
+                    shortcuts=life.shortcuts,
                 ),
             }.items():
                 stack.enter_context(mock.patch.object(service, name, part))

@@ -25,9 +25,10 @@ from framefarm.farm.roster import Link, Slot
 from framefarm.farm.worker_states import note_lost
 
 from .database import Database
+from .timeline import Timeline
 
 NOT_SHORT = object()
-RUN_ONE_IN = 64
+RUN_ONE_IN = 256
 """So many rounds are run all the same, lest this here be wrong."""
 
 
@@ -41,11 +42,19 @@ class Shortcuts:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._asked = 0
+        self._bars: list[Any] | None = None
 
     def usable(self) -> bool:
         """Whether a shortcut may be taken this time."""
         self._asked += 1
         return self._database.quiet and self._asked % RUN_ONE_IN != 0
+
+    def bars_changed(self) -> bool:
+        """Whether others may be kept from work than when this was asked last (L9)."""
+        now = self._database.clock()
+        rows = self._database.ask(_QUARANTINES)
+        before, self._bars = self._bars, [(*row, until <= now) for until, *row in rows]
+        return before != self._bars or not self.usable()
 
     def answer(self, item: Any, outages: int) -> Any:
         """The answer for an item that changes nothing; `NOT_SHORT` when it may change something."""
@@ -62,7 +71,8 @@ class Shortcuts:
         # A lease that ends later than a whole life from now, the clock alone can have made.
         whole = now.database_at + _LONGEST_LIFE_S
         ended = watch.all_ended_until or 0.0
-        if self._database.ask(_ANY_OVER, max(now.database_at, ended), whole):
+        [(first, last)] = self._database.ask(_ENDS)
+        if first is not None and (first <= max(now.database_at, ended) or last > whole):
             return NOT_SHORT
         return Round(News(), watch.after(now))
 
@@ -71,7 +81,8 @@ class Shortcuts:
         return NOT_SHORT if any(kind in request.ability.kinds for (kind,) in kinds) else None
 
     def _note_lost(self, _: Any, __: int) -> Any:
-        silent = self._database.ask(_ANY_SILENT, self._database.clock() - _SHORTEST_LIFE_S)
+        [(seen_at,)] = self._database.ask(_LONGEST_SILENT)
+        silent = seen_at is not None and seen_at <= self._database.clock() - _SHORTEST_LIFE_S
         return NOT_SHORT if silent else 0
 
     def _give_up(self, _: Any, __: int) -> Any:
@@ -85,9 +96,11 @@ _SHORT: dict[Any, Callable[[Shortcuts, Any, int], Any]] = {
     give_up_oversized: Shortcuts._give_up,
 }
 _SHORTEST_LIFE_S, _LONGEST_LIFE_S = 30.0, 120.0
-_ANY_OVER = """
-SELECT 1 FROM leases WHERE state = 'active' AND (expires_at <= ? OR expires_at > ?) LIMIT 1"""
-_ANY_SILENT = "SELECT 1 FROM workers WHERE state IN ('idle', 'busy') AND last_seen_at <= ? LIMIT 1"
+_ENDS = "SELECT min(expires_at), max(expires_at) FROM leases WHERE state = 'active'"
+_LONGEST_SILENT = "SELECT min(last_seen_at) FROM workers WHERE state IN ('idle', 'busy')"
+_QUARANTINES = """
+SELECT q.until_at, q.worker_id, q.kind, q.blender, l.state
+FROM quarantines q LEFT JOIN leases l ON l.id = q.trial_lease"""
 _ANY_WITHOUT_MEMORY = "SELECT 1 FROM faults WHERE reason = 'out_of_memory' LIMIT 1"
 
 
@@ -96,39 +109,55 @@ class SimulatedDispatcher(Dispatcher):
 
     Args:
         database: Of the farm.
+        timeline: Of the simulation.
         shortcuts: Say when to ask all the same.
         parts: The real one's.
     """
 
     def __init__(
-        self, *parts: Any, database: Database, shortcuts: Shortcuts, **options: Any
+        self,
+        *parts: Any,
+        database: Database,
+        timeline: Timeline,
+        shortcuts: Shortcuts,
+        **options: Any,
     ) -> None:
         super().__init__(*parts, **options)
         self._database = database
+        self._timeline = timeline
         self._shortcuts = shortcuts
 
+    async def pause_before_tails(self, every_s: float) -> None:
+        await self._timeline.poll(every_s, self._may_be_ending)
+
+    def _may_be_ending(self) -> bool:
+        return not self._shortcuts.usable() or bool(self._database.ask(_ENDING))
+
     def _next_for_tails(self) -> list[tuple[Link, Slot]]:
-        if not self._shortcuts.usable():
-            return super()._next_for_tails()
-        ending = self._database.ask(_ENDING)
-        if not ending:
-            return []
         asking = super()._next_for_tails()
+        if not self._shortcuts.usable():
+            return asking
+        ending = self._database.ask(_ENDING)
         return [pair for pair in asking if any(self._worth(*pair, ending))]
 
     def _worth(self, link: Link, slot: Slot, ending: list[Any]) -> Iterator[bool]:
-        """Whether each of the leases ends so late that a second one would pay."""
-        for stage, kind, worker_id, slot_name, text in ending:
-            if kind not in slot.ability.kinds or worker_id == link.worker_id:
-                continue
+        """Whether each unit in work ends so late that a second lease would pay."""
+        kept_off = link.barred | link.probation
+        for stage, kind, blender, worker_id, slot_name, units, twice in ending:
             usual_s = self._paces.usual_s(stage)
             seconds_here = link.seconds_per_unit().get(stage, usual_s)
-            units = Spans.restore(text)
-            pace = self._paces.of(stage, worker_id, slot_name, units.first)
-            for end in expected_ends(list(units), pace, usual_s=usual_s):
-                yield seconds_here is not None and worth_starting(end, seconds_here=seconds_here)
+            possible = kind in slot.ability.kinds and (kind, blender) not in kept_off
+            if not possible or worker_id == link.worker_id or seconds_here is None:
+                continue
+            held, already = Spans.restore(units), Spans.restore(twice or "")
+            pace = self._paces.of(stage, worker_id, slot_name, held.first)
+            for end in expected_ends(list(held), pace, usual_s=usual_s):
+                yield end.unit not in already and worth_starting(end, seconds_here=seconds_here)
 
 
 _ENDING = """
-SELECT s.id, s.kind, l.worker_id, l.slot, l.units FROM leases l JOIN stages s ON s.id = l.stage_id
-WHERE l.state = 'active' AND NOT l.tail AND s.pending = 0"""
+SELECT s.id, s.kind, s.blender, l.worker_id, l.slot, l.units,
+  (SELECT group_concat(units) FROM leases x
+   WHERE x.stage_id = s.id AND x.state = 'active' AND x.tail)
+FROM leases l JOIN stages s ON s.id = l.stage_id JOIN jobs j ON j.id = s.job_id
+WHERE l.state = 'active' AND NOT l.tail AND s.pending = 0 AND j.state = 'running'"""

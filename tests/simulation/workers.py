@@ -235,12 +235,17 @@ class AgentProcess:
 
     async def _look_after(self) -> None:
         while True:
-            await asyncio.sleep(UPKEEP_S)
+            await self.machine.timeline.poll(UPKEEP_S, self._is_busy)
             if self.machine.disk.full != self.low:
                 self.low = self.machine.disk.full
                 self.tell([DiskChanged(self.low)])
             for slot in self.parts.slots.values():
                 await slot.upkeep()
+
+    def _is_busy(self) -> bool:
+        """Whether looking after it may change anything."""
+        working = any(slot.working is not None for slot in self.state.slots.values())
+        return working or self.machine.disk.full != self.low
 
     def _end(self, ending: Ending) -> None:
         # What it said last still leaves, as `Agent` sees to.

@@ -25,7 +25,7 @@ from .clock import DatabaseClock
 from .database import Database, SimulatedCrashError
 from .farmwork import SECONDS, Nature
 from .faults import Fault, draw_chances, draw_faults
-from .hermetic import sealed
+from .hermetic import sealed, uncollected
 from .lean import check_stages
 from .ledger import Ledger
 from .manager import ManagerMachine, SimulatedFarm, any_picture, checked_failures
@@ -259,7 +259,7 @@ class World:
     def run(self, minutes: float) -> Verdict:
         """Let the farm live, and judge it."""
         started = time.process_time()
-        with self._sealed():
+        with uncollected(), self._sealed():
             main = self.timeline.create_task(self._live(minutes * 60.0))
             self.timeline.run_until_complete(
                 asyncio.wait([main, self._stop], return_when=asyncio.FIRST_COMPLETED)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Engine
 
 from framefarm.db.writer import GroupCommitWriter, Handler
+from framefarm.farm.claim_requests import ClaimRequest
 
 from .shortcuts import NOT_SHORT
 
@@ -38,7 +39,11 @@ class SimulatedWriter(GroupCommitWriter):
         if known is not NOT_SHORT:
             loop = asyncio.get_running_loop()
             quick: asyncio.Future[Any] = loop.create_future()
-            loop.call_later(self._life.commit_s(), _settle, quick, known)
+            if isinstance(item, ClaimRequest):
+                # Work may appear while a claim is on its way.
+                loop.call_later(self._life.commit_s(), _settle, quick, known)
+            else:
+                quick.set_result(known)
             return quick
         future = super().submit(handler, item)
         if not self._due:

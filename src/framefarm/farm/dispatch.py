@@ -195,9 +195,13 @@ class Dispatcher:
     async def serve_tails(self, every_s: float) -> None:
         """Lend the last units of a stage to slots that wait as well, for ever (L11)."""
         while every_s > 0:
-            await asyncio.sleep(every_s)
+            await self.pause_before_tails(every_s)
             asking = self._next_for_tails()
             await asyncio.gather(*(self._serve(link, slot, tail=True) for link, slot in asking))
+
+    async def pause_before_tails(self, every_s: float) -> None:
+        """Wait until it is time to look again."""
+        await asyncio.sleep(every_s)
 
     def _next_for_tails(self) -> list[tuple[Link, Slot]]:
         """Some of the slots that wait, others each time.

@@ -1,0 +1,43 @@
+"""What the simulation takes to be true of who was heard when."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from framefarm.agent.state import AgentState
+from tests.simulation.database import Note
+from tests.simulation.ledger import Ledger
+
+
+@pytest.mark.parametrize("what", ["lose_touch", "loses_process"])
+def test_a_worker_that_goes_silent_between_two_looks_was_heard_until_then(what: str):
+    now = [100.0]
+    ledger = Ledger(_fail, lambda: now[0], lambda _: None, lambda _: True)
+    ledger.commit([Note("leased", 1, "lease 1-3", "w", 1)])
+    machine = _holding("lease")
+    ledger.see([machine])
+
+    now[0] = 104.0
+    getattr(ledger, what)(machine, "a fault")
+    machine.agent.process.frozen = True
+    now[0] = 143.0
+    ledger.see([machine])
+
+    assert ledger.overdue({"lease"}, limit_s=40.0, since=0.0) == []
+    now[0] = 145.0
+    assert ledger.overdue({"lease"}, limit_s=40.0, since=0.0) == ["lease"]
+
+
+def _holding(lease: str) -> Any:
+    state = replace(AgentState.of(["cpu"]), keeping=frozenset({(lease, 1)}))
+    agent = SimpleNamespace(state=state, process=SimpleNamespace(frozen=False))
+    cable = SimpleNamespace(up=SimpleNamespace(open=True))
+    return SimpleNamespace(agent=agent, cable=cable, worker_id="w")
+
+
+def _fail(what: str) -> None:
+    raise AssertionError(what)
