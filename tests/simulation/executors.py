@@ -78,12 +78,20 @@ class SimulatedExecutor(Unprepared):
         if work.unit in nature.hanging:
             nature.hanging.discard(work.unit)
             machine.watcher.goes_wrong(machine, work, "it hangs")
-            await asyncio.sleep(1e9)
+            await self._hang(work, nature)
         for units, reason in ((nature.bad, "error"), (nature.refused, "refused")):
             if work.unit in units:
                 await asyncio.sleep(seconds / 2)
                 machine.watcher.goes_wrong(machine, work, "the unit is bad")
                 raise UnitFailedError(reason, "this unit is bad")  # type: ignore[arg-type]
+
+    async def _hang(self, work: UnitWork, nature: Nature) -> None:
+        hanging, what = self._machine.hanging, (work.stage, work.unit, nature.seconds)
+        hanging[what] = self._machine.timeline.time()
+        try:
+            await asyncio.sleep(1e9)
+        finally:
+            del hanging[what]
 
 
 async def _pass_time(seconds: float, progress: Progress) -> None:

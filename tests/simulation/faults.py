@@ -6,6 +6,7 @@ import asyncio
 import random
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from framefarm.agent.events import DrainAsked, StopAsked
@@ -199,3 +200,6 @@ def draw_chances(world: World, machine: Machine) -> None:
         chances.cut = 0.01
     if rng.random() < 0.1:
         machine.failing = rng.choice((0.2, 1.0))
+    machine.numb = rng.random() < 0.2
+    if rng.random() < 0.2:
+        machine.confused = partial(world.ledger.any_of_others, machine, rng)

@@ -6,6 +6,7 @@ It hears from the database (what was committed), from the workers (what they do)
 
 from __future__ import annotations
 
+import random
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -78,7 +79,8 @@ class Ledger:
     def commit(self, notes: list[Note]) -> None:
         """Take in what was committed."""
         for note in notes:
-            _RULES[note.kind](self, note)
+            if note.kind in _RULES:
+                _RULES[note.kind](self, note)
 
     def _leased(self, note: Note) -> None:
         lease, _, text = note.text.partition(" ")
@@ -238,6 +240,15 @@ class Ledger:
             if lease.active and lease.holder == machine.worker_id and lease.process is not None
             if lease.process is not agent.process and name not in held
         ]
+
+    def any_of_others(self, machine: Machine, rng: random.Random) -> list[str]:
+        """One of the leases in force of other workers, if there is any."""
+        others = [
+            name
+            for name, lease in self.leases.items()
+            if lease.active and lease.holder != machine.worker_id
+        ]
+        return rng.sample(others, min(1, len(others)))
 
     def overdue(self, stage_leases: set[str], limit_s: float, since: float) -> list[str]:
         """Of leases in force, those that nobody has held for longer than a limit."""

@@ -40,7 +40,7 @@ class Blobs:
 
     def __init__(self) -> None:
         self.full = False
-        self._there: set[str] = set()
+        self._there: dict[str, bytes] = {}
 
     def receive(self, sha256: str, size_bytes: int) -> IncomingBlob:
         if self.full:
@@ -50,8 +50,12 @@ class Blobs:
     def has(self, sha256: str) -> bool:
         return sha256 in self._there
 
-    def keep(self, sha256: str) -> None:
-        self._there.add(sha256)
+    def keep(self, sha256: str, content: bytes) -> None:
+        self._there[sha256] = content
+
+    def content(self, sha256: str) -> bytes | None:
+        """What is kept under a hash."""
+        return self._there.get(sha256)
 
     def untouched_since(self, _: float) -> Iterator[str]:
         """None is old enough to be removed."""
@@ -83,7 +87,7 @@ class IncomingBlob:
             raise BlobMismatchError("The bytes that came are not those that were announced.")
 
     def keep(self) -> None:
-        self._blobs.keep(self._sha256)
+        self._blobs.keep(self._sha256, self._bytes)
 
     def __enter__(self) -> IncomingBlob:  # noqa: PYI034
         return self

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections import deque
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from functools import partial
@@ -23,6 +24,7 @@ from .trace import Trace
 
 REFUSED_S = 0.002
 CONNECT_S = 10.0
+CONNECTIONS_NOTED = 60
 PING_S = 20.0
 """Either side notices a dead connection between one and two of these later."""
 
@@ -113,6 +115,8 @@ class Cable:
         self.bytes_per_s = 1e7
         self.up, self.down = Way(), Way()
         self.wires: list[Wire] = []
+        self.tried: deque[float] = deque(maxlen=CONNECTIONS_NOTED)
+        """When it was tried to connect."""
         self.on_damage: Callable[[], None] = lambda: None
 
     @property
@@ -149,6 +153,7 @@ class Cable:
         Raises:
             UnreachableError: The network or the manager is not there.
         """
+        self.tried.append(self.timeline.time())
         await asyncio.sleep(self.latency())
         manager = self.peer.process
         if not self.whole:

@@ -7,7 +7,7 @@ import contextlib
 import random
 import secrets
 import sys
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, cast
 from unittest import mock
@@ -18,7 +18,7 @@ from framefarm.agent import connection as connection_module
 from framefarm.agent.agent import FLUSH_S, STOP_S
 from framefarm.agent.connection import Connection
 from framefarm.agent.decisions import decide
-from framefarm.agent.events import DiskChanged, DrainAsked, Event, StopAsked
+from framefarm.agent.events import Disconnected, DiskChanged, DrainAsked, Event, StopAsked
 from framefarm.agent.parts import Ending, Parts, Performer
 from framefarm.agent.settings import AgentSettings
 from framefarm.agent.slots import Slot
@@ -78,6 +78,12 @@ class Machine:
         self.failing = 0.0
         """The share of its units that fail."""
         self.refused: str | None = None
+        self.hanging: dict[tuple[int, int, float], float] = {}
+        """Stage, unit and usual time of what hangs in its present process, and since when."""
+        self.numb = False
+        """It does not notice what hangs: the manager has to."""
+        self.confused: Callable[[], Sequence[str]] = tuple
+        """Leases of others that its heartbeats name as well (L2)."""
 
     @property
     def worker_id(self) -> str | None:
@@ -93,6 +99,7 @@ class Machine:
         """Start the agent."""
         if self.agent is None:
             self.trace(self.name, "starts")
+            self.hanging = {}
             self.agent = AgentProcess(self)
 
     def kill(self, why: str, *, silently: bool = False) -> None:
@@ -119,6 +126,7 @@ class Machine:
         """SIGCONT."""
         if self.agent is not None and self.agent.process.frozen:
             self.trace(self.name, "goes on")
+            self.agent.thawed_at = self.timeline.time()
             self.agent.process.thaw()
 
     def ask(self, event: StopAsked | DrainAsked) -> None:
@@ -144,7 +152,7 @@ class AgentProcess:
         self.machine = machine
         self.process = Process(machine.timeline, machine.name)
         self.process.cable = machine.cable  # type: ignore[attr-defined]
-        self.started_at = machine.timeline.time()
+        self.down_at = self.thawed_at = machine.timeline.time()
         self.welcomed_at: float | None = None
         self.low = False
         found = machine.disk.found()
@@ -165,6 +173,8 @@ class AgentProcess:
         for event in events:
             if isinstance(event, Welcome):
                 self.welcomed_at = self.machine.timeline.time()
+            elif isinstance(event, Disconnected):
+                self.down_at = self.machine.timeline.time()
             if isinstance(event, StopAsked):
                 asyncio.get_running_loop().call_later(STOP_S, self._end, Ending())
             self.state, todo = decide(self.state, event)
@@ -180,7 +190,7 @@ class AgentProcess:
             URL,
             trust=trust,
             tell=self.tell,
-            held=lambda: held_leases(self.state),
+            held=lambda: (*held_leases(self.state), *machine.confused()),
             die=die,
             journal=journal,
         )
@@ -239,7 +249,7 @@ class AgentProcess:
             if self.machine.disk.full != self.low:
                 self.low = self.machine.disk.full
                 self.tell([DiskChanged(self.low)])
-            for slot in self.parts.slots.values():
+            for slot in () if self.machine.numb else self.parts.slots.values():
                 await slot.upkeep()
 
     def _is_busy(self) -> bool:

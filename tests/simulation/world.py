@@ -21,6 +21,7 @@ from framefarm.farm.invariants import check_invariants
 from framefarm.farm.news import News
 from framefarm.farm.settings import ManagerSettings
 
+from .audit import Audit
 from .clock import DatabaseClock
 from .database import Database, SimulatedCrashError
 from .farmwork import SECONDS, Nature
@@ -111,6 +112,9 @@ class World:
         self.manager.on_start = self.disturb
         self.manager.on_death = self._manager_died
         self.machines = [self._machine(n) for n in range(1, self.rng.randint(2, 5))]
+        self.audit = Audit(
+            self.database, self.manager.blobs, self.machines, now, lambda: self.disturbed_at
+        )
         self.faults: list[Fault] = draw_faults(self.rng)
         self.people = People(self)
 
@@ -197,6 +201,8 @@ class World:
         if not changes.stages:
             return
         self.ledger.commit(changes.notes)
+        for fault in self.audit.of_commit(changes.notes):
+            self.fail(fault)
         for fault in check_stages(self.database, changes.stages):
             self.fail(fault)
         if self.commits % FULL_CHECK_EVERY == 0:
@@ -222,6 +228,8 @@ class World:
         active = {
             lease for (lease,) in self.database.ask("SELECT id FROM leases WHERE state = 'active'")
         }
+        for fault in self.audit.of_now():
+            self.fail(fault)
         if self.manager.process is None or not self.database.usable:
             return
         for lease in self.ledger.overdue(

@@ -1,0 +1,168 @@
+"""Rules that a look at one transaction, or at one moment, shows broken: L5, L9, L10 and L13."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from framefarm.agent.state import Link
+
+from .database import Database, Note
+from .disk import content_of
+from .workers import Machine
+
+TRIES = DEATHS = 3
+LOSSES = 5
+STALL_S, STALLED_TIMES = 300.0, 10.0
+LONGEST_S = 2.0 * 1.4
+"""What a unit takes on the slowest machine, times what its job says it takes."""
+ITS_LIFE_S = 30.0
+NOTICED_S = 5.0
+SILENT_S = 25.0
+"""The agent's longest pause between two connections is 4 s, and one may take 10 s to fail."""
+CONNECTIONS_A_MINUTE = 60
+BARS_KNOWN_S = 5.0
+
+
+class Stored(Protocol):
+    """Where the manager keeps files."""
+
+    def content(self, sha256: str) -> bytes | None:
+        """What it has under a hash."""
+
+
+@dataclass
+class Audit:
+    """Looks for what must not be.
+
+    Attributes:
+        database: Of the farm.
+        blobs: Its files.
+        machines: Its workers'.
+        now: Simulated seconds.
+        disturbed_at: When the farm could not learn or write something, the last time.
+    """
+
+    database: Database
+    blobs: Stored
+    machines: Sequence[Machine]
+    now: Callable[[], float]
+    disturbed_at: Callable[[], float]
+    _stuck: set[str] = field(default_factory=set)
+
+    def of_commit(self, notes: Sequence[Note]) -> Iterator[str]:
+        """What is wrong with something that was committed just now."""
+        for note in notes:
+            if note.kind == "done":
+                yield from self._without_its_bytes(note)
+            elif note.kind == "failed":
+                yield from self._given_up_early(note)
+            elif note.kind in {"leased", "tail"}:
+                yield from self._lent_to_the_barred(note)
+
+    def of_now(self) -> Iterator[str]:
+        """What is wrong at this moment."""
+        for worker, kind, units in self.database.ask(_UNANSWERED):
+            yield f"L9: {worker} failed {units} units of {kind} that others made, unpunished"
+        stuck = {name for machine in self.machines for name in self._stuck_at(machine)}
+        for name in sorted(stuck & self._stuck):
+            yield f"L10: nobody ends {name}"
+        self._stuck = stuck
+        for machine in self.machines:
+            yield from self._connects_wrongly(machine)
+
+    # --- files, as L5 has it
+
+    def _without_its_bytes(self, note: Note) -> Iterator[str]:
+        unit = int(note.text.partition(" ")[2])
+        for (sha256,) in self.database.ask(_FILES, note.stage, unit):
+            if self.blobs.content(sha256) != content_of(note.stage, unit):
+                yield f"L5: unit {unit} of stage {note.stage} counts, but its bytes are others"
+
+    # --- blame, as L9 has it
+
+    def _given_up_early(self, note: Note) -> Iterator[str]:
+        faults = self.database.ask(_FAULTS, note.stage, int(note.text))
+        reasons = [reason for _, reason in faults]
+        killers = {worker for worker, reason in faults if reason == "killed"}
+        losses = [reason for reason in reasons if reason in {"lost", "killed"}]
+        errors = [worker for worker, reason in faults if reason not in {"lost", "killed"}]
+        if reasons[-1] == "refused" or len(killers) >= DEATHS or len(losses) >= LOSSES:
+            return
+        if len(errors) < TRIES:
+            yield f"L9: unit {note.text} of stage {note.stage} is given up after {reasons}"
+        elif len(set(errors)) < TRIES:
+            for machine in self._who_could(note.stage, set(errors)):
+                yield (
+                    f"L9: unit {note.text} of stage {note.stage} is given up after {faults}, "
+                    f"though {machine.name} has not tried it"
+                )
+
+    def _who_could(self, stage: int, tried: set[str]) -> Iterator[Machine]:
+        [(kind,)] = self.database.ask("SELECT kind FROM stages WHERE id = ?", stage)
+        for machine in self.machines:
+            if machine.worker_id in tried or machine.agent is None or not machine.agent.up:
+                continue
+            row = self.database.ask(_AT_WORK, machine.worker_id)
+            offers = {one for offer in machine.offers for one in offer.kinds}
+            if row and kind in offers and self._undisturbed():
+                yield machine
+
+    def _lent_to_the_barred(self, note: Note) -> Iterator[str]:
+        now = self.database.clock()
+        for since, until, trial, kind in self.database.ask(_BARRED, note.stage, note.worker):
+            known = since <= now - BARS_KNOWN_S and self._undisturbed()
+            if known and (until > now or trial != note.text.partition(" ")[0]):
+                yield f"L9: a {note.kind} {kind} lease for {note.worker}, which is quarantined"
+
+    def _undisturbed(self) -> bool:
+        return self.now() - self.disturbed_at() > BARS_KNOWN_S
+
+    # --- progress, as L10 has it
+
+    def _stuck_at(self, machine: Machine) -> Iterator[str]:
+        agent = machine.agent
+        if agent is None or agent.process.frozen:
+            return
+        for (stage, unit, usual_s), since in machine.hanging.items():
+            limit_s = max(STALL_S, STALLED_TIMES * LONGEST_S * usual_s) + NOTICED_S
+            began = since
+            if machine.numb:
+                # The manager has to see it, which it can only while they are connected.
+                limit_s += ITS_LIFE_S + NOTICED_S
+                began = max(since, agent.welcomed_at or 0.0, self.disturbed_at())
+                limit_s = limit_s if machine.cable.whole and agent.up else float("inf")
+            if self.now() - began > limit_s:
+                yield f"unit {unit} of stage {stage}, which hangs on {machine.name}"
+
+    # --- pauses, as L13 has it
+
+    def _connects_wrongly(self, machine: Machine) -> Iterator[str]:
+        tried, agent = machine.cable.tried, machine.agent
+        if len(tried) == tried.maxlen and tried[-1] - tried[0] < 60.0:
+            yield f"L13: {machine.name} tried to connect {len(tried)} times in a minute"
+        if agent is None or agent.process.frozen or agent.state.link is not Link.DOWN:
+            return
+        latest = max([agent.down_at, agent.thawed_at, *list(tried)[-1:]])
+        if self.now() - latest > SILENT_S and not agent.state.over:
+            yield f"L13: {machine.name} has not tried to connect since {latest:.0f}"
+
+
+_FILES = "SELECT sha256 FROM files WHERE stage_id = ? AND unit = ?"
+_FAULTS = """
+SELECT worker_id, reason FROM faults WHERE stage_id = ? AND unit = ? AND NOT forgiven ORDER BY id"""
+_AT_WORK = """
+SELECT 1 FROM workers w WHERE id = ? AND state IN ('idle', 'busy')
+AND NOT EXISTS (SELECT 1 FROM quarantines q WHERE q.worker_id = w.id)"""
+_BARRED = """
+SELECT q.since_at, q.until_at, q.trial_lease, q.kind FROM quarantines q
+JOIN stages s ON s.kind = q.kind AND s.blender = q.blender
+WHERE s.id = ? AND q.worker_id = ?"""
+_UNANSWERED = """
+SELECT f.worker_id, s.kind, count(DISTINCT f.stage_id || '.' || f.unit) AS units
+FROM faults f JOIN stages s ON s.id = f.stage_id
+JOIN results r ON r.stage_id = f.stage_id AND r.unit = f.unit
+WHERE r.worker_id <> f.worker_id AND NOT f.charged AND r.attempt > 1
+AND f.reason NOT IN ('lost', 'killed', 'out_of_memory', 'refused')
+GROUP BY f.worker_id, s.kind, s.blender HAVING units >= 3"""
