@@ -21,7 +21,7 @@ ITS_LIFE_S = 30.0
 NOTICED_S = 5.0
 SILENT_S = 25.0
 """The agent's longest pause between two connections is 4 s, and one may take 10 s to fail."""
-CONNECTIONS_A_MINUTE = 60
+MINUTE_S = 60.0
 BARS_KNOWN_S = 5.0
 
 
@@ -70,7 +70,8 @@ class Audit:
             yield f"L10: nobody ends {name}"
         self._stuck = stuck
         for machine in self.machines:
-            yield from self._connects_wrongly(machine)
+            yield from self._hurries(machine)
+            yield from self._dawdles(machine)
 
     # --- files, as L5 has it
 
@@ -138,13 +139,17 @@ class Audit:
 
     # --- pauses, as L13 has it
 
-    def _connects_wrongly(self, machine: Machine) -> Iterator[str]:
-        tried, agent = machine.cable.tried, machine.agent
-        if len(tried) == tried.maxlen and tried[-1] - tried[0] < 60.0:
-            yield f"L13: {machine.name} tried to connect {len(tried)} times in a minute"
+    def _hurries(self, machine: Machine) -> Iterator[str]:
+        tries = {"to connect": machine.cable.tried, **machine.cable.offered}
+        for what, moments in tries.items():
+            if len(moments) == moments.maxlen and moments[-1] - moments[0] < MINUTE_S:
+                yield f"L13: {machine.name} tried {what} {len(moments)} times in a minute"
+
+    def _dawdles(self, machine: Machine) -> Iterator[str]:
+        agent = machine.agent
         if agent is None or agent.process.frozen or agent.state.link is not Link.DOWN:
             return
-        latest = max([agent.down_at, agent.thawed_at, *list(tried)[-1:]])
+        latest = max([agent.down_at, agent.thawed_at, *list(machine.cable.tried)[-1:]])
         if self.now() - latest > SILENT_S and not agent.state.over:
             yield f"L13: {machine.name} has not tried to connect since {latest:.0f}"
 

@@ -24,7 +24,7 @@ from .trace import Trace
 
 REFUSED_S = 0.002
 CONNECT_S = 10.0
-CONNECTIONS_NOTED = 60
+CONNECTIONS_NOTED = OFFERS_NOTED = 60
 PING_S = 20.0
 """Either side notices a dead connection between one and two of these later."""
 
@@ -117,6 +117,8 @@ class Cable:
         self.wires: list[Wire] = []
         self.tried: deque[float] = deque(maxlen=CONNECTIONS_NOTED)
         """When it was tried to connect."""
+        self.offered: dict[str, deque[float]] = {}
+        """When each path was asked for."""
         self.on_damage: Callable[[], None] = lambda: None
 
     @property
@@ -180,6 +182,8 @@ class Cable:
         Raises:
             UnreachableError: Some of it did not arrive; the manager may have acted on it.
         """
+        offered = self.offered.setdefault(path, deque(maxlen=OFFERS_NOTED))
+        offered.append(self.timeline.time())
         await asyncio.sleep(self.latency(len(body)))
         if not self.up.open or self.rng.random() < self.chances.lost_request:
             await asyncio.sleep(self.rng.uniform(0.0, CONNECT_S))
