@@ -82,6 +82,8 @@ async def _expiry_round(farm: Farm, handler: Handler[Watch, Round], watch: Watch
         done = await farm.writer.submit(handler, watch)
         if done.disturbance is not None:
             _log.info("leases_begin_anew", because=done.disturbance)
+            # Claims may have failed as well: their slots wait, and nobody would ask for them again.
+            farm.dispatcher.work_appeared()
         await farm.spread(done.news)
         if farm.bars:
             await farm.refresh_bars()
