@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from framefarm.core.blame import BlameLimits, enough_memory, rest_s
 from framefarm.core.requirements import Ability, Pool, Requirements
 from framefarm.core.sizing import Speed
+from framefarm.core.spans import Spans
 from framefarm.farm.fetching import Fetchable
 from framefarm.farm.held_files import HeldFiles
 from framefarm.protocol.messages import Bye, MachineFacts, Order, SlotOffer
@@ -83,9 +84,15 @@ class Slot:
             self.at.heard_at = now
         self.at.done, self.at.total = done, total
 
-    def note_sign(self, stage_id: int) -> None:
-        """Learn that a unit of a stage came to an end here: its lease goes on."""
-        if self.at is not None and self.work is not None and self.work.stage_id == stage_id:
+    def note_sign(self, stage_id: int, unit: int) -> None:
+        """Learn that a unit came to an end: if it is of the lease here, that goes on.
+
+        What another slot of the worker made says nothing of a unit that hangs here (L10).
+        """
+        work = self.work
+        if self.at is None or work is None or work.stage_id != stage_id:
+            return
+        if unit in Spans.restore(work.units):
             self.at.heard_at = time.monotonic()
 
 

@@ -353,7 +353,7 @@ class Farm:
         else:
             self.pulse.stopped(unit.stage_id, unit.unit)
         for slot in link.slots.values() if link is not None else ():
-            slot.note_sign(unit.stage_id)
+            slot.note_sign(unit.stage_id, unit.unit)
         if self.bus.followed(unit.job_id):
             facts = {key: value for key, value in asdict(unit).items() if key not in _NOT_TOLD}
             facts["worker"] = link.name if link is not None else unit.worker_id

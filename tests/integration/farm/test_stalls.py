@@ -84,6 +84,18 @@ def test_l10_a_slot_may_be_silent_for_its_limit_and_a_leases_life():
     assert (stall.lease_id, stall.unit, stall.silent_s) == ("lease", 1, 131.0)
 
 
+def test_l10_only_what_ends_of_its_own_lease_is_a_sign_of_a_slot():
+    slot = Slot(SlotOffer("cpu", ("trial",)), Ability(frozenset({"trial"})))
+    slot.work = Work("lease", 1, 2, "trial", "4-6")
+    slot.note_progress(4, 0, 0)
+    assert slot.at is not None
+
+    for stage, unit, heard in [(2, 7, False), (3, 5, False), (2, 5, True)]:
+        slot.at.heard_at = 0.0
+        slot.note_sign(stage, unit)
+        assert (slot.at.heard_at > 0.0) == heard
+
+
 def test_l10_slow_units_may_be_silent_for_longer():
     assert stall_limit_s(300.0, None) == 300.0
     assert stall_limit_s(300.0, 10.0) == 300.0
