@@ -128,10 +128,13 @@ class SimulatedFarm(Farm):
 
     watch: Callable[[News], None]
     shortcuts: Shortcuts
+    _known_bars: object = None
 
     async def refresh_bars(self) -> None:
-        if self.shortcuts.bars_changed():
+        there = self.shortcuts.bars_moved()
+        if there != self._known_bars:
             await super().refresh_bars()
+            self._known_bars = there
 
     async def spread(self, news: News) -> None:
         self.watch(news)

@@ -42,19 +42,17 @@ class Shortcuts:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._asked = 0
-        self._bars: list[Any] | None = None
 
     def usable(self) -> bool:
         """Whether a shortcut may be taken this time."""
         self._asked += 1
         return self._database.quiet and self._asked % RUN_ONE_IN != 0
 
-    def bars_changed(self) -> bool:
-        """Whether others may be kept from work than when this was asked last (L9)."""
+    def bars_moved(self) -> object:
+        """Something else whenever others may be kept from work than before (L9)."""
         now = self._database.clock()
         rows = self._database.ask(_QUARANTINES)
-        before, self._bars = self._bars, [(*row, until <= now) for until, *row in rows]
-        return before != self._bars or not self.usable()
+        return [(*row, until <= now) for until, *row in rows] if self.usable() else object()
 
     def answer(self, item: Any, outages: int) -> Any:
         """The answer for an item that changes nothing; `NOT_SHORT` when it may change something."""
