@@ -99,7 +99,12 @@ def test_frames_and_movie_appear_and_a_second_run_renders_nothing(render, scene,
     took = time.monotonic() - began
     (tmp_path / "out" / "shot_0002.png").unlink()
     third = render(scene, "--frames", "1-4")
+    fourth = render(
+        scene, "--frames", "1,2-4", "--movie", "mp4", "--order", "sequential", "--strict"
+    )
 
+    assert fourth.code == 0
+    assert fourth.frames == []  # the same in other words
     assert first.code == second.code == third.code == 0
     wanted = [f"shot_{n:04d}.png" for n in range(1, 5)]
     assert names(tmp_path / "out") == [".framefarm", "shot_0001-0004.mp4", *wanted]
@@ -125,6 +130,9 @@ def test_other_settings_are_another_render_of_the_same_folder(render, scene, tmp
     back = render(scene, "--frames", "1", "--movie", "none")
 
     assert changed.frames == [1]
+    told = [line["text"] for line in changed.lines if line["event"] == "message"]
+    assert any("not those of the last render here" in text for text in told)
+    assert not any(line["event"] == "message" for line in back.lines)
     assert between != before
     assert back.frames == []
     assert pixels() == before

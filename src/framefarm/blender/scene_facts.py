@@ -20,6 +20,7 @@ from framefarm.blender.formats import (
 )
 from framefarm.core.formats import EXTENSIONS
 from framefarm.core.naming import frame_name
+from framefarm.core.spans import Spans
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -112,6 +113,12 @@ class SceneFacts:
     exposure: float
     gamma: float
     display_device: str
+
+    @property
+    def frames(self) -> Spans:
+        """The frames of its animation, at least one."""
+        last = max(self.frame_start, self.frame_end)
+        return Spans.of(self.frame_start, last, self.frame_step)
 
     @property
     def render_size(self) -> tuple[int, int]:

@@ -9,7 +9,6 @@ from framefarm.blender.blendfile import BlendFile
 from framefarm.blender.links import LinkedFile
 from framefarm.blender.scene_facts import SceneFacts
 from framefarm.cli.display import words
-from framefarm.core.spans import Spans
 
 
 def as_text(blend: BlendFile) -> str:
@@ -31,7 +30,7 @@ def _lines(blend: BlendFile) -> Iterator[str]:
 
 
 def _scene_rows(scene: SceneFacts) -> Iterator[tuple[str, str]]:
-    frames = _frames(scene)
+    frames = scene.frames
     count = len(frames)
     rate = float(scene.fps)
     yield "frames", f"{frames} ({words.plural(count, 'frame')}, {count / rate:.1f} s)"
@@ -52,11 +51,6 @@ def _scene_rows(scene: SceneFacts) -> Iterator[tuple[str, str]]:
 
 def _no_camera(scene: SceneFacts) -> str:
     return "none is active; name one with --camera" if scene.cameras else "none"
-
-
-def _frames(scene: SceneFacts) -> Spans:
-    last = max(scene.frame_start, scene.frame_end)
-    return Spans.of(scene.frame_start, last, scene.frame_step)
 
 
 def _output(scene: SceneFacts) -> str:
@@ -107,7 +101,7 @@ def _scene_values(scene: SceneFacts) -> dict[str, Any]:
         "frame_start": scene.frame_start,
         "frame_end": scene.frame_end,
         "frame_step": scene.frame_step,
-        "frames": _frames(scene).count,
+        "frames": scene.frames.count,
         "fps": str(scene.fps),
         "resolution_x": scene.resolution_x,
         "resolution_y": scene.resolution_y,

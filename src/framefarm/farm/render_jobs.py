@@ -175,10 +175,8 @@ def _check_missing(draft: _Drafted) -> None:
 
 
 def _frames(draft: _Drafted) -> Spans:
-    scene = draft.scene
-    if draft.request.frames is not None:
-        return Spans.parse(draft.request.frames)
-    return Spans.of(scene.frame_start, max(scene.frame_start, scene.frame_end), scene.frame_step)
+    asked = draft.request.frames
+    return Spans.parse(asked) if asked is not None else draft.scene.frames
 
 
 def _movie(draft: _Drafted) -> MovieSettings | None:

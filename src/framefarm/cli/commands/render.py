@@ -28,7 +28,8 @@ def command(**values: Any) -> int:
     """Render the frames of FILE.blend on this machine and join them to a movie.
 
     Nothing else needs to be set up. Ctrl-C stops; the same command again goes on where it stopped
-    and renders no finished frame twice.
+    and renders no finished frame twice. With other frames, options or a changed file it renders all
+    of them.
     """
     need_posix("a render")
     # --help needs none of this

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from framefarm.cli.failures import CliError, UsageFailure
 from framefarm.cli.job_options import JobOptions
 from framefarm.cli.settings import Settings
 from framefarm.client.farm import hash_file
 from framefarm.core.versions import BlenderVersion, NoBlenderForFileError, choose_version
+
+if TYPE_CHECKING:
+    from framefarm.blender.blendfile import BlendFile
 
 
 class BlendMissingError(CliError):
@@ -33,6 +37,7 @@ class ReadBlend:
         saved_by: Version of the Blender that saved it.
         linked: Files it links that are there.
         missing: Those that are not, as the file names them.
+        blend: What else is in it.
     """
 
     path: Path
@@ -40,6 +45,7 @@ class ReadBlend:
     saved_by: BlenderVersion
     linked: tuple[Path, ...]
     missing: tuple[str, ...]
+    blend: BlendFile
 
 
 def check_is_file(path: Path) -> None:
@@ -68,7 +74,7 @@ def read_for_farm(path: Path, *, strict: bool) -> ReadBlend:
     if strict and missing:
         raise MissingFilesError(f"{path}: {told_missing(missing)}; --strict refuses that")
     linked = {file for link in blend.links for file in link.files}
-    return ReadBlend(path, hash_file(path), blend.saved_by, tuple(sorted(linked)), missing)
+    return ReadBlend(path, hash_file(path), blend.saved_by, tuple(sorted(linked)), missing, blend)
 
 
 def told_missing(missing: tuple[str, ...], *, most: int = 10) -> str:

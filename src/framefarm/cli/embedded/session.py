@@ -18,7 +18,7 @@ from framefarm.cli.display import words
 from framefarm.cli.display.displays import Display
 from framefarm.cli.display.summary import Summary
 from framefarm.cli.embedded.farm import EmbeddedFarm
-from framefarm.cli.embedded.fingerprint import fingerprint
+from framefarm.cli.embedded.fingerprint import fingerprint, spelled_out
 from framefarm.cli.embedded.giving_up import FailureWatch, NoFrameRendersError
 from framefarm.cli.embedded.place import OutputPlace
 from framefarm.cli.embedded.reading import ReadBlend, check_blender, read_for_farm
@@ -34,6 +34,10 @@ from framefarm.client.submissions import BlendRef, Submission
 from framefarm.client.views import JobView
 
 _SPACE_EVERY_S = 2.0
+_ANOTHER = (
+    "the file, what it links, the frames or an option are not those of the last render here; "
+    "every frame is rendered"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,18 +134,34 @@ class RenderSession:
         if record is None:
             self._start_both()
         read = read_for_farm(self._path, strict=self._options.strict)
-        self._fingerprint = fingerprint(read.sha256, self._options.request(), read.linked)
+        meant = spelled_out(self._options.request(), read.blend)
+        self._fingerprint = fingerprint(read.sha256, meant, read.linked)
         if self._is_complete(record):
             return
         check_blender(read, self._options, self._settings)
         if record is not None:
             self._start_both()
+        before = self._before(record)
         self._feed.put(lambda: self._display.status("starting the manager and Blender"))
         self._farm.await_manager()
         job = self._submit(read)
+        self._tell_change(job, before)
         self._feed.put(Submitted(job))
         for event in self._client.events(job.id):
             self._feed.put(event)
+
+    def _tell_change(self, job: JobView, before: set[str]) -> None:
+        """Say why nothing is there yet of a job, though something was rendered here before."""
+        begun = job.main_stage is not None and job.main_stage.done
+        if before and self._fingerprint not in before and not begun:
+            self._feed.put(lambda: self._display.message("info", _ANOTHER))
+
+    def _before(self, record: Record | None) -> set[str]:
+        """Which renders were made or begun here last."""
+        known = {record.fingerprint} if record is not None else set()
+        with contextlib.suppress(OSError):
+            known.add(self._current.read_text(encoding="utf-8"))
+        return known
 
     def _start_both(self) -> None:
         self._farm.launch_manager()
