@@ -22,7 +22,14 @@ from framefarm.farm.chunk_index import (
     places_of,
     rows_of,
 )
-from framefarm.protocol.chunks import MAX_NAMED, Chunk, ChunkError, chunk_of, decode_chunks
+from framefarm.protocol.chunks import (
+    MAX_LIST_BYTES,
+    MAX_NAMED,
+    Chunk,
+    ChunkError,
+    chunk_of,
+    decode_chunks,
+)
 from framefarm.storage import BlobMissingError, Packs, translated
 
 if TYPE_CHECKING:
@@ -92,6 +99,8 @@ class Uploads:
         if size_bytes > self._farm.settings.largest_upload_bytes:
             most = self._farm.settings.largest_upload_bytes
             raise TooLargeError(f"A file may have at most {most:,} bytes.")
+        if sum(piece.size for piece in pieces) > MAX_LIST_BYTES:
+            raise ChunkError(f"The list of chunks may have at most {MAX_LIST_BYTES:,} bytes.")
         async with self._turn:
             if await asyncio.to_thread(self._is_here, sha256):
                 return []

@@ -22,6 +22,9 @@ NAME_BYTES = 16
 MAX_PACK_BYTES = 32 << 20
 """Chunks of one request, before they are compressed."""
 
+MAX_LIST_BYTES = 8 << 20
+"""The list of a file's chunks; that of the largest file has a sixth of it."""
+
 MAX_NAMED = 4_096
 """How many chunks an answer names as missing; there may be more."""
 

@@ -166,6 +166,17 @@ def test_list_of_anything_else_is_refused(shared: Manager):
     is_problem(answer, 422, "bad_chunks")
 
 
+def test_list_that_would_fill_the_memory_is_refused(shared: Manager):
+    """A chunk may be named as a piece a hundred thousand times, and each time be put in."""
+    piece = bytes(MIB)
+    put(shared, encode_pack([piece]))
+    name, size = chunk_of(piece)
+
+    answer = offer(shared, CutFile(HASH, 9, (), ()), pieces=[(name.hex(), size)] * 100_000)
+
+    assert "at most 8,388,608 bytes" in is_problem(answer, 422, "bad_chunks")["detail"]
+
+
 @pytest.mark.parametrize(
     "changes",
     [
