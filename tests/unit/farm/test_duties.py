@@ -47,6 +47,7 @@ async def test_slots_whose_claims_failed_in_an_outage_are_served_after_it(
         settings=SimpleNamespace(lease_s=0.01),
         writer=writer,
         bars={},
+        come_by_s=0.0,
         spread=spread,
         dispatcher=SimpleNamespace(work_appeared=lambda: woken.append("all that wait")),
     )
