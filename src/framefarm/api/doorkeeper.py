@@ -43,12 +43,15 @@ class Doorkeeper:
         local = caller.role is Role.LOCAL
         wait_s = 0.0 if local else self._guesses.wait_s(caller.address, time.monotonic())
         try:
-            return await self._farm.admit(hello, Door(local=local, wait_s=wait_s))
+            admission = await self._farm.admit(hello, Door(local=local, wait_s=wait_s))
         except JoinTokenError as error:
             if error.guessed and not local:
                 self._guesses.note(caller.address, time.monotonic())
             self._tell(caller.address, error)
             raise
+        if key := admission.key or hello.key:
+            self._keys.learn(key, admission.worker_id, new=admission.key is not None)
+        return admission
 
     def _tell(self, address: str, error: JoinTokenError) -> None:
         """Log who was turned away, but let nobody fill the disk by knocking (L14)."""

@@ -142,7 +142,7 @@ class RoleGuard:
         if key.startswith(TOKEN_START):
             person = await self._people.identity_of(key, address)
             return Caller(Role.PERSON, address, person=person)
-        worker_id = await self._keys.worker_of(key)
+        worker_id = await self._keys.worker_of(key, None if local else address)
         return Caller(role if local else Role.WORKER, address, worker_id)
 
 

@@ -1,7 +1,7 @@
-"""Slowing down those who guess join tokens. Pure.
+"""Slowing down those who guess join tokens or keys. Pure.
 
-A token has 80 random bits, so nobody guesses one. Yet each wrong guess costs the manager a look
-into its database, and fills its log.
+A token has 80 random bits and a key 256, so nobody guesses one. Yet each wrong guess costs the
+manager a look into its database, and that of a token fills its log.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ _ADDRESSES_REMEMBERED = 10_000
 
 
 class Guesses:
-    """Wrong tokens of late, by address.
+    """Wrong tokens or keys of late, by address.
 
     Args:
         most: So many within the window are looked at.
