@@ -12,6 +12,10 @@ from framefarm.db import tables as t
 from framefarm.farm.steering import job_state
 
 _SHOWN = 200
+_MOST_CHARACTERS = 4 << 20
+"""Of a whole job's log: as UTF-8 that is a quarter of what the client takes, at most."""
+
+_EARLIER = "... earlier attempts that went wrong are not shown; see: framefarm logs JOB FRAME"
 
 
 class NoSuchUnitError(FrameFarmError):
@@ -74,16 +78,29 @@ def fault_log(connection: Connection, job_id: int, unit: int) -> str:
 
 
 def job_log(connection: Connection, job_id: int) -> str:
-    """A job's attempts that went wrong, the latest 200, each with the end of its log."""
-    rows = connection.execute(
+    """A job's attempts that went wrong, each with the end of its log, the latest last.
+
+    Of many only the latest are told, so that what comes can be kept in memory and read (L14).
+    """
+    latest = (
         select(t.faults, t.stages.c.kind, t.workers.c.name)
         .join(t.stages, t.stages.c.id == t.faults.c.stage_id)
         .join(t.workers, t.workers.c.id == t.faults.c.worker_id, isouter=True)
         .where(t.stages.c.job_id == job_id)
         .order_by(t.faults.c.id.desc())
-        .limit(_SHOWN)
-    ).all()
-    return "\n\n".join(_told(row) for row in reversed(rows))
+        .limit(_SHOWN + 1)
+    )
+    told: list[str] = []
+    left = _MOST_CHARACTERS
+    with connection.execute(latest) as rows:
+        for row in rows:
+            text = _told(row)
+            left -= len(text)
+            if told and (left < 0 or len(told) == _SHOWN):
+                told.append(_EARLIER)
+                break
+            told.append(text)
+    return "\n\n".join(reversed(told))
 
 
 _UNIT_WORDS = {"render": "frame", "movie": "segment", "join": "movie", "trial": "unit"}
