@@ -64,9 +64,14 @@ class Outputs:
             if file.role not in OUTPUT_ROLES:
                 continue
             try:
-                place(self._blobs.existing(file.sha256), folder / file.name)
+                self._place(file, folder / file.name)
             except (OSError, BlobMissingError) as error:
                 _log.error("output_not_placed", file=str(folder / file.name), error=str(error))
+
+    def _place(self, file: ResultFile | OutputFile, target: Path) -> None:
+        # With `framefarm render` the folder is its user's own, to write into as they like.
+        shared = not self._settings.flat_outputs
+        place(self._blobs.existing(file.sha256), target, read_only=shared)
 
     def deliver_missing(self, connection: Connection, job_id: int) -> int:
         """Place those of a job's files that are not there; returns how many there were."""

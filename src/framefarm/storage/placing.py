@@ -10,12 +10,19 @@ from pathlib import Path
 
 # Linux ioctl: a file shares another's blocks until either changes (include/uapi/linux/fs.h).
 _FICLONE = 0x40049409
+_READ_ONLY = 0o444
 
 
-def place(blob: Path, target: Path) -> None:
+def place(blob: Path, target: Path, *, read_only: bool = False) -> None:
     """Put a blob's content at `target`, replacing what is there, never leaving half a file.
 
     Takes no room where the disk can share it: a reflink first, then a hard link, then a copy.
+
+    Args:
+        blob: The file.
+        target: Where it is to appear.
+        read_only: Whether a hard link is closed to writing. Whoever wrote into it would change the
+            blob; programs that save by replacing the file may do so all the same.
 
     Raises:
         OSError: The folder cannot be written, or the disk is full.
@@ -27,7 +34,7 @@ def place(blob: Path, target: Path) -> None:
     temporary = target.with_name(f".{target.name[:100]}.{secrets.token_hex(6)}")
     try:
         if not _clone(blob, temporary):
-            _link_or_copy(blob, temporary)
+            _link_or_copy(blob, temporary, read_only=read_only)
         temporary.replace(target)
     finally:
         temporary.unlink(missing_ok=True)
@@ -57,8 +64,11 @@ def _clone(blob: Path, target: Path) -> bool:
     return True
 
 
-def _link_or_copy(blob: Path, target: Path) -> None:
+def _link_or_copy(blob: Path, target: Path, *, read_only: bool) -> None:
     try:
         os.link(blob, target)
     except OSError:
         shutil.copyfile(blob, target)
+        return
+    if read_only:
+        target.chmod(_READ_ONLY)

@@ -90,3 +90,34 @@ def test_a_folder_in_the_way_is_an_error_and_stays(blob: Path, tmp_path: Path):
 
     assert (target / "inside").is_dir()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["0001.png", "blobs"]
+
+
+def test_a_link_to_a_blob_is_closed_to_writing_and_may_be_replaced(
+    blob: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(placing, "_clone", lambda *_: False)
+    shared, own = tmp_path / "shared.png", tmp_path / "own.png"
+    copied = tmp_path / "copied.png"
+
+    place(blob, own)
+    assert own.stat().st_mode & 0o222
+    place(blob, shared, read_only=True)
+    assert shared.samefile(blob)
+    assert not shared.stat().st_mode & 0o222
+
+    # As programs save that write beside a file first.
+    copied.write_bytes(b"edited")
+    copied.replace(shared)
+    assert blob.read_bytes() == b"picture"
+    place(blob, shared, read_only=True)
+    assert shared.read_bytes() == b"picture"
+
+
+def test_a_copy_stays_open_to_writing(blob: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(placing, "_clone", lambda *_: False)
+    monkeypatch.setattr(os, "link", _refuse)
+    target = tmp_path / "0001.png"
+
+    place(blob, target, read_only=True)
+
+    assert target.stat().st_mode & 0o200
