@@ -76,6 +76,30 @@ def test_wishes_that_make_no_sense_are_refused(farm_cli, words, told):
     assert told in refused.err
 
 
+def test_files_are_fetched_as_they_are_made(farm_cli, tmp_path):
+    job = submit_trial(farm_cli, "--units", "1-12", "--seconds", "0.1", "--image-bytes", "3000")
+
+    told = farm_cli("fetch", str(job), tmp_path / "out", "--follow")
+
+    assert told.code == 0
+    assert told.out.startswith("12 files (")
+    assert told.out.endswith("0 were there\n")
+    files = sorted((tmp_path / "out").iterdir(), key=lambda file: file.stat().st_mtime)
+    assert len(files) == 12
+    # The last came long after the first: it was not there when fetching began.
+    assert files[-1].stat().st_mtime - files[0].stat().st_mtime > 0.3
+
+
+def test_following_a_job_that_was_cancelled_says_so(farm_cli, tmp_path):
+    job = submit_trial(farm_cli, "--units", "1-100000", "--seconds", "0.05")
+    farm_cli("cancel", str(job))
+
+    told = farm_cli("fetch", str(job), tmp_path / "out", "--follow")
+
+    assert told.code == 1
+    assert f"job {job} is cancelled" in told.out
+
+
 def test_a_job_is_listed_watched_and_fetched(farm_cli, tmp_path):
     job = submit_trial(farm_cli, "--units", "1-12", "--seconds", "0", "--image-bytes", "3000")
     watched = farm_cli("watch", str(job))
@@ -241,8 +265,8 @@ def test_a_second_manager_on_the_same_data_or_port_is_refused(live_farm, tmp_pat
     same_data = Running("serve", "--listen", "127.0.0.1:0", env=environment(live_farm.home))
     same_port = Running("serve", "--listen", f"127.0.0.1:{port}", env=environment(tmp_path))
 
-    assert same_data.end() == 2
-    assert same_port.end() == 2
+    codes = same_data.end(), same_port.end()
+    assert codes == (75, 2)
     assert "Another manager uses" in same_data.lines[-1]
     assert "another program uses that port" in same_port.lines[-1]
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -11,10 +13,16 @@ from framefarm.cli.farm_options import job_argument, open_farm, url_option
 from framefarm.cli.groups import command as declare
 from framefarm.cli.groups import option
 
+if TYPE_CHECKING:
+    from framefarm.client.farm import Farm
+    from framefarm.client.fetching import FetchedFile
+    from framefarm.client.views import FileView, JobView
+
 
 @declare("fetch", short_help="Bring a job's frames and movie here.")
 @job_argument
 @click.argument("folder", metavar="DIR", type=click.Path(file_okay=False, path_type=Path))
+@option("--follow", is_flag=True, help="Bring each file as it is made, until the job ends.")
 @option(
     "--parallel",
     type=click.IntRange(1, 8),
@@ -23,36 +31,85 @@ from framefarm.cli.groups import option
     help="Downloads at the same time. Default: 4.",
 )
 @url_option
-def command(job: int, folder: Path, parallel: int, url: str | None) -> None:
+def command(job: int, folder: Path, parallel: int, url: str | None, *, follow: bool) -> int:
     """Bring a job's frames and movie into DIR.
 
     Files that are there already are left alone, broken downloads are continued, and every file is
     checked. It may be repeated while the job runs: each time it brings what is new.
     """
-    from framefarm.cli.display import words  # noqa: PLC0415  --help needs none of this
-    from framefarm.client.fetching import FetchedFile, fetch_files  # noqa: PLC0415
-
-    counts = {"fetched": 0, "kept": 0}
-    size_bytes = 0
-    shown = sys.stderr.isatty()
-
-    def tell(fetched: FetchedFile) -> None:
-        nonlocal size_bytes
-        counts[fetched.outcome] += 1
-        size_bytes += fetched.file.size_bytes if fetched.outcome == "fetched" else 0
-        if shown:
-            click.echo(
-                f"\r{counts['fetched']:,} files, {words.size(size_bytes)} ", nl=False, err=True
-            )
-
     with open_farm(url) as farm:
         view = farm.job(job)
-        fetch_files(farm, farm.files(job), folder, parallel=parallel, tell=tell)
-    if shown and counts["fetched"] + counts["kept"]:
-        click.echo("\r\x1b[K", nl=False, err=True)
-    click.echo(
-        f"{words.plural(counts['fetched'], 'file')} ({words.size(size_bytes)}) fetched into "
-        f"{words.place(folder)}, {counts['kept']:,} were there"
-    )
+        fetching = _Fetching(farm, job, folder, parallel)
+        if follow:
+            view = fetching.follow(view)
+        else:
+            fetching.fetch()
+    fetching.tell_the_end()
     if not view.finished:
         click.echo(f"job {job} is still {view.state}; fetch again for the rest")
+    elif follow and view.state != "done":
+        click.echo(f"job {job} is {view.state}; see: framefarm logs {job}")
+        return 1
+    return 0
+
+
+class _Fetching:
+    """Brings a job's files, again and again if need be, and counts them."""
+
+    def __init__(self, farm: Farm, job: int, folder: Path, parallel: int) -> None:
+        self._farm = farm
+        self._job = job
+        self._folder = folder
+        self._parallel = parallel
+        self._brought: set[tuple[str, str]] = set()
+        self._fetched = self._kept = self._bytes = 0
+        self._shown = sys.stderr.isatty()
+
+    def follow(self, view: JobView) -> JobView:
+        """Fetch whenever more is done, until the job ends; returns it as it is then."""
+        from framefarm.client.events import EndEvent, JobEvent  # noqa: PLC0415  not for --help
+
+        done = -1
+        for event in self._farm.events(self._job):
+            if isinstance(event, JobEvent):
+                view = event.job
+            so_far = sum(stage.done for stage in view.stages)
+            if so_far != done or isinstance(event, EndEvent):
+                done = so_far
+                self.fetch()
+        return view
+
+    def fetch(self) -> None:
+        """Fetch all that is there and was not fetched yet."""
+        from framefarm.client.fetching import fetch_files  # noqa: PLC0415  not for --help
+
+        new = self._new()
+        fetch_files(self._farm, new, self._folder, parallel=self._parallel, tell=self._note)
+
+    def _new(self) -> Iterator[FileView]:
+        files = self._farm.files(self._job)
+        return (file for file in files if (file.name, file.sha256) not in self._brought)
+
+    def _note(self, fetched: FetchedFile) -> None:
+        from framefarm.cli.display import words  # noqa: PLC0415  not for --help
+
+        self._brought.add((fetched.file.name, fetched.file.sha256))
+        if fetched.outcome == "fetched":
+            self._fetched += 1
+            self._bytes += fetched.file.size_bytes
+        else:
+            self._kept += 1
+        if self._shown:
+            told = f"\r{self._fetched:,} files, {words.size(self._bytes)} "
+            click.echo(told, nl=False, err=True)
+
+    def tell_the_end(self) -> None:
+        """Say what was brought, in place of the line that counted."""
+        from framefarm.cli.display import words  # noqa: PLC0415  not for --help
+
+        if self._shown and self._fetched + self._kept:
+            click.echo("\r\x1b[K", nl=False, err=True)
+        click.echo(
+            f"{words.plural(self._fetched, 'file')} ({words.size(self._bytes)}) fetched into "
+            f"{words.place(self._folder)}, {self._kept:,} were there"
+        )
