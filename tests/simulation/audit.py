@@ -111,10 +111,11 @@ class Audit:
                 yield machine
 
     def _lent_to_the_barred(self, note: Note) -> Iterator[str]:
-        now = self.database.clock()
-        for since, until, trial, kind in self.database.ask(_BARRED, note.stage, note.worker):
+        # One that was ended in the same transaction was not lent: its worker has another trial.
+        now, lease = self.database.clock(), note.text.partition(" ")[0]
+        for since, until, trial, kind in self.database.ask(_BARRED, lease):
             known = since <= now - BARS_KNOWN_S and self._undisturbed()
-            if known and (until > now or trial != note.text.partition(" ")[0]):
+            if known and (until > now or trial != lease):
                 yield f"L9: a {note.kind} {kind} lease for {note.worker}, which is quarantined"
 
     def _undisturbed(self) -> bool:
@@ -161,9 +162,10 @@ _AT_WORK = """
 SELECT 1 FROM workers w WHERE id = ? AND state IN ('idle', 'busy')
 AND NOT EXISTS (SELECT 1 FROM quarantines q WHERE q.worker_id = w.id)"""
 _BARRED = """
-SELECT q.since_at, q.until_at, q.trial_lease, q.kind FROM quarantines q
-JOIN stages s ON s.kind = q.kind AND s.blender = q.blender
-WHERE s.id = ? AND q.worker_id = ?"""
+SELECT q.since_at, q.until_at, q.trial_lease, q.kind FROM leases l
+JOIN stages s ON s.id = l.stage_id
+JOIN quarantines q ON q.worker_id = l.worker_id AND q.kind = s.kind AND q.blender = s.blender
+WHERE l.id = ? AND l.state = 'active'"""
 _UNANSWERED = """
 SELECT f.worker_id, s.kind, count(DISTINCT f.stage_id || '.' || f.unit) AS units
 FROM faults f JOIN stages s ON s.id = f.stage_id

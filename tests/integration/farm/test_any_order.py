@@ -380,15 +380,14 @@ class AnyOrder(RuleBasedStateMachine):
         self._finish([(lease, lease.units.first) for lease in lent])
         return multiple(*lent)
 
-    @rule(target=leases, bad=workers, good=workers, units=st.sampled_from([1, 3, 4]))
+    @rule(target=leases, bad=workers, good=workers, units=st.sampled_from([1, 4, 5]))
     def break_what_others_make(self, bad: Admission, good: Admission, units: int) -> object:
         """After three times it gets nothing of the kind, nor the last units of others (L9)."""
         made = []
         for _ in range(units):
             for lease in self._claim([bad], None):
                 self.fail(lease, "error", 0)
-                made += self._claim([good], None)
-                self._finish([(one, one.units.first) for one in made[-1:]])
+                made += self._work(good, 4, until=(lease.stage_id, lease.units.first))
         # Only what nobody waits for is lent twice.
         while some := self._claim([good], 40.0):
             made += some
@@ -402,12 +401,17 @@ class AnyOrder(RuleBasedStateMachine):
         self.retry_frames(job, first, 1)
         return multiple(*before, *self._work(worker, turns))
 
-    def _work(self, worker: Admission, turns: int) -> list[ClaimedLease]:
+    def _work(
+        self, worker: Admission, turns: int, *, until: tuple[int, int] | None = None
+    ) -> list[ClaimedLease]:
+        """Claim and finish so many times; or until a unit of a stage is made."""
         done = []
         for _ in range(turns):
             for lease in self._claim([worker]):
                 done.append(lease)
                 self._finish([(lease, unit) for unit in lease.units])
+                if until is not None and until == (lease.stage_id, lease.units.first):
+                    return done
         return done
 
     def _request(self, worker: str, its: dict[str, Bars], **more: Any) -> ClaimRequest:
