@@ -43,6 +43,8 @@ class Delivery:
 
     def close(self) -> None:
         """End the thread; what was not placed is placed at the next start. Blocks."""
+        # A job may have a million files to look for.
+        self._outputs.stop()
         self._porter.shutdown(cancel_futures=True)
 
     def soon(self, job_id: int, files: Sequence[ResultFile]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,6 +54,11 @@ class Outputs:
     def __init__(self, settings: ManagerSettings, blobs: BlobFolder) -> None:
         self._settings = settings
         self._blobs = blobs
+        self._stopped = threading.Event()
+
+    def stop(self) -> None:
+        """Place nothing after the file in hand; may be called from any thread."""
+        self._stopped.set()
 
     def deliver(self, folder: Path, files: Sequence[ResultFile | OutputFile]) -> None:
         """Make files appear below a folder.
@@ -61,6 +67,8 @@ class Outputs:
         starts.
         """
         for file in files:
+            if self._stopped.is_set():
+                return
             if file.role not in OUTPUT_ROLES:
                 continue
             try:
@@ -80,6 +88,8 @@ class Outputs:
             return 0
         folder, count, after = folder_of(self._settings, job), 0, _BEFORE_ALL
         while page := output_files(connection, job_id, after=after, limit=_AT_A_TIME):
+            if self._stopped.is_set():
+                break
             missing = [file for _, file in page if not self._is_there(folder, file)]
             self.deliver(folder, missing)
             count += len(missing)
