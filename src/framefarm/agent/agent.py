@@ -119,20 +119,26 @@ class Agent:
         """
         await asyncio.to_thread(self.settings.data_dir.mkdir, parents=True, exist_ok=True)
         with DataDirLock(self.settings.data_dir):
-            parts, upkeep = await self._assemble()
+            blenders = await asyncio.to_thread(self._find, self.settings)
+            if self._stopped_early():
+                return False
+            parts, upkeep = await self._assemble(blenders)
             await self._work(parts, upkeep)
             if not self._state.keeping:
                 # After an end in order, what is left would look like the work of a dead process.
-                await asyncio.to_thread(parts.workdirs.clear)
+                await asyncio.to_thread(parts.workdirs.delete)
         if self._failure is not None:
             raise self._failure
         if self._ending.refused is not None:
             raise RefusedByManagerError(self._ending.refused)
         return self._ending.again
 
-    async def _assemble(self) -> tuple[Parts, Upkeep]:
+    def _stopped_early(self) -> bool:
+        """Whether a stop was asked for before anything was made that would have to be ended."""
+        return any(isinstance(event, StopAsked) for event in self._asked)
+
+    async def _assemble(self, blenders: Sequence[BlenderInstallation]) -> tuple[Parts, Upkeep]:
         settings = self.settings
-        blenders = await asyncio.to_thread(self._find, settings)
         prober = self._prober(blenders)
         places = await find_places(settings, prober)
         slots = (f"{name} on {place.cycles_device}" for name, place in places.items())

@@ -27,8 +27,12 @@ class WorkDirs:
 
     def clear(self) -> None:
         """Delete what an earlier process left. Blocks on the disk."""
-        shutil.rmtree(self._root, ignore_errors=True)
+        self.delete()
         self._root.mkdir(parents=True, exist_ok=True)
+
+    def delete(self) -> None:
+        """Delete them all, and make none: their place may be gone already. Blocks on the disk."""
+        shutil.rmtree(self._root, ignore_errors=True)
 
     def units(self) -> tuple[tuple[int, int], ...]:
         """Stage and unit of the folders there: what a process that died was at. Blocks."""

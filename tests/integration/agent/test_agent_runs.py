@@ -9,11 +9,13 @@ import shutil
 import stat
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
 from framefarm.agent import Agent, AgentSettings, DataDirInUseError, RefusedByManagerError
 from framefarm.agent.identity import FILE_NAME
+from framefarm.blender.installations import BlenderInstallation
 from framefarm.protocol import messages as msg
 from tests.integration.agent.conftest import StartAgent
 from tests.integration.agent.fake_manager import Answer, FakeManager, trial_lease, trial_task
@@ -77,7 +79,7 @@ async def test_accepted_result_leaves_nothing_in_outbox_and_work(
 
     data_dir = agent.settings.data_dir
     assert not list((data_dir / "outbox").iterdir())
-    assert not list((data_dir / "work").iterdir())
+    assert not (data_dir / "work").exists()
     assert len(list((data_dir / "cache" / "blobs").glob("??/*"))) == 2
 
 
@@ -431,6 +433,7 @@ async def test_agent_runs_in_a_loop_of_another_thread_and_is_stopped_from_here(
 
     await asyncio.to_thread(thread.join, 5.0)
     assert not thread.is_alive()
+    assert not (tmp_path / "threaded" / "work").exists()
 
 
 async def test_stop_before_the_start_ends_at_once(manager: FakeManager, tmp_path):
@@ -481,7 +484,7 @@ async def test_stop_leaves_no_unit_that_looks_interrupted(
 
     await agent.stop()
 
-    assert not list((agent.settings.data_dir / "work").iterdir())
+    assert not (agent.settings.data_dir / "work").exists()
 
 
 async def test_hello_names_the_larger_files_it_holds_and_its_clock(
@@ -559,3 +562,20 @@ async def test_log_tells_what_was_done(
     told = re.findall(r"event=(\w+) .*", capsys.readouterr().err)
     assert told.count("leased") == 1
     assert told.count("done") == 2
+
+
+async def test_an_agent_stopped_while_it_looks_for_blenders_makes_nothing_more(
+    manager: FakeManager, tmp_path: Path
+):
+    agent: Agent
+
+    def find(_: AgentSettings) -> list[BlenderInstallation]:
+        agent.stop()
+        return []
+
+    settings = AgentSettings(data_dir=tmp_path / "agent", log_level="error", media=False)
+    agent = Agent(manager.url, settings, find=find)
+
+    assert await asyncio.wait_for(agent.run(), 10) is False
+    assert [path.name for path in (tmp_path / "agent").iterdir()] == ["agent.lock"]
+    assert manager.reports == []
