@@ -54,6 +54,13 @@ def _ending(error: BaseException, arguments: Sequence[str]) -> tuple[str, int]:
     passes = failures.may_pass(error)
     if isinstance(error, OSError) and error.strerror and (passes or error.filename):
         return _error(_refused_path(error)), failures.PASSING if passes else failures.WRONG_USE
+    return _unforeseen(error, arguments)
+
+
+def _unforeseen(error: BaseException, arguments: Sequence[str]) -> tuple[str, int]:
+    if (package := _lacking(error)) is not None:
+        text = f"the package {package} is missing; set FrameFarm up again: make setup"
+        return _error(text), failures.WRONG_USE
     return _error(_own_fault(error, arguments)), failures.OWN_FAULT
 
 
@@ -82,6 +89,16 @@ def _refused_path(error: OSError) -> str:
     reason = str(error.strerror).lower()
     # What is written to an open file fails without a name.
     return f"{os.fsdecode(error.filename)}: {reason}" if error.filename else reason
+
+
+def _lacking(error: BaseException) -> str | None:
+    """The package that a newer checkout needs and its environment lacks, if it is that."""
+    if isinstance(error, BaseExceptionGroup):
+        return next(filter(None, map(_lacking, error.exceptions)), None)
+    if not isinstance(error, ModuleNotFoundError) or not error.name:
+        return None
+    package = error.name.partition(".")[0]
+    return None if package == "framefarm" else package
 
 
 def _own_fault(error: BaseException, arguments: Sequence[str]) -> str:

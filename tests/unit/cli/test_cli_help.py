@@ -114,3 +114,20 @@ def test_each_shell_has_a_line_of_its_own_in_the_help_of_completion():
     told = CliRunner().invoke(app, ["completion", "--help"], terminal_width=80).output
 
     assert "  zsh:   framefarm completion zsh >> ~/.zshrc\n" in told
+
+
+@pytest.mark.parametrize("grouped", [False, True])
+def test_a_package_that_a_newer_checkout_needs_is_named_with_what_to_do(
+    grouped, monkeypatch, capsys
+):
+    lacking = ModuleNotFoundError("No module named 'far.away'", name="far.away")
+
+    def broken(*_: object, **__: object) -> None:
+        raise ExceptionGroup("beside", [lacking]) if grouped else lacking
+
+    monkeypatch.setattr(app, "main", broken)
+
+    assert run(["serve"]) == 2
+    assert capsys.readouterr().err == (
+        "framefarm: error: the package far is missing; set FrameFarm up again: make setup\n"
+    )
