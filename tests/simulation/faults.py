@@ -202,4 +202,4 @@ def draw_chances(world: World, machine: Machine) -> None:
         machine.failing = rng.choice((0.2, 1.0))
     machine.numb = rng.random() < 0.2
     if rng.random() < 0.2:
-        machine.confused = partial(world.ledger.any_of_others, machine, rng)
+        machine.confused = partial(world.ledger.all_of_others, machine)

@@ -6,7 +6,6 @@ It hears from the database (what was committed), from the workers (what they do)
 
 from __future__ import annotations
 
-import random
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -241,14 +240,13 @@ class Ledger:
             if lease.process is not agent.process and name not in held
         ]
 
-    def any_of_others(self, machine: Machine, rng: random.Random) -> list[str]:
-        """One of the leases in force of other workers, if there is any."""
-        others = [
+    def all_of_others(self, machine: Machine) -> list[str]:
+        """The leases in force of other workers."""
+        return [
             name
             for name, lease in self.leases.items()
             if lease.active and lease.holder != machine.worker_id
         ]
-        return rng.sample(others, min(1, len(others)))
 
     def overdue(self, stage_leases: set[str], limit_s: float, since: float) -> list[str]:
         """Of leases in force, those that nobody has held for longer than a limit."""

@@ -57,6 +57,7 @@ LIMITS = GraceLimits(quiet_s=1e9, step_s=1.0)
 REASONS = ["error", "error", "crashed", "stalled", "refused", "placement", "out_of_memory"]
 GIB = 1 << 30
 MEMORY = st.sampled_from([0, 8 * GIB, 16 * GIB])
+_IN_FRONT = 9
 FRAMES = st.sampled_from(["1-5", "3-9x2", "1,4,9", "7"])
 
 
@@ -383,6 +384,8 @@ class AnyOrder(RuleBasedStateMachine):
     @rule(target=leases, bad=workers, good=workers, units=st.sampled_from([1, 4, 5]))
     def break_what_others_make(self, bad: Admission, good: Admission, units: int) -> object:
         """After three times it gets nothing of the kind, nor the last units of others (L9)."""
+        # In front of all other work, so that what is broken is of one stage.
+        self._submit(plan_render(Spans.of(1, 5), movie=True, segment_frames=2), _IN_FRONT)
         made = []
         for _ in range(units):
             for lease in self._claim([bad], None):
