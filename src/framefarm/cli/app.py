@@ -49,7 +49,7 @@ PLACES = {
     context_settings=CONTEXT,
     epilog=(
         "Exit status: 0 done, 1 some units failed, 2 wrong use or something needed is missing, "
-        "130 interrupted."
+        "75 something that may pass (a full disk), 130 interrupted."
     ),
 )
 @click.version_option(__version__, prog_name="framefarm", message="%(prog)s %(version)s")
