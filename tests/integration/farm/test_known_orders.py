@@ -1,0 +1,45 @@
+"""Orders of events that the state machine of `test_any_order.py` comes upon too rarely by itself.
+
+They are taken through its own rules, so that every answer and the place of every unit are held
+against the model here as well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.integration.farm.test_any_order import AnyOrder
+
+
+@pytest.fixture
+def machine() -> Iterator[AnyOrder]:
+    made = AnyOrder()
+    try:
+        yield made
+        made._finish_everything()
+    finally:
+        made.ids.stop()
+
+
+def test_l9_a_quarantined_worker_gets_no_last_units_of_others(machine: AnyOrder):
+    bad, good = machine.join(0), machine.join(0)
+
+    AnyOrder.break_what_others_make(machine, bad=bad, good=good, units=5)
+
+    assert machine.model.barred(bad.worker_id, "render")
+    assert any(stage.count("leased") for stage in machine.model.stages.values())
+    machine.all_is_where_the_model_has_it()
+
+
+def test_l4_a_late_success_takes_a_unit_from_the_failed_ones(machine: AnyOrder):
+    slow, fast = machine.join(0), machine.join(0)
+    job = machine.submit_film("1-5")
+
+    AnyOrder.be_overtaken(machine, slow=slow, fast=fast, gives_up=True)
+
+    [first, *_] = machine.model.jobs[job].stages[0].units.values()
+    assert first.result is not None
+    assert first.result.answer == "accepted_late"
+    machine.all_is_where_the_model_has_it()
