@@ -15,7 +15,7 @@ from framefarm.api.keys import KeyRing, UnknownKeyError
 from framefarm.api.problems import problem
 from framefarm.core.errors import FrameFarmError
 from framefarm.farm.catalog import StageFacts
-from framefarm.farm.intake import Asked, IncomingResult
+from framefarm.farm.intake import Asked, IncomingResult, check_pictures
 from framefarm.farm.late_finishes import Finish
 from framefarm.farm.result_names import check_names
 from framefarm.farm.service import Farm
@@ -136,10 +136,15 @@ async def _receive(farm: Farm, stage: StageFacts, manifest: ResultManifest, body
     with IncomingResult(farm.blobs, asked, manifest) as incoming:
         if announced <= _BUFFER_BYTES:
             pieces = await _collect(body, announced)
-            await asyncio.to_thread(_take_all, incoming, pieces)
+            await asyncio.to_thread(_take_all, incoming, asked, pieces)
             return
         async for piece in body.pieces():
             await asyncio.to_thread(incoming.write, piece)
+        await asyncio.to_thread(incoming.complete)
+        if farm.checker is not None and incoming.pictures:
+            await farm.checker.check(asked, incoming.pictures)
+        else:
+            await asyncio.to_thread(check_pictures, asked, incoming.pictures)
         await asyncio.to_thread(incoming.keep)
 
 
@@ -154,9 +159,11 @@ async def _collect(body: Body, announced: int) -> list[memoryview]:
     return pieces
 
 
-def _take_all(incoming: IncomingResult, pieces: list[memoryview]) -> None:
+def _take_all(incoming: IncomingResult, asked: Asked, pieces: list[memoryview]) -> None:
     for piece in pieces:
         incoming.write(piece)
+    incoming.complete()
+    check_pictures(asked, incoming.pictures)
     incoming.keep()
 
 

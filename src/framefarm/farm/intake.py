@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,28 @@ class Asked(msgspec.Struct, frozen=True):
 
     kind: str
     settings: dict[str, Any]
+
+
+class Picture(msgspec.Struct, frozen=True):
+    """A file that must decode to what was asked for.
+
+    Attributes:
+        role: What it is of its result.
+        path: Where it is.
+    """
+
+    role: str
+    path: str
+
+
+def check_pictures(asked: Asked, pictures: Iterable[Picture]) -> None:
+    """Decode pictures. What they hold comes from anybody, and may crash a decoder.
+
+    Raises:
+        NotWhatWasAskedError: One does not decode to what the job asked for.
+    """
+    for picture in pictures:
+        _CHECKS[asked.kind, picture.role](Path(picture.path), asked.settings)
 
 
 class IncomingResult:
@@ -74,22 +96,34 @@ class IncomingResult:
             blob = self._blobs.receive(file.sha256, file.size_bytes)
             self._received.append((file, self._stack.enter_context(blob)))
 
-    def keep(self) -> None:
-        """Check everything, then make it durable.
+    def complete(self) -> None:
+        """Make sure that all has come as it was announced.
 
         Raises:
             BlobMismatchError: Fewer bytes came than announced, or others.
-            NotWhatWasAskedError: A file does not decode to what the job asked for.
-            StorageFullError: The disk is full.
         """
         self._open_next()
         if len(self._received) < len(self._manifest.files):
             raise BlobMismatchError("Fewer bytes came than the manifest announces.")
-        for file, blob in self._received:
+        for _, blob in self._received:
             blob.check()
-            check = _CHECKS.get((self._asked.kind, file.role))
-            if check is not None:
-                check(blob.path, self._asked.settings)
+
+    @property
+    def pictures(self) -> list[Picture]:
+        """What is to be decoded before it counts."""
+        kind = self._asked.kind
+        return [
+            Picture(file.role, str(blob.path))
+            for file, blob in self._received
+            if (kind, file.role) in _CHECKS
+        ]
+
+    def keep(self) -> None:
+        """Make everything durable; it must be complete, and its pictures checked.
+
+        Raises:
+            StorageFullError: The disk is full.
+        """
         for file, blob in self._received:
             if not self._blobs.has(file.sha256):
                 blob.keep()
@@ -109,7 +143,7 @@ def _check_roles(asked: Asked, manifest: ResultManifest) -> None:
 
 
 def _check_frame(path: Path, settings: Mapping[str, object]) -> None:
-    # The manager itself decodes only large results, and loading decoders takes a tenth of a second.
+    # A manager with keepers never decodes, and loading decoders takes a tenth of a second.
     from framefarm.media.images import ExpectedImage, check_image  # noqa: PLC0415
 
     expected = ExpectedImage(

@@ -1,4 +1,4 @@
-"""Small results are checked and stored by a process of their own.
+"""Results are checked by processes of their own, and small ones stored by them as well.
 
 Checking a frame decodes whatever a worker sent, and making it durable is some twenty system calls.
 In threads of the manager each of those calls hands Python's lock back and forth: with 32 workers
@@ -6,7 +6,9 @@ uploading 20 kB images that cost 2.3 ms of processor time a result: 450 a second
 end. In a process of its own the same work takes 0.4 ms, and a picture that crashes its decoder
 takes that process down, not the manager.
 
-Large results stream to the disk in threads; there the pieces, not the calls, are what takes time.
+Large results stream to the disk in threads; there the pieces, not the calls, are what takes time. A
+second process decodes their pictures, which may take seconds, so that small ones need not wait for
+that; it is started for the first one.
 """
 
 from __future__ import annotations
@@ -16,14 +18,15 @@ import contextlib
 import sys
 from asyncio.subprocess import PIPE, Process
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
 import structlog
 
 from framefarm.core.errors import FrameFarmError
-from framefarm.farm.intake import Asked, NotWhatWasAskedError
-from framefarm.farm.keeping import Keep, Kept, framed
+from framefarm.farm.intake import Asked, NotWhatWasAskedError, Picture
+from framefarm.farm.keeping import Check, Keep, Kept, Order, framed
 from framefarm.protocol.manifest import ResultManifest
 
 _log = structlog.get_logger(__name__)
@@ -67,17 +70,20 @@ class Keeper:
 
     def __init__(self, blobs: Path, low_water_bytes: int) -> None:
         self._arguments = (str(blobs), str(low_water_bytes))
-        self._waiting: dict[int, tuple[Keep, asyncio.Future[Kept]]] = {}
+        self._waiting: dict[int, tuple[Order, asyncio.Future[Kept]]] = {}
         self._deaths: Counter[int] = Counter()
         self._numbers = 0
         self._process: Process | None = None
         self._reading: asyncio.Task[None] | None = None
         self._stopped = False
+        self._starting = asyncio.Lock()
 
     async def start(self) -> None:
-        """Start the process."""
-        await self._launch()
-        self._reading = asyncio.create_task(self._read_answers(), name="keeper")
+        """Start the process, unless it was started."""
+        async with self._starting:
+            if self._reading is None and not self._stopped:
+                await self._launch()
+                self._reading = asyncio.create_task(self._read_answers(), name="keeper")
 
     async def _launch(self) -> Process:
         self._process = await asyncio.create_subprocess_exec(
@@ -93,10 +99,24 @@ class Keeper:
             NotWhatWasAskedError: They crash the program that decodes them.
             KeeperGoneError: The manager is stopping.
         """
+        self._numbers += 1
+        await self._ask(Keep(self._numbers, asked, manifest, body))
+
+    async def check(self, asked: Asked, pictures: Sequence[Picture]) -> None:
+        """Check pictures that came already; starts the process if need be.
+
+        Raises:
+            RefusedResultError: They are not what was asked for.
+            NotWhatWasAskedError: They crash the program that decodes them.
+            KeeperGoneError: The manager is stopping.
+        """
+        await self.start()
+        self._numbers += 1
+        await self._ask(Check(self._numbers, asked, list(pictures)))
+
+    async def _ask(self, order: Order) -> None:
         if self._stopped or self._process is None:
             raise KeeperGoneError("The manager is stopping.")
-        self._numbers += 1
-        order = Keep(self._numbers, asked, manifest, body)
         answer: asyncio.Future[Kept] = asyncio.get_running_loop().create_future()
         self._waiting[order.number] = (order, answer)
         await self._send(order)
@@ -104,7 +124,7 @@ class Keeper:
         if kept.code:
             raise RefusedResultError(kept.code, kept.message)
 
-    async def _send(self, order: Keep) -> None:
+    async def _send(self, order: Order) -> None:
         assert self._process is not None
         assert self._process.stdin is not None
         # When it has just died, the order is sent again to the next one.
@@ -149,7 +169,7 @@ class Keeper:
             told = "The program that checks results crashed at it twice; is it a picture at all?"
             answer.set_exception(NotWhatWasAskedError(told))
 
-    def _forget(self, number: int) -> tuple[Keep | None, asyncio.Future[Kept] | None]:
+    def _forget(self, number: int) -> tuple[Order | None, asyncio.Future[Kept] | None]:
         self._deaths.pop(number, None)
         return self._waiting.pop(number, (None, None))
 

@@ -8,7 +8,7 @@ from typing import BinaryIO
 import msgspec
 
 from framefarm.core.errors import FrameFarmError
-from framefarm.farm.intake import Asked, IncomingResult
+from framefarm.farm.intake import Asked, IncomingResult, Picture, check_pictures
 from framefarm.protocol.manifest import ResultManifest
 from framefarm.storage import BlobFolder
 
@@ -22,6 +22,17 @@ class Keep(msgspec.Struct, frozen=True, tag=True):
     body: bytes
 
 
+class Check(msgspec.Struct, frozen=True, tag=True):
+    """Decode pictures that came already. Answered by `Kept`."""
+
+    number: int
+    asked: Asked
+    pictures: list[Picture]
+
+
+Order = Keep | Check
+
+
 class Kept(msgspec.Struct, frozen=True):
     """The answer: without a code the files are durable, else `code` and `message` say why not."""
 
@@ -30,7 +41,7 @@ class Kept(msgspec.Struct, frozen=True):
     message: str = ""
 
 
-_orders = msgspec.msgpack.Decoder(Keep)
+_orders: msgspec.msgpack.Decoder[Order] = msgspec.msgpack.Decoder(Order)
 _LENGTH_BYTES = 4
 
 
@@ -44,18 +55,27 @@ def serve(blobs: BlobFolder, orders: BinaryIO, answers: BinaryIO) -> None:
     """Do what is asked, one after the other, until the manager closes the pipe."""
     while len(head := orders.read(_LENGTH_BYTES)) == _LENGTH_BYTES:
         order = _orders.decode(orders.read(int.from_bytes(head, "big")))
-        answers.write(framed(_keep(blobs, order)))
+        answers.write(framed(_answer(blobs, order)))
         answers.flush()
 
 
-def _keep(blobs: BlobFolder, order: Keep) -> Kept:
+def _answer(blobs: BlobFolder, order: Order) -> Kept:
     try:
-        with IncomingResult(blobs, order.asked, order.manifest) as incoming:
-            incoming.write(memoryview(order.body))
-            incoming.keep()
+        if isinstance(order, Keep):
+            _keep(blobs, order)
+        else:
+            check_pictures(order.asked, order.pictures)
     except FrameFarmError as error:
         return Kept(order.number, error.code, str(error))
     return Kept(order.number)
+
+
+def _keep(blobs: BlobFolder, order: Keep) -> None:
+    with IncomingResult(blobs, order.asked, order.manifest) as incoming:
+        incoming.write(memoryview(order.body))
+        incoming.complete()
+        check_pictures(order.asked, incoming.pictures)
+        incoming.keep()
 
 
 def folder(root: str, low_water_bytes: str) -> BlobFolder:

@@ -104,7 +104,10 @@ class Farm:
         migrate(self.engine)
         self.blobs = BlobFolder(settings.blobs, low_water_bytes=settings.low_water_bytes)
         self.blobs.remove_leftovers()
-        self.keeper = Keeper(settings.blobs, settings.low_water_bytes) if settings.keeper else None
+        self.keeper, self.checker = (
+            Keeper(settings.blobs, settings.low_water_bytes) if settings.keeper else None
+            for _ in range(2)
+        )
         self.uploads = Uploads(self)
         self.delivery = Delivery(settings, self.engine, self.blobs)
         self.catalog = Catalog()
@@ -190,8 +193,9 @@ class Farm:
         for duty in self._duties:
             duty.cancel()
         await asyncio.gather(*self._duties, self.heartbeats.close(), return_exceptions=True)
-        if self.keeper is not None:
-            await self.keeper.stop()
+        for keeper in (self.keeper, self.checker):
+            if keeper is not None:
+                await keeper.stop()
         await asyncio.to_thread(self.writer.close)
         await asyncio.to_thread(self.delivery.close)
         self.engine.dispose()

@@ -13,10 +13,11 @@ import pytest
 import pytest_asyncio
 
 from benchmarks.images import noise_png
-from framefarm.farm.intake import Asked, NotWhatWasAskedError
+from framefarm.farm.intake import Asked, NotWhatWasAskedError, Picture
 from framefarm.farm.keeper import Keeper, KeeperGoneError, RefusedResultError
 from framefarm.protocol import ResultFile, ResultManifest
 from framefarm.storage import BlobFolder
+from tests.integration.api.manager import Manager, is_problem, of
 
 TRIAL = Asked("trial", {})
 
@@ -163,3 +164,47 @@ async def test_it_ends_when_the_manager_is_killed(tmp_path: Path):
 
     assert await asyncio.wait_for(process.wait(), 10) == 0
     await keeper.stop()
+
+
+async def test_pictures_that_came_already_are_checked_by_a_process_made_for_the_first(
+    tmp_path: Path,
+):
+    checker = Keeper(tmp_path / "blobs", 0)
+    good, bad = tmp_path / "good.png", tmp_path / "bad.png"
+    good.write_bytes(noise_png(2_000_000, seed=1))
+    bad.write_bytes(b"no picture" * 200_000)
+    try:
+        assert checker._process is None
+        await checker.check(TRIAL, [Picture("image", str(good))])
+        with pytest.raises(RefusedResultError, match="PNG"):
+            await checker.check(TRIAL, [Picture("image", str(good)), Picture("image", str(bad))])
+        stop_process(checker)
+        waiting = asyncio.create_task(checker.check(TRIAL, [Picture("image", str(good))]))
+        await killed_while_at(checker)
+        await asyncio.wait_for(waiting, 20)
+    finally:
+        await checker.stop()
+    with pytest.raises(KeeperGoneError):
+        await checker.check(TRIAL, [Picture("image", str(good))])
+
+
+def test_large_picture_that_crashes_its_decoder_takes_no_manager_with_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    manager = Manager(tmp_path, keeper=True)
+    picture = noise_png(2_000_000, seed=1)
+    try:
+        manager.trial("1-2")
+        with manager.worker() as worker:
+            lease = worker.lease()
+            name = f"trial_{of(lease)['unit']:04d}.png"
+            with monkeypatch.context() as patched:
+                patched.setattr("framefarm.farm.keeper.PROGRAM", ("-c", "raise SystemExit(9)"))
+                refused = worker.put(lease, (name, "image", picture))
+                told = is_problem(refused, 422, "not_what_was_asked")
+                assert "crashed at it twice" in told["detail"]
+                assert list((manager.settings.blobs / "incoming").iterdir()) == []
+            assert worker.put(lease, (name, "image", picture)).status_code == 200
+        manager.check()
+    finally:
+        manager.close()
