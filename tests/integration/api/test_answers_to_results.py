@@ -14,7 +14,8 @@ from sqlalchemy import text
 
 from framefarm.agent.answers import DAMAGED_OFFERS, Reaction, Refused, Settled, TryAgain, reaction
 from framefarm.db import open_engine, sqlite_url
-from tests.integration.api.manager import Manager, Worker, picture
+from framefarm.protocol import ResultManifest, encode_manifest
+from tests.integration.api.manager import Manager, Worker, of, picture, result_file
 from tests.integration.api.test_results import SMALL, raw, render_job
 
 OTHER_PICTURE = ("0001.png", "image", picture(width=3))
@@ -82,9 +83,9 @@ def test_l5_a_picture_that_was_not_asked_for_is_never_offered_again(worker: Work
 
 
 def test_l6_what_was_damaged_on_its_way_is_offered_again_but_not_for_ever(worker: Worker):
-    # What one unit's body says would do for the next one too: it does not name the unit.
-    whole = worker.put(worker.lease(), SMALL).request.content
     lease = worker.lease()
+    unit, small = of(lease), result_file(*SMALL)
+    whole = encode_manifest(ResultManifest(unit["stage"], unit["attempt"], (small,))) + SMALL[2]
 
     answers = [
         after(worker.put(lease, content=damaged), attempt=attempt)
