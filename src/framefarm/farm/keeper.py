@@ -127,8 +127,9 @@ class Keeper:
     async def _send(self, order: Order) -> None:
         assert self._process is not None
         assert self._process.stdin is not None
-        # When it has just died, the order is sent again to the next one.
-        with contextlib.suppress(ConnectionError):
+        # When it has just died, the order is sent again to the next one. uvloop then speaks of a
+        # closed handler.
+        with contextlib.suppress(ConnectionError, RuntimeError):
             self._process.stdin.write(framed(order))
             await self._process.stdin.drain()
 
