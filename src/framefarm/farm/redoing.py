@@ -145,9 +145,9 @@ def _uses(job: JobFacts, stage: StageFacts, unit: int, chosen: dict[int, Spans])
 def _make_anew(connection: Connection, job: JobFacts, chosen: dict[int, Spans], news: News) -> None:
     done: dict[int, Spans] = {}
     for stage in job.stages:
-        attempt = _next_attempt(connection, stage.id, chosen[stage.id])
+        attempt = _next_attempt(connection, stage.id)
         _discard(connection, stage.id, chosen[stage.id], news)
-        here = _where(connection, stage, chosen[stage.id])
+        here = _where(connection, stage.id)
         done[stage.id] = here.done
         _count(connection, stage, here, first_attempt=attempt)
         missing = stage.units.difference(here.anywhere)
@@ -158,17 +158,13 @@ def _make_anew(connection: Connection, job: JobFacts, chosen: dict[int, Spans], 
             make_pending(connection, stage.id, runs, attempt=attempt)
 
 
-def _next_attempt(connection: Connection, stage_id: int, units: Spans) -> int:
-    """One more than any attempt there was of these units, so that attempts only rise."""
+def _next_attempt(connection: Connection, stage_id: int) -> int:
+    """One more than any attempt there was, so that attempts only rise."""
     highest = [
-        connection.execute(select(func.max(number)).where(its_stage == stage_id, *these)).scalar()
-        for its_stage, number, *these in (
+        connection.execute(select(func.max(number)).where(its_stage == stage_id)).scalar_one()
+        for its_stage, number in (
             (t.faults.c.stage_id, t.faults.c.attempt),
-            # Of other units' results there may be a million.
-            *(
-                (t.results.c.stage_id, t.results.c.attempt, these)
-                for these in _among(t.results.c.unit, units)
-            ),
+            (t.results.c.stage_id, t.results.c.attempt),
             (t.leases.c.stage_id, t.leases.c.next_attempt - 1),
             (t.spans.c.stage_id, t.spans.c.attempt - 1),
             (t.stages.c.id, t.stages.c.first_attempt - 1),
@@ -249,9 +245,8 @@ def _take_from_leases(connection: Connection, stage_id: int, units: Spans, news:
 # --- counting -----------------------------------------------------------------------------------
 
 
-def _where(connection: Connection, stage: StageFacts, discarded: Spans) -> _Where:
-    stage_id = stage.id
-    spans = connection.execute(
+def _where(connection: Connection, stage_id: int) -> _Where:
+    pending = connection.execute(
         select(t.spans.c.first, t.spans.c.last, t.spans.c.step).where(
             t.spans.c.stage_id == stage_id
         )
@@ -261,27 +256,12 @@ def _where(connection: Connection, stage: StageFacts, discarded: Spans) -> _Wher
             t.leases.c.stage_id == stage_id, t.leases.c.state == "active"
         )
     ).scalars()
-    here = _Where(
-        pending=Spans([Span(first, last, step) for first, last, step in spans]),
+    return _Where(
+        done=_done_units(connection, stage_id),
+        pending=Spans([Span(first, last, step) for first, last, step in pending]),
         leased=Spans([span for units in leases for span in Spans.restore(units).spans]),
         failed=_failed_units(connection, stage_id),
     )
-    likely = stage.units.difference(discarded).difference(here.anywhere)
-    here.done = (
-        likely if _all_done(connection, stage_id, likely) else _done_units(connection, stage_id)
-    )
-    return here
-
-
-def _all_done(connection: Connection, stage_id: int, units: Spans) -> bool:
-    """Whether these have results and no others do; that is told without reading them one by one."""
-    if len(units.spans) > _SPANS_IN_A_STATEMENT:
-        return False
-    count = select(func.count()).where(t.results.c.stage_id == stage_id)
-    of_these = [
-        connection.execute(count.where(one)).scalar_one() for one in _among(t.results.c.unit, units)
-    ]
-    return sum(of_these) == len(units) == connection.execute(count).scalar_one()
 
 
 def _done_units(connection: Connection, stage_id: int) -> Spans:
@@ -314,15 +294,14 @@ def _count(connection: Connection, stage: StageFacts, here: _Where, *, first_att
         select(
             func.coalesce(func.sum(t.results.c.seconds), 0.0).label("seconds"),
             func.coalesce(func.max(t.results.c.peak_memory_bytes), 0).label("peak"),
-            func.coalesce(func.max(t.results.c.seconds), 0.0).label("slowest_s"),
         ).where(of_stage)
     ).one()
-    slowest_unit = connection.execute(
-        select(t.results.c.unit)
-        .where(of_stage, t.results.c.seconds == totals.slowest_s, t.results.c.seconds > 0)
-        .order_by(t.results.c.unit)
+    slowest = connection.execute(
+        select(t.results.c.unit, t.results.c.seconds)
+        .where(of_stage)
+        .order_by(t.results.c.seconds.desc(), t.results.c.unit)
         .limit(1)
-    ).scalar_one_or_none()
+    ).one_or_none()
     counters = {
         "done": len(here.done),
         "pending": len(here.pending),
@@ -332,8 +311,8 @@ def _count(connection: Connection, stage: StageFacts, here: _Where, *, first_att
         "first_attempt": first_attempt,
         "seconds": totals.seconds,
         "peak_memory_bytes": totals.peak,
-        "slowest_s": totals.slowest_s,
-        "slowest_unit": slowest_unit,
+        "slowest_s": slowest.seconds if slowest else 0.0,
+        "slowest_unit": slowest.unit if slowest and slowest.seconds > 0 else None,
     }
     connection.execute(update(t.stages).where(t.stages.c.id == stage.id).values(**counters))
     connection.execute(
