@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +18,11 @@ if TYPE_CHECKING:
     from framefarm.client.farm import Farm
     from framefarm.client.fetching import FetchedFile
     from framefarm.client.views import FileView, JobView
+
+_PAUSE_RATIO = 3.0
+"""After looking for new files for so long, nothing is looked for so many times as long."""
+
+_LONGEST_PAUSE_S = 5.0
 
 
 @declare("fetch", short_help="Bring a job's frames and movie here.")
@@ -69,14 +75,18 @@ class _Fetching:
         """Fetch whenever more is done, until the job ends; returns it as it is then."""
         from framefarm.client.events import EndEvent, JobEvent  # noqa: PLC0415  not for --help
 
-        done = -1
+        done, again_at = -1, 0.0
         for event in self._farm.events(self._job):
             if isinstance(event, JobEvent):
                 view = event.job
             so_far = sum(stage.done for stage in view.stages)
-            if so_far != done or isinstance(event, EndEvent):
+            began = time.monotonic()
+            if isinstance(event, EndEvent) or (so_far != done and began >= again_at):
                 done = so_far
                 self.fetch()
+                # To list a large job takes a while; the manager has others to answer meanwhile.
+                now = time.monotonic()
+                again_at = now + min(_PAUSE_RATIO * (now - began), _LONGEST_PAUSE_S)
         return view
 
     def fetch(self) -> None:
