@@ -9,11 +9,11 @@ from fastapi.responses import FileResponse
 
 from framefarm.api.body_limit import announced_bytes
 from framefarm.api.guard import Role, caller_of
-from framefarm.api.results import Body, TooLargeError
+from framefarm.api.results import Body
 from framefarm.farm.fetching import check_fetch
 from framefarm.farm.service import Farm
 from framefarm.protocol import ManifestError
-from framefarm.storage import IncomingBlob
+from framefarm.storage import BlobTooLargeError, IncomingBlob
 
 
 def routes(farm: Farm) -> APIRouter:
@@ -51,8 +51,7 @@ def routes(farm: Farm) -> APIRouter:
         if length < 0:
             raise ManifestError("The request must say its Content-Length.")
         if length > farm.settings.largest_upload_bytes:
-            most = farm.settings.largest_upload_bytes
-            raise TooLargeError(f"A file may have at most {most:,} bytes.")
+            raise BlobTooLargeError(farm.settings.largest_upload_bytes)
         with await asyncio.to_thread(farm.blobs.receive, sha256, length) as incoming:
             async for piece in Body(request).pieces():
                 await asyncio.to_thread(incoming.write, piece)

@@ -17,6 +17,7 @@ import asyncio
 import contextlib
 import queue
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
@@ -135,6 +136,17 @@ class GroupCommitWriter:
         """Run one function in a transaction; see `submit`."""
         answer: Answer = await self.submit(_ALONE, work)
         return answer
+
+    async def write_in_turns(self, work: Callable[[Connection], bool]) -> None:
+        """Run a function that does a part, again and again while it says that more is left.
+
+        Each part is a transaction, and half of the time is for the writes of others.
+        """
+        more = True
+        while more:
+            began = time.monotonic()
+            more = await self.write(work)
+            await asyncio.sleep(time.monotonic() - began)
 
     def close(self) -> None:
         """Write what has queued up, then end the thread. Later calls are refused."""

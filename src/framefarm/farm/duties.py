@@ -154,12 +154,7 @@ async def clear_away(farm: Farm) -> None:
 
 async def remove_all_leftovers(farm: Farm) -> None:
     """Remove what deleted jobs have left, in writes that hold nobody up for long."""
-    more = True
-    while more:
-        began = time.monotonic()
-        more = await farm.writer.write(remove_leftovers)
-        # Half of the time is for the writes of others.
-        await asyncio.sleep(time.monotonic() - began)
+    await farm.writer.write_in_turns(remove_leftovers)
 
 
 async def collect_blobs(farm: Farm) -> int:

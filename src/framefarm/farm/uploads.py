@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import time
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -12,7 +11,6 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from framefarm.core.errors import FrameFarmError
 from framefarm.farm.chunk_index import (
     Place,
     add_rows,
@@ -30,7 +28,7 @@ from framefarm.protocol.chunks import (
     chunk_of,
     decode_chunks,
 )
-from framefarm.storage import BlobMissingError, Packs, translated
+from framefarm.storage import BlobMissingError, BlobTooLargeError, Packs, translated
 
 if TYPE_CHECKING:
     from framefarm.farm.service import Farm
@@ -41,12 +39,6 @@ _AT_ONCE = 2
 _WRITE_BYTES = 4 << 20
 
 _log = structlog.get_logger(__name__)
-
-
-class TooLargeError(FrameFarmError):
-    """A file is larger than this manager takes."""
-
-    code = "too_large"
 
 
 class _GoneError(Exception):
@@ -97,8 +89,7 @@ class Uploads:
             StorageFullError: There is no room.
         """
         if size_bytes > self._farm.settings.largest_upload_bytes:
-            most = self._farm.settings.largest_upload_bytes
-            raise TooLargeError(f"A file may have at most {most:,} bytes.")
+            raise BlobTooLargeError(self._farm.settings.largest_upload_bytes)
         if sum(piece.size for piece in pieces) > MAX_LIST_BYTES:
             raise ChunkError(f"The list of chunks may have at most {MAX_LIST_BYTES:,} bytes.")
         async with self._turn:
@@ -208,9 +199,7 @@ class Uploads:
 
     def _keep_list(self, sha256: str, content: bytes) -> None:
         self._lists.mkdir(exist_ok=True)
-        coming = self._farm.blobs.incoming / f"{sha256}.list"
-        coming.write_bytes(content)
-        coming.rename(self._lists / sha256)
+        self._farm.blobs.put_durably(self._lists / sha256, content)
 
     async def _index(self, sha256: str, pieces: Sequence[Chunk], chunks: Sequence[Chunk]) -> None:
         """Note where the chunks are. What a crash cuts off only has to be sent again some day."""
@@ -239,11 +228,6 @@ class Uploads:
                 await self._forget(sha256)
 
     async def _forget(self, sha256: str) -> None:
-        more = True
-        while more:
-            began = time.monotonic()
-            more = await self._farm.writer.write(partial(forget_some, sha256=sha256))
-            # Half of the time is for the writes of others.
-            await asyncio.sleep(time.monotonic() - began)
+        await self._farm.writer.write_in_turns(partial(forget_some, sha256=sha256))
         await asyncio.to_thread((self._lists / sha256).unlink, missing_ok=True)
         _log.debug("chunks_forgotten", sha256=sha256)

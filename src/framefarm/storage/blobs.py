@@ -53,6 +53,9 @@ class BlobTooLargeError(StorageError):
 
     code = "too_large"
 
+    def __init__(self, most_bytes: int) -> None:
+        super().__init__(f"A file may have at most {most_bytes:,} bytes.")
+
 
 class _Incoming:
     """A file being received. Use as a context manager: what is not kept is removed."""
@@ -81,9 +84,9 @@ class _Incoming:
                 self.path.rename(target)
             except FileNotFoundError:
                 target.parent.mkdir(exist_ok=True)
-                _sync_folder(target.parent.parent)
+                sync_folder(target.parent.parent)
                 self.path.rename(target)
-            _sync_folder(target.parent)
+            sync_folder(target.parent)
 
     def __enter__(self) -> Self:
         return self
@@ -175,7 +178,7 @@ class UnannouncedBlob(_Incoming):
             StorageFullError: The disk is full, or would fall below its low-water mark (L14).
         """
         if self._received + len(piece) > self._most_bytes:
-            raise BlobTooLargeError(f"A file may have at most {self._most_bytes:,} bytes.")
+            raise BlobTooLargeError(self._most_bytes)
         if self._received + len(piece) > self._room_to:
             self._folder.make_sure_of_room(_ROOM_BYTES)
             self._room_to = self._received + _ROOM_BYTES
@@ -232,6 +235,30 @@ class BlobFolder:
     def receive_unannounced(self, most_bytes: int) -> UnannouncedBlob:
         """Begin to receive a file whose hash and size are not known yet."""
         return UnannouncedBlob(self, most_bytes)
+
+    def write_aside(self, content: bytes) -> Path:
+        """Write a small file where nobody looks, with its content on the disk; to be renamed.
+
+        Raises:
+            StorageFullError: The disk is full.
+        """
+        path = self.incoming / secrets.token_hex(16)
+        with translated(path), path.open("xb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        return path
+
+    def put_durably(self, target: Path, content: bytes) -> None:
+        """Put a small file beside the blobs as a whole; it survives a power cut.
+
+        Raises:
+            StorageFullError: The disk is full.
+        """
+        aside = self.write_aside(content)
+        with translated(target):
+            aside.rename(target)
+            sync_folder(target.parent)
 
     def make_sure_of_room(self, size_bytes: int) -> None:
         """Find out whether a file of this size may come.
@@ -333,7 +360,8 @@ def translated(path: Path) -> Iterator[None]:
         raise kind(f"{path} could not be used: {error.strerror}.") from error
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """Have a folder's entries on the disk when this returns."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

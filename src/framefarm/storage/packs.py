@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import secrets
 import threading
 import time
@@ -12,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from framefarm.protocol.chunks import ChunkError, chunk_of, decode_pack
-from framefarm.storage.blobs import BlobFolder, translated
+from framefarm.storage.blobs import BlobFolder, sync_folder, translated
 
 
 class _Place(NamedTuple):
@@ -58,17 +57,14 @@ class Packs:
         name = secrets.token_hex(16)
         places = _places(name, pack)
         self._blobs.make_sure_of_room(len(pack))
-        coming = self._blobs.incoming / name
+        coming = self._blobs.write_aside(pack)
         with translated(self._folder):
             self._folder.mkdir(exist_ok=True)
-            with coming.open("xb") as file:
-                file.write(pack)
-                file.flush()
-                os.fsync(file.fileno())
             # At one moment for `forget`, which removes what nobody has a place in.
             with self._lock:
                 coming.rename(self._folder / name)
                 self._places |= places
+            sync_folder(self._folder)
         return len(places)
 
     def has(self, name: bytes) -> bool:
