@@ -10,6 +10,7 @@ from functools import partial
 
 from sqlalchemy import Connection, exists, or_, select
 
+from framefarm.api.bodies import clamped
 from framefarm.core.accounts import Scope, UserRole
 from framefarm.core.errors import FrameFarmError
 from framefarm.db import tables as t
@@ -93,7 +94,7 @@ async def _check_job(farm: Farm, who: Identity, text: str) -> None:
     # Exactly one way to write a number: what is compared here must be what the route reads.
     if not (text.isascii() and text.isdigit()):
         raise NotAllowedError("A job's number is written in digits.")
-    job_id = min(int(text[:20]), 10**12)
+    job_id = clamped(int(text[:20]))
     owner = await farm.read(partial(_owner_of_job, job_id=job_id))
     if owner not in {None, who.name}:
         raise NoSuchJobError(job_id)

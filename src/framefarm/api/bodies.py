@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from framefarm.core.requirements import Pool
 from framefarm.core.spans import Spans
@@ -12,6 +12,17 @@ from framefarm.core.tags import PATTERN as TAG_PATTERN
 from framefarm.farm.new_jobs import Wishes
 from framefarm.farm.render_jobs import RenderRequest
 from framefarm.farm.trial_jobs import TrialRequest
+
+_MOST = 10**12
+
+
+def clamped(number: int) -> int:
+    """The number, or one that any database takes and nothing has."""
+    return max(-_MOST, min(number, _MOST))
+
+
+Number = Annotated[int, AfterValidator(clamped)]
+"""Of a job, or of whatever else is counted."""
 
 Name = Annotated[str, Field(max_length=200)]
 Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]

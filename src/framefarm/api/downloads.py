@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from fastapi.responses import FileResponse, Response, StreamingResponse
 
-from framefarm.api.jobs import Number
+from framefarm.api.bodies import Number
 from framefarm.farm.archives import zipped
 from framefarm.farm.downloads import What, archive_of, files_of, movie_file
 from framefarm.farm.service import Farm

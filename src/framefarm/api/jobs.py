@@ -10,15 +10,22 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Body, Query, Request, Response
 from fastapi.responses import FileResponse, PlainTextResponse, StreamingResponse
-from pydantic import AfterValidator
 
 from framefarm.api.access import owner_for
-from framefarm.api.bodies import JobPriority, NewJob, NewRenderJob, PauseJob, RetryJob
+from framefarm.api.bodies import (
+    JobPriority,
+    NewJob,
+    NewRenderJob,
+    Number,
+    PauseJob,
+    RetryJob,
+    clamped,
+)
 from framefarm.api.guard import caller_of
 from framefarm.api.planning import plan_render
 from framefarm.core.accounts import UserRole
 from framefarm.core.errors import FrameFarmError
-from framefarm.core.states import JobState
+from framefarm.core.states import ENDED_JOBS, JobState
 from framefarm.farm import redoing, steering
 from framefarm.farm.logs import NoSuchUnitError, fault_log, file_of_frame, job_log
 from framefarm.farm.outputs import Place, output_files
@@ -28,10 +35,8 @@ from framefarm.farm.trial_jobs import plan_trial_job
 from framefarm.farm.views import FileList, FileView, JobList, JobView, UnitList, units_page
 from framefarm.farm.why import Why, explain
 
-_ENDED = {"done", "failed", "cancelled"}
 _QUIET_S = 15.0
 _FIRST: Place = (0, -(1 << 31), -1)
-_MOST = 10**12
 
 
 class CursorError(FrameFarmError):
@@ -40,12 +45,6 @@ class CursorError(FrameFarmError):
     code = "bad_cursor"
 
 
-def _clamped(number: int) -> int:
-    """The number, or one that any database takes and nothing has."""
-    return max(-_MOST, min(number, _MOST))
-
-
-Number = Annotated[int, AfterValidator(_clamped)]
 Limit = Annotated[int, Query(ge=1, le=1_000)]
 
 
@@ -210,7 +209,7 @@ def _place(cursor: str) -> Place:
     if not cursor:
         return _FIRST
     try:
-        stage, unit, position = (_clamped(int(part)) for part in cursor.split("."))
+        stage, unit, position = (clamped(int(part)) for part in cursor.split("."))
     except ValueError:
         raise CursorError(f"{cursor!r} is no cursor that this manager gave.") from None
     return stage, unit, position
@@ -226,7 +225,7 @@ async def _follow(farm: Farm, job_id: int, request: Request) -> AsyncIterator[by
     with farm.bus.follow(job_id) as following:
         view = await farm.view(job_id)
         yield _event("job", asdict(view))
-        if view.state in _ENDED:
+        if view.state in ENDED_JOBS:
             await farm.delivery.all_of(job_id)
             yield _event("end", {})
             return

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Path, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from framefarm.api.access import NotAllowedError
+from framefarm.api.bodies import Number
 from framefarm.api.guard import caller_of
 from framefarm.api.people import TokenRing
 from framefarm.core.accounts import Scope, UserRole
@@ -124,7 +125,7 @@ def user_routes(farm: Farm, people: TokenRing) -> APIRouter:
         return await _make_token(farm, user, asked)
 
     @router.delete("/{user}/tokens/{token}", status_code=204)
-    async def remove_token(user: UserName, token: int) -> None:
+    async def remove_token(user: UserName, token: Number) -> None:
         """Take a token away; it counts no more from the next request on."""
         await _remove_token(farm, people, user, token)
 
@@ -149,7 +150,7 @@ def own_routes(farm: Farm, people: TokenRing) -> APIRouter:
         return await _make_token(farm, _own_name(request), asked)
 
     @router.delete("/tokens/{token}", status_code=204)
-    async def remove_token(request: Request, token: int) -> None:
+    async def remove_token(request: Request, token: Number) -> None:
         """Take one of one's own tokens away, also the one that asks."""
         await _remove_token(farm, people, _own_name(request), token)
 
@@ -178,7 +179,6 @@ async def _make_token(farm: Farm, user: str, asked: NewTokenBody) -> MadeToken:
 
 
 async def _remove_token(farm: Farm, people: TokenRing, user: str, token: int) -> None:
-    token_id = max(-(10**12), min(token, 10**12))
-    await farm.writer.write(partial(accounts.remove_token, user_name=user, token_id=token_id))
+    await farm.writer.write(partial(accounts.remove_token, user_name=user, token_id=token))
     people.forget(user)
-    _log.info("token_removed", user=user, token=token_id)
+    _log.info("token_removed", user=user, token=token)

@@ -54,6 +54,10 @@ class JobState(StrEnum):
     CANCELLED = "cancelled"
 
 
+ENDED_JOBS = frozenset({JobState.DONE, JobState.FAILED, JobState.CANCELLED})
+"""States in which nothing more happens to a job by itself."""
+
+
 class JobEvent(StrEnum):
     """What happens to a job.
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from sqlalchemy import Engine, exists, select
 
-from framefarm.core.states import JobState
+from framefarm.core.states import ENDED_JOBS
 from framefarm.db import tables as t
 from framefarm.farm.duties import guarded
 from framefarm.farm.outputs import Outputs, folder_of
@@ -20,7 +20,6 @@ from framefarm.storage import BlobFolder
 
 _FOLDERS_REMEMBERED = 10_000
 _RECENT = 20
-_ENDED = (JobState.DONE, JobState.FAILED, JobState.CANCELLED)
 
 
 class Delivery:
@@ -86,7 +85,7 @@ class Delivery:
     def _unfinished_or_recent(self) -> list[int]:
         # Not those that only wait: ten thousand would keep a manager busy for its first seconds.
         begun = exists().where(t.stages.c.job_id == t.jobs.c.id, t.stages.c.done > 0)
-        unfinished = select(t.jobs.c.id).where(t.jobs.c.state.not_in(_ENDED), begun)
+        unfinished = select(t.jobs.c.id).where(t.jobs.c.state.not_in(ENDED_JOBS), begun)
         recent = select(t.jobs.c.id).order_by(t.jobs.c.finished_at.desc()).limit(_RECENT)
         with self._engine.connect().execution_options(reading=True) as connection:
             found = {

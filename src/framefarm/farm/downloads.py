@@ -12,10 +12,10 @@ from sqlalchemy import Connection, Row, func, select
 from framefarm.core.errors import FrameFarmError
 from framefarm.core.naming import safe_name
 from framefarm.core.spans import Spans
-from framefarm.core.states import JobState
+from framefarm.core.states import ENDED_JOBS, JobState
 from framefarm.db import tables as t
 from framefarm.farm.outputs import OutputFile, Place, output_files
-from framefarm.farm.steering import NoSuchJobError
+from framefarm.farm.steering import find_job
 from framefarm.storage import BlobFolder
 
 Page = list[tuple[Place, OutputFile]]
@@ -23,7 +23,6 @@ ReadPage = Callable[[Callable[[Connection], Page]], Page]
 """Runs a function on a connection for reading."""
 
 _AT_A_TIME = 1_000
-_ENDED = {JobState.DONE, JobState.FAILED, JobState.CANCELLED}
 _LAST_POSITION = 1 << 31
 
 What = Literal["movie", "frames", "all"]
@@ -78,7 +77,7 @@ def movie_file(connection: Connection, job_id: int) -> OutputFile:
         NotReadyError: It is not there yet.
         IncompleteError: The job ended without it.
     """
-    job = _job(connection, job_id)
+    job = find_job(connection, job_id)
     join = _stage(connection, job_id, "join")
     if join is None:
         raise NoMovieError(f"Job {job_id} makes no movie; ask for its frames: ?what=frames")
@@ -107,7 +106,7 @@ def archive_of(
         NotReadyError: Some are not there yet.
         IncompleteError: Some are not there, and the job ended.
     """
-    job = _job(connection, job_id)
+    job = find_job(connection, job_id)
     first = connection.execute(
         select(t.stages).where(t.stages.c.job_id == job_id, t.stages.c.position == 0)
     ).one()
@@ -150,13 +149,6 @@ def _page(job_id: int, after: Place) -> Callable[[Connection], Page]:
     return lambda connection: output_files(connection, job_id, after=after, limit=_AT_A_TIME)
 
 
-def _job(connection: Connection, job_id: int) -> Row[Any]:
-    job = connection.execute(select(t.jobs).where(t.jobs.c.id == job_id)).one_or_none()
-    if job is None:
-        raise NoSuchJobError(job_id)
-    return job
-
-
 def _stage(connection: Connection, job_id: int, kind: str) -> Row[Any] | None:
     return connection.execute(
         select(t.stages).where(t.stages.c.job_id == job_id, t.stages.c.kind == kind)
@@ -192,7 +184,7 @@ def _count(connection: Connection, stage_id: int, units: Spans) -> int:
 
 
 def _missing(job: Row[Any], what: str) -> FrameFarmError:
-    if job.state in _ENDED:
+    if job.state in ENDED_JOBS:
         return IncompleteError(
             f"Job {job.id} is {job.state}: {what}. `framefarm retry {job.id}` makes what is "
             f"missing; partial=true takes the frames that are there."

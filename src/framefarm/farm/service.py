@@ -23,7 +23,7 @@ from sqlalchemy.exc import DBAPIError
 from framefarm.core.errors import FrameFarmError
 from framefarm.core.requirements import Pool, Requirements
 from framefarm.core.spans import Spans
-from framefarm.core.states import JobState
+from framefarm.core.states import ENDED_JOBS, JobState
 from framefarm.core.versions import BlenderVersion
 from framefarm.db import (
     GroupCommitWriter,
@@ -76,8 +76,6 @@ from framefarm.storage import BlobFolder
 _T = TypeVar("_T")
 _log = structlog.get_logger(__name__)
 
-_ENDED = {JobState.DONE, JobState.FAILED, JobState.CANCELLED}
-
 
 class Farm:
     """One manager over one database.
@@ -104,10 +102,8 @@ class Farm:
         migrate(self.engine)
         self.blobs = BlobFolder(settings.blobs, low_water_bytes=settings.low_water_bytes)
         self.blobs.remove_leftovers()
-        self.keeper, self.checker = (
-            Keeper(settings.blobs, settings.low_water_bytes) if settings.keeper else None
-            for _ in range(2)
-        )
+        self.keeper = self._keeper()
+        self.checker = self._keeper()
         self.uploads = Uploads(self)
         self.delivery = Delivery(settings, self.engine, self.blobs)
         self.catalog = Catalog()
@@ -152,6 +148,10 @@ class Farm:
         self._newcomers = asyncio.Event()
         self.deleted = asyncio.Event()
         self._duties: list[asyncio.Task[None]] = []
+
+    def _keeper(self) -> Keeper | None:
+        settings = self.settings
+        return Keeper(settings.blobs, settings.low_water_bytes) if settings.keeper else None
 
     async def start(self) -> None:
         """Begin to serve."""
@@ -475,16 +475,16 @@ class Farm:
 
     async def _tell_of(self, job_id: int) -> None:
         state = await self.read(lambda connection: job_state(connection, job_id))
-        if state in _ENDED:
+        if state in ENDED_JOBS:
             await self.delivery.all_of(job_id)
         # A picture takes far longer to make than a look at the state.
         if not self.bus.followed(job_id):
             return
         view = await self.view(job_id)
-        if view.state in _ENDED and state not in _ENDED:
+        if view.state in ENDED_JOBS and state not in ENDED_JOBS:
             return  # it ended just now, so the next round places its files before it says so
         self.bus.publish(job_id, "job", asdict(view))
-        if view.state in _ENDED:
+        if view.state in ENDED_JOBS:
             self.bus.publish(job_id, "end", {})
 
 

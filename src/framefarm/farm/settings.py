@@ -66,8 +66,8 @@ class ManagerSettings:
         watch_invariants: Check once a minute that all invariants hold, and log what does not.
         low_water_bytes: Free disk space below which uploads are refused (L14).
         largest_upload_bytes: One blob at most.
-        keeper: Check and store small results in a process of their own; pays off with many workers,
-            costs a process.
+        keeper: Check results, and store small ones, in processes of their own; pays off with many
+            workers, costs a process, and a second one with the first large result.
         connections: What connections may take.
     """
 

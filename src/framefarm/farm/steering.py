@@ -40,6 +40,18 @@ class NoSuchStageError(FrameFarmError):
         super().__init__(f"Job {job_id} has no stage {kind!r}; it has: {there}.")
 
 
+def find_job(connection: Connection, job_id: int) -> Row[Any]:
+    """A job's row.
+
+    Raises:
+        NoSuchJobError: There is no such job.
+    """
+    job = connection.execute(select(t.jobs).where(t.jobs.c.id == job_id)).one_or_none()
+    if job is None:
+        raise NoSuchJobError(job_id)
+    return job
+
+
 def job_state(connection: Connection, job_id: int) -> JobState:
     """A job's state.
 

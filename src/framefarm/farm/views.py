@@ -15,7 +15,7 @@ from framefarm.farm.outputs import folder_of
 from framefarm.farm.pulse import Pulse
 from framefarm.farm.roster import Roster
 from framefarm.farm.settings import ManagerSettings
-from framefarm.farm.steering import NoSuchJobError
+from framefarm.farm.steering import find_job
 
 
 @dataclass(frozen=True)
@@ -163,9 +163,7 @@ class JobViews:
         Raises:
             NoSuchJobError: There is no such job.
         """
-        job = connection.execute(select(t.jobs).where(t.jobs.c.id == job_id)).one_or_none()
-        if job is None:
-            raise NoSuchJobError(job_id)
+        job = find_job(connection, job_id)
         return self._views(connection, [job])[0]
 
     def page(

@@ -15,7 +15,7 @@ from framefarm.core.states import JobState, StageState, WorkerState
 from framefarm.db import database_now
 from framefarm.db import tables as t
 from framefarm.farm.roster import Link, Slot, ability_of
-from framefarm.farm.steering import NoSuchJobError
+from framefarm.farm.steering import find_job
 from framefarm.farm.worker_states import shown_state
 from framefarm.protocol.messages import SlotOffer
 
@@ -64,9 +64,7 @@ def explain(connection: Connection, job_id: int, links: dict[str, Link]) -> Why:
     Raises:
         NoSuchJobError: There is no such job.
     """
-    job = connection.execute(select(t.jobs).where(t.jobs.c.id == job_id)).one_or_none()
-    if job is None:
-        raise NoSuchJobError(job_id)
+    job = find_job(connection, job_id)
     stages = connection.execute(
         select(t.stages).where(t.stages.c.job_id == job_id).order_by(t.stages.c.position)
     ).all()
