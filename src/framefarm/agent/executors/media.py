@@ -8,7 +8,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from framefarm.agent.errors import UnitFailedError
 from framefarm.agent.executors.blame import memory_kill_count, unit_failed
 from framefarm.agent.executors.contract import Progress, SlotResources
 from framefarm.agent.executors.holding import Holder
@@ -100,16 +99,13 @@ class MediaExecutor:
             encoder = await self._holder.get(None)
             made = await job.make(encoder, inputs, on_frame=tell, stall_s=work.stall_s)
         except ChildError as error:
-            raise self._failed(error, memory_kill_count() - kills) from error
+            raise unit_failed(error, memory_kills=memory_kill_count() - kills) from error
         except asyncio.CancelledError:
             # Whatever it was doing, nobody waits for it.
             await self._holder.kill()
             raise
         tell(made.frames)
         return made
-
-    def _failed(self, error: ChildError, memory_kills: int) -> UnitFailedError:
-        return unit_failed(error, memory_kills=memory_kills)
 
 
 def _starter(resources: SlotResources) -> StartEncoder:

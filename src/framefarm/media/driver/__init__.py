@@ -1,7 +1,7 @@
-"""The program that encodes and joins, as a child of the worker: `python -m framefarm.media.driver`.
+"""The program that encodes, joins and shrinks, as a child of the worker.
 
-A crash of FFmpeg or of a codec's library, an encoder that hangs, or one that eats all memory then
-ends this process and not the worker.
+It is started as `python -m framefarm.media.driver`. A crash of FFmpeg or of a codec's library, an
+encoder that hangs, or one that eats all memory then ends this process and not the worker.
 
 Orders come and reports go as lines of JSON over the inherited socket N (`--fd N`); what is printed,
 by FFmpeg too, is the log.
@@ -10,6 +10,7 @@ by FFmpeg too, is the log.
 |---|---|---|
 | `encode` | frames, settings, out, threads | `progress` ..., `encoded`: frames, ... |
 | `join` | segments, settings, out | `progress` ..., `joined`: frames, duration_s, ... |
+| `thumbnail` | picture, out | `made`: the thumbnail's facts |
 | `quit` | | the connection closes |
 
 What cannot be done is answered by `refused` with a kind, the code of a `MediaError`, `disk` or
