@@ -33,6 +33,19 @@ def test_l9_a_quarantined_worker_gets_no_last_units_of_others(machine: AnyOrder)
     machine.all_is_where_the_model_has_it()
 
 
+def test_l9_of_a_quarantined_workers_slots_that_ask_at_once_one_gets_one_unit(machine: AnyOrder):
+    bad, good = machine.join(0), machine.join(0)
+    AnyOrder.break_what_others_make(machine, bad=bad, good=good, units=5)
+    machine.submit_film("1-5")
+    machine.time_passes(601.0)
+
+    [trial] = machine._claim([bad, bad, good])[:-1]
+
+    assert (trial.worker_id, len(trial.units)) == (bad.worker_id, 1)
+    assert machine.model.quarantines[bad.worker_id, "render"].trial == trial.lease_id
+    machine.all_is_where_the_model_has_it()
+
+
 def test_l4_a_late_success_takes_a_unit_from_the_failed_ones(machine: AnyOrder):
     slow, fast = machine.join(0), machine.join(0)
     job = machine.submit_film("1-5")
