@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy.dialects import registry
+from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.pool import ConnectionPoolEntry
 
@@ -27,17 +30,49 @@ def open_engine(url: str) -> Engine:
     SQLite runs in WAL mode with `synchronous=FULL`: a commit that was answered survives a power
     cut. Transactions that write begin with `BEGIN IMMEDIATE`, so none fails half-way on a lock.
     """
-    engine = create_engine(url)
-    if engine.dialect.name == "sqlite":
-        event.listen(engine, "connect", _prepare_sqlite)
-        event.listen(engine, "begin", _begin_sqlite)
+    parsed = make_url(url)
+    if parsed.get_backend_name() != "sqlite":
+        return create_engine(parsed)
+    engine = create_engine(parsed.set(drivername="sqlite+framefarm"))
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "checkin", _forget_reading)
     return engine
+
+
+class SqliteDialect(SQLiteDialect_pysqlite):
+    """SQLite whose transactions begin when they are said to, and those that write with a lock.
+
+    The usual way is an event at each `begin`. But an engine with one such event looks for listeners
+    at each statement: a twentieth of the manager's time for writing.
+    """
+
+    supports_statement_cache = True
+
+    def do_begin(self, dbapi_connection: Any) -> None:
+        """Begin to read, or to write, which waits for whoever else writes."""
+        reading = dbapi_connection.info.get("reading", False)
+        dbapi_connection.driver_connection.execute("BEGIN" if reading else "BEGIN IMMEDIATE")
+
+    def set_connection_execution_options(
+        self, connection: Connection, opts: Mapping[str, Any]
+    ) -> None:
+        """Note on a connection that it is only for reading, until it returns to the pool."""
+        super().set_connection_execution_options(connection, opts)
+        if "reading" in opts:
+            connection.info["reading"] = opts["reading"]
+
+
+registry.register("sqlite.framefarm", __name__, SqliteDialect.__name__)
+
+
+def _forget_reading(_: DBAPIConnection | None, entry: ConnectionPoolEntry) -> None:
+    entry.info.pop("reading", None)
 
 
 def _prepare_sqlite(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
     assert isinstance(connection, sqlite3.Connection)
-    # SQLAlchemy then begins transactions itself, by the event below; the driver's own legacy
-    # behaviour would begin them late and never for SELECT or savepoints.
+    # The dialect then begins transactions itself; the driver's own legacy behaviour would begin
+    # them late and never for SELECT or savepoints.
     connection.isolation_level = None
     for pragma in (
         "journal_mode=WAL",
@@ -48,11 +83,6 @@ def _prepare_sqlite(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None
         "temp_store=MEMORY",
     ):
         connection.execute(f"PRAGMA {pragma}")
-
-
-def _begin_sqlite(connection: Connection) -> None:
-    reading = connection.get_execution_options().get("reading", False)
-    connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
 
 
 def transaction_undone(connection: Connection) -> bool:
