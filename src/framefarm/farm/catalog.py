@@ -13,7 +13,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, bindparam, select
 
 from framefarm.core.plans import Dependent, JobPlan, Needs, StagePlan, dependents, inputs_of
 from framefarm.core.requirements import Requirements, requirements_of
@@ -36,6 +36,10 @@ _COLUMNS = (
     t.stages.c.blender,
     t.stages.c.queue,
 )
+_STAGES_OF = (
+    select(*_COLUMNS).where(t.stages.c.job_id == bindparam("job")).order_by(t.stages.c.position)
+)
+_JOB_OF = select(t.stages.c.job_id).where(t.stages.c.id == bindparam("stage"))
 
 
 @dataclass(frozen=True)
@@ -98,9 +102,7 @@ class Catalog:
         found = self._stages.get(stage_id)
         if found is not None:
             return found
-        job_id = connection.execute(
-            select(t.stages.c.job_id).where(t.stages.c.id == stage_id)
-        ).scalar_one_or_none()
+        job_id = connection.execute(_JOB_OF, {"stage": stage_id}).scalar_one_or_none()
         if job_id is None:
             return None
         facts = self.job(connection, job_id)
@@ -142,9 +144,7 @@ def _with_blender(settings: dict[str, Any], version: str) -> dict[str, Any]:
 
 
 def _load(connection: Connection, job_id: int) -> JobFacts:
-    rows = connection.execute(
-        select(*_COLUMNS).where(t.stages.c.job_id == job_id).order_by(t.stages.c.position)
-    ).all()
+    rows = connection.execute(_STAGES_OF, {"job": job_id}).all()
     stages = tuple(
         StageFacts(
             id=row.id,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, bindparam, select
 
 from framefarm.core.spans import Spans
 from framefarm.db import tables as t
@@ -12,6 +12,15 @@ from framefarm.farm.catalog import Catalog, StageFacts
 from framefarm.protocol.messages import InputFile
 
 _INPUT_ROLES = ("image", "segment")
+_FILES = (
+    select(t.files.c.unit, t.files.c.name, t.files.c.sha256, t.files.c.size_bytes)
+    .where(
+        t.files.c.stage_id == bindparam("stage"),
+        t.files.c.unit.between(bindparam("first"), bindparam("last")),
+        t.files.c.role.in_(_INPUT_ROLES),
+    )
+    .order_by(t.files.c.unit, t.files.c.position)
+)
 
 
 def files_of(stage: StageFacts, inputs: Iterable[InputFile]) -> list[str]:
@@ -33,15 +42,8 @@ def inputs_of_units(
         if needed is None:
             continue
         earlier, span = needed
-        rows = connection.execute(
-            select(t.files.c.unit, t.files.c.name, t.files.c.sha256, t.files.c.size_bytes)
-            .where(
-                t.files.c.stage_id == earlier.id,
-                t.files.c.unit.between(span.first, span.last),
-                t.files.c.role.in_(_INPUT_ROLES),
-            )
-            .order_by(t.files.c.unit, t.files.c.position)
-        ).all()
+        where = {"stage": earlier.id, "first": span.first, "last": span.last}
+        rows = connection.execute(_FILES, where).all()
         # A stereo frame has several images; the first is the one a movie shows.
         first_of_each = {row.unit: row for row in reversed(rows) if row.unit in span}
         found += [

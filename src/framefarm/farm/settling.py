@@ -169,8 +169,34 @@ _FINISH_STAGE = (
 )
 
 
+_OF_JOB = select(t.stages).where(t.stages.c.job_id == bindparam("job"))
+_FINISH_JOB = (
+    update(t.jobs)
+    .where(t.jobs.c.id == bindparam("job"), t.jobs.c.state.in_(JOB.sources(JobEvent.FINISH)))
+    .values(state=JobState.DONE, finished_at=bindparam("now"), message="")
+)
+_HIGHEST = (
+    select(func.max(t.leases.c.next_attempt))
+    .where(t.leases.c.stage_id == t.stages.c.id)
+    .scalar_subquery()
+)
+_KEEP_ATTEMPTS = (
+    update(t.stages)
+    .where(t.stages.c.job_id == bindparam("job"), t.stages.c.first_attempt < _HIGHEST)
+    .values(first_attempt=_HIGHEST)
+)
+_FORGET_LEASES = delete(t.leases).where(
+    t.leases.c.stage_id.in_(select(t.stages.c.id).where(t.stages.c.job_id == bindparam("job")))
+)
+_REVIVE_JOB = (
+    update(t.jobs)
+    .where(t.jobs.c.id == bindparam("job"), t.jobs.c.state == JobState.FAILED)
+    .values(state=advance(JOB, JobState.FAILED, JobEvent.RETRY), finished_at=None, message="")
+)
+
+
 def _end_job(connection: Connection, job_id: int, now: float) -> None:
-    rows = connection.execute(select(t.stages).where(t.stages.c.job_id == job_id)).all()
+    rows = connection.execute(_OF_JOB, {"job": job_id}).all()
     outcome = job_outcome(
         StageTally(StageState(row.state), row.pending, row.leased, row.failed) for row in rows
     )
@@ -183,20 +209,11 @@ def _end_job(connection: Connection, job_id: int, now: float) -> None:
 
 
 def _finish_job(connection: Connection, job_id: int, now: float) -> None:
-    connection.execute(
-        update(t.jobs)
-        .where(t.jobs.c.id == job_id, t.jobs.c.state.in_(JOB.sources(JobEvent.FINISH)))
-        .values(state=JobState.DONE, finished_at=now, message="")
-    )
+    connection.execute(_FINISH_JOB, {"job": job_id, "now": now})
     # Every unit has its result: what a late report is told no longer depends on them. Only which
     # attempts there were is kept, for units that are made anew some day.
-    above = select(func.max(t.leases.c.next_attempt)).where(t.leases.c.stage_id == t.stages.c.id)
-    connection.execute(
-        update(t.stages)
-        .where(t.stages.c.job_id == job_id, above.scalar_subquery() > t.stages.c.first_attempt)
-        .values(first_attempt=above.scalar_subquery())
-    )
-    connection.execute(delete(t.leases).where(t.leases.c.stage_id.in_(_stage_ids(job_id))))
+    connection.execute(_KEEP_ATTEMPTS, {"job": job_id})
+    connection.execute(_FORGET_LEASES, {"job": job_id})
 
 
 def _fail_job(connection: Connection, job_id: int, now: float, *, message: str) -> None:
@@ -216,12 +233,7 @@ def _fail_job(connection: Connection, job_id: int, now: float, *, message: str) 
 
 def _go_on(connection: Connection, job_id: int) -> None:
     """Put a failed job back to work: the late success of a failed unit unlocked others (L4)."""
-    revived = connection.execute(
-        update(t.jobs)
-        .where(t.jobs.c.id == job_id, t.jobs.c.state == JobState.FAILED)
-        .values(state=advance(JOB, JobState.FAILED, JobEvent.RETRY), finished_at=None, message="")
-    )
-    if revived.rowcount == 0:
+    if connection.execute(_REVIVE_JOB, {"job": job_id}).rowcount == 0:
         return
     failed = (t.stages.c.job_id == job_id) & (t.stages.c.state == StageState.FAILED)
     started = (t.stages.c.needs_position.is_(None)) | (t.stages.c.pending > 0)
