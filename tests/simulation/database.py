@@ -209,8 +209,11 @@ class Database:
         if self.quiet != before:
             # Only while needed: being told of every statement costs a tenth of the time.
             change = event.remove if self.quiet else event.listen
+            change(self.engine, "begin", self._before_begin_or_commit)
             change(self.engine, "before_cursor_execute", self._before_statement)
-            change(self.engine, "commit", self._before_commit)
+            change(self.engine, "commit", self._before_begin_or_commit)
+            # An engine that has once had listeners looks for some at every statement.
+            self.engine._has_events = not self.quiet  # type: ignore[attr-defined]
 
     def calm(self) -> None:
         """No more faults."""
@@ -226,7 +229,7 @@ class Database:
         if self.armed.full and call[2].lstrip()[:6].upper() in _WRITING:
             raise _failure("database or disk is full")
 
-    def _before_commit(self, _: Any) -> None:
+    def _before_begin_or_commit(self, _: Any) -> None:
         self._count_down()
         if self.armed.down:
             raise _failure("the database cannot be reached")
