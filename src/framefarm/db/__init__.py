@@ -3,6 +3,7 @@
 from framefarm.db.engine import database_now, open_engine, set_clock, sqlite_url
 from framefarm.db.many import Many
 from framefarm.db.migrate import SchemaTooNewError, migrate
+from framefarm.db.prepared import Prepared
 from framefarm.db.writer import (
     DatabaseError,
     GroupCommitWriter,
@@ -17,6 +18,7 @@ __all__ = [
     "GroupCommitWriter",
     "Handler",
     "Many",
+    "Prepared",
     "SchemaTooNewError",
     "WriterBusyError",
     "WriterClosedError",

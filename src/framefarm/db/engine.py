@@ -13,6 +13,8 @@ from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from framefarm.db import driver
+
 _NOW = {
     "sqlite": "SELECT (julianday('now') - 2440587.5) * 86400.0",
     "postgresql": "SELECT extract(epoch FROM clock_timestamp())::double precision",
@@ -109,4 +111,5 @@ def database_now(connection: Connection) -> float:
     clock: Callable[[Connection], float] | None = connection.get_execution_options().get("clock")
     if clock is not None:
         return clock(connection)
-    return float(connection.exec_driver_sql(_NOW[connection.dialect.name]).scalar_one())
+    [[now]] = driver.fetch(connection, _NOW[connection.dialect.name], ())
+    return float(now)

@@ -13,6 +13,8 @@ from typing import Any
 from sqlalchemy import Connection
 from sqlalchemy.sql.dml import UpdateBase
 
+from framefarm.db import driver
+
 
 class Many:
     """A statement to be run for many rows.
@@ -43,7 +45,7 @@ class Many:
             values = list(rows)
         else:
             values = [tuple(row[index] for index in order) for row in rows]
-        return connection.exec_driver_sql(text, values).rowcount
+        return driver.change(connection, text, values, many=True)
 
     def _for(self, connection: Connection) -> tuple[str, list[int] | None]:
         """The statement's text for a dialect; for one with positions, what goes where."""

@@ -12,6 +12,7 @@ from framefarm.core.blame import KILLED, LOST, enough_memory
 from framefarm.core.requirements import Requirements
 from framefarm.core.sizing import units_to_lease
 from framefarm.core.spans import Spans
+from framefarm.db import Prepared
 from framefarm.db import tables as t
 from framefarm.farm.claim_requests import ClaimRequest
 
@@ -110,9 +111,7 @@ class Source:
 
     def _load(self) -> None:
         position, last = self._after
-        rows = self._connection.execute(
-            _NEXT_SPANS, {"stage": self.stage.id, "position": position, "last": last}
-        ).all()
+        rows = _NEXT_SPANS.rows(self._connection, stage=self.stage.id, position=position, last=last)
         self._exhausted = len(rows) < _SPANS_AT_A_TIME
         if rows:
             self._after = (rows[-1].position, rows[-1].id)
@@ -150,11 +149,11 @@ class Source:
             if not span.touched:
                 continue
             if span.count:
-                self._connection.execute(_SHRINK_SPAN, {"span": span.id, "new_first": span.first})
+                _SHRINK_SPAN.run(self._connection, span=span.id, new_first=span.first)
             else:
-                self._connection.execute(_DELETE_SPAN, {"span": span.id})
+                _DELETE_SPAN.run(self._connection, span=span.id)
         if self.taken:
-            self._connection.execute(_COUNT_LEASED, {"stage": self.stage.id, "n": self.taken})
+            _COUNT_LEASED.run(self._connection, stage=self.stage.id, n=self.taken)
 
 
 def _was_tried(span: Any, unit: int) -> bool:
@@ -166,8 +165,7 @@ def _was_tried(span: Any, unit: int) -> bool:
     )
 
 
-# Statements are built once: building one anew costs as much as running it, for every group.
-_NEXT_SPANS = (
+_NEXT_SPANS = Prepared(
     select(t.spans)
     .where(
         t.spans.c.stage_id == bindparam("stage"),
@@ -177,11 +175,11 @@ _NEXT_SPANS = (
     .order_by(t.spans.c.position, t.spans.c.id)
     .limit(_SPANS_AT_A_TIME)
 )
-_SHRINK_SPAN = (
+_SHRINK_SPAN = Prepared(
     update(t.spans).where(t.spans.c.id == bindparam("span")).values(first=bindparam("new_first"))
 )
-_DELETE_SPAN = delete(t.spans).where(t.spans.c.id == bindparam("span"))
-_COUNT_LEASED = (
+_DELETE_SPAN = Prepared(delete(t.spans).where(t.spans.c.id == bindparam("span")))
+_COUNT_LEASED = Prepared(
     update(t.stages)
     .where(t.stages.c.id == bindparam("stage"))
     .values(

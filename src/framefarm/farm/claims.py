@@ -10,13 +10,13 @@ from sqlalchemy import Connection, bindparam, func, insert, update
 
 from framefarm.core.spans import Spans
 from framefarm.core.states import JOB, JobEvent, JobState
-from framefarm.db import Many, database_now
+from framefarm.db import Many, Prepared, database_now
 from framefarm.db import tables as t
 from framefarm.farm.claim_requests import ClaimedLease, ClaimRequest
 from framefarm.farm.queues import Offer
 from framefarm.farm.seals import seal
 
-_START_JOB = (
+_START_JOB = Prepared(
     update(t.jobs)
     .where(t.jobs.c.id == bindparam("job"), t.jobs.c.state.in_(JOB.sources(JobEvent.START)))
     .values(
@@ -102,7 +102,7 @@ def _store(
         source.flush()
     store_leases(connection, claimed, now)
     for job_id in sorted({lease.job_id for _, lease in claimed}):
-        connection.execute(_START_JOB, {"job": job_id, "now": now})
+        _START_JOB.run(connection, job=job_id, now=now)
 
 
 def store_leases(

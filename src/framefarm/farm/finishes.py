@@ -10,14 +10,12 @@ from sqlalchemy import Connection, bindparam, case, delete, insert, literal_colu
 
 from framefarm.core.errors import FrameFarmError
 from framefarm.core.spans import Spans
-from framefarm.db import Many, database_now
+from framefarm.db import Many, Prepared, database_now
 from framefarm.db import tables as t
 from framefarm.farm.catalog import MAIN_ROLES, Catalog, StageFacts
 from framefarm.farm.late_finishes import Finish, reclaim, take_from_leases
 from framefarm.farm.news import News, UnitNews
-from framefarm.farm.settling import end_what_is_done, unlock_dependents
-
-_IN_AT_A_TIME = 500
+from framefarm.farm.settling import COUNTERS, end_stages, unlock_dependents
 
 
 class LeaseChangedError(FrameFarmError):
@@ -136,27 +134,27 @@ def _take_late(intake: Intake, finish: Finish) -> str:
     return "accepted_late"
 
 
-_LEASES = select(
-    t.leases.c.id,
-    t.leases.c.stage_id,
-    t.leases.c.worker_id,
-    t.leases.c.attempt,
-    t.leases.c.state,
-    t.leases.c.units,
-    t.leases.c.tail | (t.leases.c.next_attempt > t.leases.c.attempt + 1),
-).where(t.leases.c.id.in_(bindparam("ids", expanding=True)))
+_LEASES = Prepared(
+    select(
+        t.leases.c.id,
+        t.leases.c.stage_id,
+        t.leases.c.worker_id,
+        t.leases.c.attempt,
+        t.leases.c.state,
+        t.leases.c.units,
+        t.leases.c.tail | (t.leases.c.next_attempt > t.leases.c.attempt + 1),
+    ).where(t.leases.c.id.in_(bindparam("ids", expanding=True))),
+    listed="ids",
+)
 
 
 def _open_leases(connection: Connection, ids: set[str]) -> dict[str, OpenLease]:
-    ordered = sorted(ids)
-    found: dict[str, OpenLease] = {}
-    for start in range(0, len(ordered), _IN_AT_A_TIME):
-        rows = connection.execute(_LEASES, {"ids": ordered[start : start + _IN_AT_A_TIME]})
-        for id_, stage_id, worker_id, attempt, state, units, shared in rows:
-            found[id_] = OpenLease(
-                id_, stage_id, worker_id, attempt, state, units, units, bool(shared)
-            )
-    return found
+    return {
+        id_: OpenLease(id_, stage_id, worker_id, attempt, state, units, units, bool(shared))
+        for id_, stage_id, worker_id, attempt, state, units, shared in _LEASES.rows(
+            connection, sorted(ids)
+        )
+    }
 
 
 def _take_current(intake: Intake, leases: dict[str, OpenLease], finish: Finish) -> str | None:
@@ -212,7 +210,7 @@ def _store_leases(connection: Connection, leases: Iterable[OpenLease]) -> None:
 
 _INSERT_RESULT = Many(insert(t.results), *t.results.c.keys())
 _INSERT_FILE = Many(insert(t.files), *t.files.c.keys())
-_COUNT_DONE = (
+_COUNT_DONE = Prepared(
     update(t.stages)
     .where(t.stages.c.id == bindparam("stage"))
     .values(
@@ -232,6 +230,7 @@ _COUNT_DONE = (
             else_=t.stages.c.peak_memory_bytes,
         ),
     )
+    .returning(*COUNTERS)
 )
 
 
@@ -248,12 +247,15 @@ def _store_results(intake: Intake) -> None:
     for stage, finish, _ in taken:
         by_stage.setdefault(stage.id, []).append(finish)
         intake.news.units.append(_unit_news(stage, finish))
-    for stage_id, finishes in by_stage.items():
-        connection.execute(_COUNT_DONE, _counts(stage_id, finishes))
+    stages = [
+        row
+        for stage_id, finishes in by_stage.items()
+        for row in _COUNT_DONE.rows(connection, **_counts(stage_id, finishes))
+    ]
     unlock_dependents(
         connection, intake.catalog, [(stage, f.unit) for stage, f, _ in taken], intake.news
     )
-    end_what_is_done(connection, by_stage, now=intake.now, news=intake.news)
+    end_stages(connection, stages, now=intake.now, news=intake.news)
 
 
 def _counts(stage_id: int, finishes: list[Finish]) -> dict[str, object]:

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, and_, delete, insert, or_, select, update
 
 from framefarm.core.blame import DISK, KILLED, LOST, NEVER_BETTER, OUT_OF_MEMORY, BlameLimits
 from framefarm.core.states import WORKER, WorkerEvent, WorkerState
-from framefarm.db import database_now
+from framefarm.db import Prepared, database_now
 from framefarm.db import tables as t
 from framefarm.farm.late_finishes import Finish
 from framefarm.farm.news import News
@@ -188,8 +188,7 @@ def _known(connection: Connection, worker_id: str) -> bool:
 
 def end_by_success(connection: Connection, lease_ids: Collection[str], news: News) -> None:
     """End the quarantines of workers whose trial succeeded."""
-    at_trial = connection.execute(_AT_TRIAL).all()
-    for row in at_trial:
+    for row in _AT_TRIAL.rows(connection):
         if row.trial_lease in lease_ids:
             connection.execute(
                 delete(t.quarantines).where(t.quarantines.c.trial_lease == row.trial_lease)
@@ -198,8 +197,10 @@ def end_by_success(connection: Connection, lease_ids: Collection[str], news: New
             _show(connection, row.worker_id)
 
 
-_AT_TRIAL = select(t.quarantines.c.worker_id, t.quarantines.c.trial_lease).where(
-    t.quarantines.c.trial_lease != ""
+_AT_TRIAL = Prepared(
+    select(t.quarantines.c.worker_id, t.quarantines.c.trial_lease).where(
+        t.quarantines.c.trial_lease != ""
+    )
 )
 
 

@@ -15,13 +15,14 @@ from typing import Any
 from sqlalchemy import Connection, Integer, bindparam, func, literal_column, select, tuple_
 
 from framefarm.core.requirements import Ability, Requirements, requirements_of
+from framefarm.db import Prepared
 from framefarm.db import tables as t
 from framefarm.farm.carving import Source
 
 _AT_A_TIME = 32
 
 
-def _queues_in_use() -> Any:
+def _queues_in_use() -> Prepared:
     """The queues of all claimable stages, each with what its best stage is ordered by.
 
     A few index look-ups for each queue, in one statement, and no walk over the stages.
@@ -42,7 +43,7 @@ def _queues_in_use() -> Any:
     )
     queues = best.subquery("queues")
     oldest = _best(func.min(t.stages.c.job_id), queue=queues.c.queue, priority=queues.c.priority)
-    return select(queues.c.queue, queues.c.priority, oldest)
+    return Prepared(select(queues.c.queue, queues.c.priority, oldest))
 
 
 def _best(what: Any, *, queue: Any, priority: Any = None) -> Any:
@@ -56,8 +57,10 @@ def _best(what: Any, *, queue: Any, priority: Any = None) -> Any:
 
 _QUEUES = _queues_in_use()
 _IN_QUEUE = t.stages.c.claimable & (t.stages.c.queue == bindparam("queue"))
-_NEXT_PRIORITY = select(func.max(t.stages.c.priority)).where(
-    _IN_QUEUE, t.stages.c.priority < bindparam("below", type_=Integer)
+_NEXT_PRIORITY = Prepared(
+    select(func.max(t.stages.c.priority)).where(
+        _IN_QUEUE, t.stages.c.priority < bindparam("below", type_=Integer)
+    )
 )
 _COLUMNS = (
     t.stages.c.id,
@@ -72,13 +75,13 @@ _COLUMNS = (
     t.stages.c.blender,
     t.stages.c.needs_position,
 )
-_HOLDING = (
+_HOLDING = Prepared(
     select(*_COLUMNS)
     .where(t.stages.c.claimable, t.stages.c.blend_sha256 == bindparam("blend"))
     .order_by(t.stages.c.priority.desc(), t.stages.c.job_id, t.stages.c.position)
     .limit(_AT_A_TIME)
 )
-_STAGES = (
+_STAGES = Prepared(
     select(*_COLUMNS)
     .where(
         _IN_QUEUE,
@@ -89,7 +92,7 @@ _STAGES = (
     .order_by(t.stages.c.job_id, t.stages.c.position)
     .limit(_AT_A_TIME)
 )
-_RUNNING = (
+_RUNNING = Prepared(
     select(t.jobs.c.owner, func.count())
     .select_from(t.leases)
     .join(t.stages, t.stages.c.id == t.leases.c.stage_id)
@@ -97,14 +100,14 @@ _RUNNING = (
     .where(t.leases.c.state == literal_column("'active'"))
     .group_by(t.jobs.c.owner)
 )
-_ANY = select(t.stages.c.id).where(t.stages.c.claimable).limit(1)
+_ANY = Prepared(select(t.stages.c.id).where(t.stages.c.claimable).limit(1))
 _BEFORE_ALL = (-1, -1)
 _LAST_POSITION = 1 << 30
 
 
 def anything_claimable(connection: Connection) -> bool:
     """Whether there is anything to work on at all, for whomever."""
-    return connection.execute(_ANY).first() is not None
+    return bool(_ANY.rows(connection))
 
 
 _Key = tuple[int, int, int, int]
@@ -154,15 +157,21 @@ class Queue:
                 self._after = (rows[-1].job_id, rows[-1].position)
                 self._sources += [self._offer.source(row, self.asked) for row in rows]
                 return True
-            below = {"queue": self._text, "below": self._priority}
-            self._priority = self._offer.connection.execute(_NEXT_PRIORITY, below).scalar_one()
+            [[self._priority]] = _NEXT_PRIORITY.rows(
+                self._offer.connection, queue=self._text, below=self._priority
+            )
             self._after = _BEFORE_ALL
         return False
 
     def _rows(self) -> Sequence[Any]:
         job, position = self._after
-        where = {"queue": self._text, "priority": self._priority, "job": job, "position": position}
-        return self._offer.connection.execute(_STAGES, where).all()
+        return _STAGES.rows(
+            self._offer.connection,
+            queue=self._text,
+            priority=self._priority,
+            job=job,
+            position=position,
+        )
 
 
 class Offer:
@@ -174,7 +183,7 @@ class Offer:
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
-        self._queues = [Queue(self, row) for row in connection.execute(_QUEUES)]
+        self._queues = [Queue(self, row) for row in _QUEUES.rows(connection)]
         self._sources: dict[int, Source] = {}
         self._holding: dict[str, list[Source]] = {}
         self._suited: dict[Ability, list[Queue]] = {}
@@ -259,7 +268,7 @@ class Offer:
     def _holders(self, blend: str) -> list[Source]:
         """Stages that render a .blend."""
         if blend not in self._holding:
-            rows = self.connection.execute(_HOLDING, {"blend": blend})
+            rows = _HOLDING.rows(self.connection, blend=blend)
             self._holding[blend] = [self.source(row, requirements_of(row.queue)) for row in rows]
         return self._holding[blend]
 
@@ -275,4 +284,4 @@ class Offer:
         return self._running[asked.owner]
 
     def _count_running(self) -> Counter[str]:
-        return Counter({owner: n for owner, n in self.connection.execute(_RUNNING)})  # noqa: C416
+        return Counter(dict(_RUNNING.rows(self.connection)))

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, bindparam, case, literal_column, select, upda
 
 from framefarm.core.errors import FrameFarmError
 from framefarm.core.states import WorkerState
-from framefarm.db import Many, database_now
+from framefarm.db import Many, Prepared, database_now
 from framefarm.db import tables as t
 from framefarm.protocol.messages import MachineFacts
 
@@ -77,9 +77,11 @@ _SEEN = Many(
     "worker",
     "seen_at",
 )
-_AT_A_TIME = 1_000
-_ACTIVE = select(t.leases.c.id, t.leases.c.worker_id).where(
-    t.leases.c.id.in_(bindparam("leases", expanding=True)), _IS_ACTIVE
+_ACTIVE = Prepared(
+    select(t.leases.c.id, t.leases.c.worker_id).where(
+        t.leases.c.id.in_(bindparam("leases", expanding=True)), _IS_ACTIVE
+    ),
+    listed="leases",
 )
 
 
@@ -118,11 +120,7 @@ def renew_many(connection: Connection, renewals: Sequence[Renewal]) -> list[tupl
 
 def _active(connection: Connection, leases: Sequence[str]) -> dict[str, str]:
     """Whose each lease is, of those in force."""
-    found: dict[str, str] = {}
-    for at in range(0, len(leases), _AT_A_TIME):
-        some = leases[at : at + _AT_A_TIME]
-        found |= {row.id: row.worker_id for row in connection.execute(_ACTIVE, {"leases": some})}
-    return found
+    return dict(_ACTIVE.rows(connection, leases))
 
 
 def note_facts(

@@ -19,25 +19,33 @@ from framefarm.core.states import (
     StageState,
     advance,
 )
+from framefarm.db import Prepared
 from framefarm.db import tables as t
 from framefarm.farm.catalog import Catalog, StageFacts
 from framefarm.farm.news import News
 
-# Statements are built once: building one anew costs as much as running it, for every result.
-_ADD_PENDING = (
+_ADD_PENDING = Prepared(
     update(t.stages)
     .where(t.stages.c.id == bindparam("stage"))
     .values(pending=t.stages.c.pending + bindparam("n"))
 )
 
-_FIRST_ATTEMPT = select(t.stages.c.first_attempt).where(t.stages.c.id == bindparam("stage"))
+_FIRST_ATTEMPT = Prepared(
+    select(t.stages.c.first_attempt).where(t.stages.c.id == bindparam("stage"))
+)
 _THESE_INPUTS = (t.inputs.c.stage_id == bindparam("stage")) & (t.inputs.c.unit == bindparam("of"))
-_ADD_INPUTS = update(t.inputs).where(_THESE_INPUTS).values(have=t.inputs.c.have + bindparam("n"))
-_HAVE_INPUTS = select(t.inputs.c.have).where(_THESE_INPUTS)
-_FORGET_INPUTS = delete(t.inputs).where(_THESE_INPUTS)
-_LAST_PLACE = select(func.max(t.spans.c.position)).where(t.spans.c.stage_id == bindparam("stage"))
+_ADD_INPUTS = Prepared(
+    update(t.inputs)
+    .where(_THESE_INPUTS)
+    .values(have=t.inputs.c.have + bindparam("n"))
+    .returning(t.inputs.c.have)
+)
+_FORGET_INPUTS = Prepared(delete(t.inputs).where(_THESE_INPUTS))
+_LAST_PLACE = Prepared(
+    select(func.max(t.spans.c.position)).where(t.spans.c.stage_id == bindparam("stage"))
+)
 _INSERT_SPANS = insert(t.spans)
-_UNLOCK = (
+_UNLOCK = Prepared(
     update(t.stages)
     .where(
         t.stages.c.id == bindparam("stage"), t.stages.c.state.in_(STAGE.sources(StageEvent.UNLOCK))
@@ -61,8 +69,8 @@ def unlock_dependents(
     for (stage_id, dependent), count in arrived.items():
         have = _count_inputs(connection, stage_id, dependent.unit, count)
         if have >= dependent.inputs:
-            connection.execute(_FORGET_INPUTS, {"stage": stage_id, "of": dependent.unit})
-            attempt = connection.execute(_FIRST_ATTEMPT, {"stage": stage_id}).scalar_one()
+            _FORGET_INPUTS.run(connection, stage=stage_id, of=dependent.unit)
+            [[attempt]] = _FIRST_ATTEMPT.rows(connection, stage=stage_id)
             run = (dependent.unit, dependent.unit, 1)
             make_pending(connection, stage_id, [run], attempt=attempt)
             refresh_claimable(connection, [stage_id])
@@ -70,11 +78,10 @@ def unlock_dependents(
 
 
 def _count_inputs(connection: Connection, stage_id: int, unit: int, arrived: int) -> int:
-    these = {"stage": stage_id, "of": unit}
-    if connection.execute(_ADD_INPUTS, {**these, "n": arrived}).rowcount == 0:
-        connection.execute(insert(t.inputs).values(stage_id=stage_id, unit=unit, have=arrived))
-        return arrived
-    return int(connection.execute(_HAVE_INPUTS, these).scalar_one())
+    for row in _ADD_INPUTS.rows(connection, stage=stage_id, of=unit, n=arrived):
+        return int(row.have)
+    connection.execute(insert(t.inputs).values(stage_id=stage_id, unit=unit, have=arrived))
+    return arrived
 
 
 def make_pending(
@@ -91,7 +98,7 @@ def make_pending(
         position: Where in the order; None puts them after all others.
     """
     if position is None:
-        highest = connection.execute(_LAST_PLACE, {"stage": stage_id}).scalar_one()
+        [[highest]] = _LAST_PLACE.rows(connection, stage=stage_id)
         position = 1 if highest is None else highest
     connection.execute(
         _INSERT_SPANS,
@@ -108,13 +115,13 @@ def make_pending(
         ],
     )
     count = sum((last - first) // step + 1 for first, last, step in runs)
-    connection.execute(_ADD_PENDING, {"stage": stage_id, "n": count})
-    connection.execute(_UNLOCK, {"stage": stage_id})
+    _ADD_PENDING.run(connection, stage=stage_id, n=count)
+    _UNLOCK.run(connection, stage=stage_id)
 
 
 def refresh_claimable(connection: Connection, stage_ids: Iterable[int]) -> None:
     """Set `claimable` of stages to what their job's state, counters and Blender say."""
-    connection.execute(_REFRESH, {"ids": sorted(set(stage_ids))})
+    _REFRESH.run(connection, sorted(set(stage_ids)))
 
 
 _RUNNABLE = (
@@ -126,34 +133,44 @@ _RUNNABLE = (
     .exists()
 )
 _SETTLED = (t.stages.c.wanted_blender == "") | (t.stages.c.blender != "")
-_REFRESH = (
+_REFRESH = Prepared(
     update(t.stages)
     .where(t.stages.c.id.in_(bindparam("ids", expanding=True)))
-    .values(claimable=_RUNNABLE & _SETTLED & (t.stages.c.pending > 0))
+    .values(claimable=_RUNNABLE & _SETTLED & (t.stages.c.pending > 0)),
+    listed="ids",
 )
 
 
-_COUNTERS = select(
+COUNTERS = (
     t.stages.c.id,
     t.stages.c.job_id,
     t.stages.c.done,
     t.stages.c.total,
-    t.stages.c.failed,
     t.stages.c.pending,
     t.stages.c.leased,
-).where(t.stages.c.id.in_(bindparam("ids", expanding=True)))
+)
+"""What tells whether a stage has ended."""
+
+_COUNTED = Prepared(
+    select(*COUNTERS).where(t.stages.c.id.in_(bindparam("ids", expanding=True))), listed="ids"
+)
 
 
 def end_what_is_done(
     connection: Connection, stage_ids: Iterable[int], *, now: float, news: News
 ) -> None:
     """End stages whose units are all done, and jobs whose stages allow it."""
-    rows = connection.execute(_COUNTERS, {"ids": sorted(set(stage_ids))}).all()
+    stages = _COUNTED.rows(connection, sorted(set(stage_ids)))
+    end_stages(connection, stages, now=now, news=news)
+
+
+def end_stages(connection: Connection, stages: Iterable[Any], *, now: float, news: News) -> None:
+    """The same of stages whose `COUNTERS` are known."""
     ended_jobs = set()
-    for row in rows:
+    for row in stages:
         news.jobs.add(row.job_id)
         if row.done == row.total:
-            connection.execute(_FINISH_STAGE, {"stage": row.id})
+            _FINISH_STAGE.run(connection, stage=row.id)
         if row.pending + row.leased == 0:
             ended_jobs.add(row.job_id)
     for job_id in sorted(ended_jobs):
@@ -162,7 +179,7 @@ def end_what_is_done(
 
 # A stage whose only unit was finished late may still be `waiting` for nothing.
 _MAY_FINISH = [*STAGE.sources(StageEvent.FINISH), StageState.WAITING]
-_FINISH_STAGE = (
+_FINISH_STAGE = Prepared(
     update(t.stages)
     .where(t.stages.c.id == bindparam("stage"), t.stages.c.state.in_(_MAY_FINISH))
     .values(state=StageState.DONE)
