@@ -81,7 +81,7 @@ class Shortcuts:
     def _note_lost(self, _: Any, __: int) -> Any:
         [(seen_at,)] = self._database.ask(_LONGEST_SILENT)
         silent = seen_at is not None and seen_at <= self._database.clock() - _SHORTEST_LIFE_S
-        return NOT_SHORT if silent else 0
+        return NOT_SHORT if silent else []
 
     def _give_up(self, _: Any, __: int) -> Any:
         return NOT_SHORT if self._database.ask(_ANY_WITHOUT_MEMORY) else News()

@@ -29,9 +29,10 @@ _TASK = re.compile(r"/api/render-tasks/([^/]+)/(?:progress|download)")
 _BLOB = re.compile(r"/api/blobs/([^/]+)")
 _UPLOADS = re.compile(r"/api/uploads(/chunks)?")
 _WORKERS = re.compile(r"/api/workers(/[^/]+)?")
+_EVENTS = re.compile(r"/api/events")
 _OPEN = re.compile(r"/|/api/(health|openapi\.json)")
 
-_VIEWER = (_JOBS, _JOB, _TASK, _BLOB, _WORKERS, _OPEN)
+_VIEWER = (_JOBS, _JOB, _TASK, _BLOB, _WORKERS, _EVENTS, _OPEN)
 _ARTIST = {
     _JOBS: {"GET", "POST"},
     _JOB: {"GET", "POST", "DELETE"},
@@ -39,6 +40,7 @@ _ARTIST = {
     _TASK: {"GET"},
     _BLOB: {"GET", "HEAD", "PUT"},
     _UPLOADS: {"POST", "PUT"},
+    _EVENTS: {"GET"},
     _OPEN: {"GET", "HEAD"},
 }
 

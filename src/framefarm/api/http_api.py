@@ -13,6 +13,7 @@ from framefarm.api import (
     blobs,
     downloads,
     error_answers,
+    events,
     jobs,
     render_tasks,
     results,
@@ -93,6 +94,7 @@ def make_api(farm: Farm, keys: KeyRing, people: TokenRing, reach: Reach) -> Fast
     api.include_router(jobs.steering_routes(farm))
     api.include_router(downloads.download_routes(farm))
     api.include_router(render_tasks.routes(farm))
+    api.include_router(events.routes(farm))
     api.include_router(admission.routes(farm, keys, reach))
     api.include_router(workers.routes(farm))
     api.include_router(users.user_routes(farm, people))

@@ -183,7 +183,7 @@ class WorkerSocket:
         if farm.orders.count != decided:
             await farm.orders.remind(link)
         _log.info("worker_connected", worker=link.name, id=link.worker_id)
-        farm.worker_came()
+        farm.worker_came(link.worker_id)
         farm.recall_work(link, admission.held)
         if older is not None:
             await self._take_back(older, kept=[lease.id for lease in admission.held])

@@ -26,6 +26,7 @@ PLACES = {
     "jobs": _place("jobs", "List jobs.", _FARM),
     "why": _place("why", "Tell why a job is not running, or not on more.", _FARM),
     "watch": _place("watch", "Follow a job until it ends.", _FARM),
+    "events": _place("events", "Follow all that happens on the farm.", _FARM),
     "fetch": _place("fetch", "Bring a job's frames and movie here.", _FARM),
     "cancel": _place("cancel", "Stop a job; what is finished stays.", _FARM),
     "pause": _place("pause", "Give out no more of a job.", _FARM),

@@ -18,6 +18,14 @@ from framefarm.client.errors import (
 )
 from framefarm.client.events import EndEvent, Event, JobEvent, ProgressEvent, UnitEvent
 from framefarm.client.farm import Farm, hash_file
+from framefarm.client.happenings import (
+    BeginHappening,
+    GapHappening,
+    Happening,
+    JobHappening,
+    UnitHappening,
+    WorkerHappening,
+)
 from framefarm.client.submissions import BlendRef, RenderRequest, Submission, TrialRequest
 from framefarm.client.views import (
     Estimate,
@@ -33,6 +41,7 @@ from framefarm.client.worker_views import Steered, WorkerView
 
 __all__ = [
     "BadFarmUrlError",
+    "BeginHappening",
     "BlendRef",
     "ClientError",
     "DamagedDownloadError",
@@ -43,8 +52,11 @@ __all__ = [
     "FarmAnswerError",
     "FarmUnreachableError",
     "FileView",
+    "GapHappening",
+    "Happening",
     "Health",
     "JobEvent",
+    "JobHappening",
     "JobView",
     "ProgressEvent",
     "RenderRequest",
@@ -54,10 +66,12 @@ __all__ = [
     "Submission",
     "TrialRequest",
     "UnitEvent",
+    "UnitHappening",
     "UnitView",
     "UnreadableAnswerError",
     "UnsafeFileNameError",
     "WorkerFilter",
+    "WorkerHappening",
     "WorkerView",
     "hash_file",
 ]

@@ -8,6 +8,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple, TypeVar
 
 import msgspec
 
@@ -56,31 +57,44 @@ class EndEvent(msgspec.Struct, frozen=True):
 
 Event = JobEvent | ProgressEvent | UnitEvent | EndEvent
 
+_E = TypeVar("_E")
 
-def read_event_lines(lines: Iterable[bytes]) -> Iterator[tuple[str, bytes]]:
-    """Name and data of each event in a stream of lines."""
-    name, data = "", list[bytes]()
+
+class StreamedEvent(NamedTuple):
+    """An event as it came: its name, its data, and the place in the stream, if it has one."""
+
+    name: str
+    data: bytes
+    id: str = ""
+
+
+def read_event_lines(lines: Iterable[bytes]) -> Iterator[StreamedEvent]:
+    """The events in a stream of lines."""
+    name, place, data = "", "", list[bytes]()
     for raw in lines:
         line = raw.rstrip(b"\r\n")
         if not line:
             if data:
-                yield name or "message", b"\n".join(data)
+                yield StreamedEvent(name or "message", b"\n".join(data), place)
             name, data = "", []
             continue
         field, _, value = line.partition(b":")
         value = value.removeprefix(b" ")
         if field == b"event":
             name = value.decode(errors="replace")
+        elif field == b"id":
+            place = value.decode(errors="replace")
         elif field == b"data":
             data.append(value)
 
 
-def decode_event(name: str, data: bytes) -> Event | None:
+def decode_event(event: StreamedEvent) -> Event | None:
     """Turn a named event into its type; None for one this version does not know.
 
     Raises:
         msgspec.DecodeError: The data is not what that event carries.
     """
+    name, data, _ = event
     if name == "job":
         return JobEvent(read_json(data, JobView))
     if name == "progress":
@@ -91,16 +105,16 @@ def decode_event(name: str, data: bytes) -> Event | None:
 
 
 def keep_following(
-    connect: Callable[[], Iterator[Event]],
+    connect: Callable[[], Iterator[_E]],
     *,
     patience_s: float,
     pause: Callable[[float], None] = time.sleep,
     clock: Callable[[], float] = time.monotonic,
-) -> Iterator[Event]:
-    """Follow events over broken connections until the end.
+) -> Iterator[_E]:
+    """Follow events over broken connections until the end, if there is one.
 
     Args:
-        connect: Opens the stream anew; each starts with the job as it is then.
+        connect: Opens the stream anew; it begins with how things are then, or goes on.
         patience_s: How long the manager may be away before this gives up.
 
     Raises:

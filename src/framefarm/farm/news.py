@@ -44,6 +44,7 @@ class News:
         units: Units that were settled.
         lost: Leases to revoke.
         barred: Workers whose quarantines changed.
+        workers: Workers that people should see anew.
     """
 
     jobs: set[int] = field(default_factory=set)
@@ -51,6 +52,7 @@ class News:
     units: list[UnitNews] = field(default_factory=list)
     lost: list[LostLease] = field(default_factory=list)
     barred: set[str] = field(default_factory=set)
+    workers: set[str] = field(default_factory=set)
 
     def add(self, other: News) -> None:
         """Take in what another write changed."""
@@ -59,3 +61,4 @@ class News:
         self.units += other.units
         self.lost += other.lost
         self.barred |= other.barred
+        self.workers |= other.workers

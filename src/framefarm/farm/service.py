@@ -8,11 +8,9 @@ followers, workers and waiting slots only after it is durable.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import secrets
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import asdict
 from functools import partial
 from typing import TypeVar
 
@@ -23,7 +21,7 @@ from sqlalchemy.exc import DBAPIError
 from framefarm.core.errors import FrameFarmError
 from framefarm.core.requirements import Pool, Requirements
 from framefarm.core.spans import Spans
-from framefarm.core.states import ENDED_JOBS, JobState
+from framefarm.core.states import JobState
 from framefarm.core.versions import BlenderVersion
 from framefarm.db import (
     GroupCommitWriter,
@@ -43,7 +41,6 @@ from framefarm.farm.deleting import delete_job
 from framefarm.farm.delivery import Delivery
 from framefarm.farm.dispatch import Dispatcher
 from framefarm.farm.duties import duties_of, guarded
-from framefarm.farm.events import EventBus
 from framefarm.farm.failures import Failure, fail_many
 from framefarm.farm.finishes import Settlement
 from framefarm.farm.heartbeats import Heartbeats
@@ -65,7 +62,8 @@ from framefarm.farm.revoking import revoke
 from framefarm.farm.roster import Link, Roster, Work
 from framefarm.farm.settings import ManagerSettings
 from framefarm.farm.stalls import stall_limit_s
-from framefarm.farm.steering import NoSuchJobError, job_state
+from framefarm.farm.steering import find_job, job_state
+from framefarm.farm.telling import Telling
 from framefarm.farm.uploads import Uploads
 from framefarm.farm.views import JobView, JobViews
 from framefarm.farm.worker_orders import WorkerOrders
@@ -109,7 +107,8 @@ class Farm:
         self.catalog = Catalog()
         self.roster = Roster()
         self.live = LiveFacts()
-        self.bus = EventBus()
+        self.telling = Telling(self)
+        self.bus = self.telling.bus
         self.pulse = Pulse()
         self.views = JobViews(settings, self.pulse, self.roster)
         self.blame = Blame(settings.blame, self._elsewhere)
@@ -141,8 +140,6 @@ class Farm:
         )
         self.bars: dict[str, Bars] = {}
         self._started_at = time.monotonic()
-        self._changed_jobs: set[int] = set()
-        self._changed = asyncio.Event()
         self.come_by_s = 0.0
         self.stopping = False
         self._newcomers = asyncio.Event()
@@ -165,7 +162,7 @@ class Farm:
                 self.dispatcher.serve_tails(self.settings.tail_every_s), name="serve_tails"
             ),
             asyncio.create_task(self._note_lost(), name="note_lost"),
-            asyncio.create_task(self._tell_followers(), name="tell_followers"),
+            asyncio.create_task(self.telling.run(), name="tell_followers"),
             asyncio.create_task(self._settle_for_newcomers(), name="settle_for_newcomers"),
             asyncio.create_task(self.delivery.leftovers(), name="deliver_leftovers"),
             *(asyncio.create_task(duty, name=name) for name, duty in duties_of(self).items()),
@@ -236,6 +233,7 @@ class Farm:
     async def note_departure(self, departure: Departure) -> None:
         """Note that a worker's connection is gone."""
         await self.writer.submit(self._departures, departure)
+        self.telling.workers([departure.worker_id])
 
     async def invite(self, *, pool: Pool, uses: int, lifetime_s: float) -> Invitation:
         """Make a join token."""
@@ -247,6 +245,7 @@ class Farm:
         news = await self.writer.write(lambda c: revoke(c, self.catalog, worker_id))
         if news is not None:
             await self.spread(news)
+            self.telling.workers([worker_id])
         return news is not None
 
     async def free(self, worker_id: str, *, reason: str) -> None:
@@ -313,10 +312,11 @@ class Farm:
         for unit in news.units:
             self._note_unit(unit)
         if news.jobs:
-            self._changed_jobs |= news.jobs
-            self._changed.set()
+            self.telling.jobs(news.jobs)
         if news.barred:
             await self.refresh_bars()
+        if news.workers or news.barred:
+            self.telling.workers(news.workers | news.barred)
         if news.work:
             self.dispatcher.work_appeared()
         for lost in news.lost:
@@ -358,10 +358,7 @@ class Farm:
             self.pulse.stopped(unit.stage_id, unit.unit)
         for slot in link.slots.values() if link is not None else ():
             slot.note_sign(unit.stage_id, unit.unit)
-        if self.bus.followed(unit.job_id):
-            facts = {key: value for key, value in asdict(unit).items() if key not in _NOT_TOLD}
-            facts["worker"] = link.name if link is not None else unit.worker_id
-            self.bus.publish(unit.job_id, "unit", facts)
+        self.telling.unit(unit, link.name if link is not None else unit.worker_id)
 
     # --- jobs -----------------------------------------------------------------------------
 
@@ -407,12 +404,13 @@ class Farm:
         Raises:
             NoSuchJobError: There is no such job.
         """
+        job = await self.read(lambda connection: find_job(connection, job_id))
         placed = await asyncio.to_thread(self.delivery.places, job_id) if outputs else []
         await self.change(lambda connection: delete_job(connection, self.catalog, job_id))
         # Again: a transaction that was rolled back and repeated may have read it anew meanwhile.
         self.catalog.forget(job_id)
         self.deleted.set()
-        self.bus.publish(job_id, "end", {})
+        self.telling.deleted(job_id, job.owner)
         self.delivery.forget(job_id)
         if placed:
             await self.delivery.remove(placed)
@@ -425,8 +423,9 @@ class Farm:
         """
         return await self.read(lambda connection: self.views.one(connection, job_id))
 
-    def worker_came(self) -> None:
+    def worker_came(self, worker_id: str) -> None:
         """A worker is here: it may have the Blender that a job waits for."""
+        self.telling.workers([worker_id])
         self._newcomers.set()
 
     async def _settle_for_newcomers(self) -> None:
@@ -456,36 +455,11 @@ class Farm:
         # Those that were here before this manager started have time to come back.
         await asyncio.sleep(max(map(self.settings.lease_s_of, Pool)))
         while True:
-            await guarded("note_lost", self.writer.write(work))
+            await guarded("note_lost", self._note_some_lost(work))
             await asyncio.sleep(min(5.0, self.settings.lease_s / 3))
 
-    async def _tell_followers(self) -> None:
-        """Send followed jobs' pictures, at most about twice a second each."""
-        while True:
-            await self._changed.wait()
-            self._changed.clear()
-            jobs, self._changed_jobs = self._changed_jobs, set()
-            await guarded("tell_followers", self._tell(sorted(jobs)))
-            await asyncio.sleep(0.25)
-
-    async def _tell(self, job_ids: Iterable[int]) -> None:
-        for job_id in job_ids:
-            with contextlib.suppress(NoSuchJobError):  # deleted since
-                await self._tell_of(job_id)
-
-    async def _tell_of(self, job_id: int) -> None:
-        state = await self.read(lambda connection: job_state(connection, job_id))
-        if state in ENDED_JOBS:
-            await self.delivery.all_of(job_id)
-        # A picture takes far longer to make than a look at the state.
-        if not self.bus.followed(job_id):
-            return
-        view = await self.view(job_id)
-        if view.state in ENDED_JOBS and state not in ENDED_JOBS:
-            return  # it ended just now, so the next round places its files before it says so
-        self.bus.publish(job_id, "job", asdict(view))
-        if view.state in ENDED_JOBS:
-            self.bus.publish(job_id, "end", {})
+    async def _note_some_lost(self, work: Callable[[Connection], list[str]]) -> None:
+        self.telling.workers(await self.writer.write(work))
 
 
 def _farm_id(connection: Connection) -> str:
@@ -504,4 +478,3 @@ def _farm_id(connection: Connection) -> str:
 
 _NO_BARS = Bars()
 _A_DAY_S = 86_400.0
-_NOT_TOLD = ("job_id", "stage_id", "worker_id")

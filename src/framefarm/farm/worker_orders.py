@@ -73,6 +73,7 @@ class WorkerOrders:
                 partial(self._steer_some, ids=some, change=change)
             )
             self.count += 1
+            news.workers.update(some)
             await self._spread(news)
             for one in told:
                 await self._tell(one, change)
@@ -130,6 +131,7 @@ class WorkerOrders:
         link = self._roster.get(worker_id)
         if link is not None:
             link.name = name.strip()
+        await self._spread(News(workers={worker_id}))
         return worker_id
 
 

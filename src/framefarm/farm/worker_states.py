@@ -136,7 +136,7 @@ def note_lost(
     connection: Connection,
     connected: Callable[[str], bool],
     lease_s_of: Callable[[Pool], float],
-) -> int:
+) -> list[str]:
     """Note workers that went without a goodbye and stayed away longer than a lease lasts.
 
     Args:
@@ -144,7 +144,7 @@ def note_lost(
         lease_s_of: How long a lease of a worker of a pool lasts.
 
     Returns:
-        How many there were.
+        Their ids.
     """
     now = database_now(connection)
     limits = {pool.value: now - lease_s_of(pool) for pool in Pool}
@@ -156,7 +156,7 @@ def note_lost(
     ]
     if _LOSE.run(connection, moves) != len(moves):
         raise WorkerMovedError("that was lost")
-    return len(lost)
+    return [worker.id for worker in lost]
 
 
 def shown_state(stored: str, *, connected: bool, working: bool) -> WorkerState:

@@ -39,6 +39,7 @@ READING = {
     ("GET", "/api/jobs/{job_id}/frames/{frame}/thumbnail"),
     ("GET", "/api/jobs/{job_id}/frames/{frame}/image"),
     ("GET", "/api/jobs/{job_id}/events"),
+    ("GET", "/api/events"),
     ("GET", "/api/jobs/{job_id}/download"),
     ("GET", "/api/render-tasks/{task_key}/progress"),
     ("GET", "/api/render-tasks/{task_key}/download"),

@@ -130,7 +130,7 @@ def test_a_cancelled_job_ends_with_status_1_and_can_be_retried(farm_cli):
     assert watched.code == 1
     assert (again.code, again.out) == (0, f"job {job} is cancelled\n")
     assert retried.code == 0
-    assert retried.out.startswith(f"job {job} is queued, ")
+    assert retried.out.startswith((f"job {job} is queued, ", f"job {job} is running, "))
 
 
 def test_a_job_is_paused_put_first_resumed_and_deleted(farm_cli):
@@ -242,6 +242,29 @@ def test_a_file_that_is_no_blend_is_not_submitted(farm_cli, tmp_path):
     assert told.code == 2
     assert "not a .blend file" in told.err
     assert len(json.loads(farm_cli("jobs", "--json").out)) == before
+
+
+def test_events_follow_the_whole_farm(farm_cli, live_farm):
+    env = environment(live_farm.home, FRAMEFARM_URL=live_farm.url)
+    lines = Running("events", env=env)
+    objects = Running("events", "--kind", "unit", "--json", env=env)
+    try:
+        lines.wait_for("following; Ctrl-C ends it")
+        objects.wait_for('{"event":"begin"}')
+        job = submit_trial(farm_cli, "--units", "1-2")
+        lines.wait_for(": done, 2 of 2")
+        objects.wait_for('"unit":2')
+        code, _ = lines.stop(signal.SIGINT)
+    finally:
+        lines.kill()
+        objects.kill()
+
+    first = json.loads(objects.lines[1])
+    assert (first["event"], first["state"], first["worker"]) == ("unit", "done", "ants")
+    (done,) = [line for line in lines.lines if f" job {job} trial 1: done in " in line]
+    assert done.endswith(" by ants")
+    assert code == 130
+    assert not any("Traceback" in line for line in lines.lines)
 
 
 def test_ctrl_c_leaves_a_watched_job_running(farm_cli, live_farm):

@@ -48,7 +48,7 @@ class Clocks:
 
     def note_lost(self) -> int:
         """How many of the workers, none of which is connected, are lost by now."""
-        return self.bench.do(note_lost, lambda _: False, LIVES.of)
+        return len(self.bench.do(note_lost, lambda _: False, LIVES.of))
 
     def renew(self, *leases: str, worker: str = "w1") -> None:
         self.bench.do(renew_many, [Renewal(worker, leases, LIVES.lease_s)])

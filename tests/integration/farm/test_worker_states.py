@@ -33,7 +33,7 @@ def lease_s_of(pool: Pool) -> float:
 
 
 def lose(bench: Bench, *connected: str) -> int:
-    return bench.do(note_lost, lambda worker: worker in connected, lease_s_of)
+    return len(bench.do(note_lost, lambda worker: worker in connected, lease_s_of))
 
 
 def leave(bench: Bench, worker: Admission, *, goodbye: bool = True, boot: str = "boot") -> None:

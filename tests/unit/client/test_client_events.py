@@ -11,6 +11,7 @@ from framefarm.client.events import (
     Event,
     JobEvent,
     ProgressEvent,
+    StreamedEvent,
     UnitEvent,
     decode_event,
     keep_following,
@@ -23,13 +24,22 @@ UNIT = UnitEvent("render", 5, "done", seconds=1.5)
 def test_lines_become_events_with_name_and_data():
     lines = [b"event: unit\r\n", b"data: {}\r\n", b"\r\n", b"data: a\n", b"data: b\n", b"\n"]
 
-    assert list(read_event_lines(lines)) == [("unit", b"{}"), ("message", b"a\nb")]
+    assert list(read_event_lines(lines)) == [
+        StreamedEvent("unit", b"{}"),
+        StreamedEvent("message", b"a\nb"),
+    ]
+
+
+def test_an_event_says_its_place_in_the_stream_and_later_ones_without_keep_it():
+    lines = [b"id: a.1\n", b"data: x\n", b"\n", b"data: y\n", b"\n"]
+
+    assert [event.id for event in read_event_lines(lines)] == ["a.1", "a.1"]
 
 
 def test_comments_and_events_without_data_are_left_out():
     lines = [b": still here\n", b"\n", b"event: job\n", b"\n", b"data:x\n", b"\n"]
 
-    assert list(read_event_lines(lines)) == [("message", b"x")]
+    assert list(read_event_lines(lines)) == [StreamedEvent("message", b"x")]
 
 
 def test_an_event_cut_off_by_the_end_of_the_stream_is_dropped():
@@ -37,21 +47,27 @@ def test_an_event_cut_off_by_the_end_of_the_stream_is_dropped():
 
 
 def test_each_kind_of_event_is_decoded():
-    job = decode_event("job", b'{"id":3,"state":"running","stages":[],"new_field":1}')
-    progress = decode_event("progress", b'{"kind":"render","unit":7,"done":3,"total":8}')
-    unit = decode_event("unit", b'{"kind":"render","unit":5,"state":"done","seconds":1.5}')
+    job = decode_event(
+        StreamedEvent("job", b'{"id":3,"state":"running","stages":[],"new_field":1}')
+    )
+    progress = decode_event(
+        StreamedEvent("progress", b'{"kind":"render","unit":7,"done":3,"total":8}')
+    )
+    unit = decode_event(
+        StreamedEvent("unit", b'{"kind":"render","unit":5,"state":"done","seconds":1.5}')
+    )
 
     assert isinstance(job, JobEvent)
     assert (job.job.id, job.job.state) == (3, "running")
     assert progress == ProgressEvent("render", 7, done=3, total=8)
     assert unit == UNIT
-    assert decode_event("end", b"{}") == EndEvent()
+    assert decode_event(StreamedEvent("end", b"{}")) == EndEvent()
 
 
 def test_an_unknown_event_is_none_and_a_wrong_one_is_refused():
-    assert decode_event("confetti", b"{}") is None
+    assert decode_event(StreamedEvent("confetti", b"{}")) is None
     with pytest.raises(msgspec.DecodeError):
-        decode_event("unit", b'{"unit":"x"}')
+        decode_event(StreamedEvent("unit", b'{"unit":"x"}'))
 
 
 class Streams:

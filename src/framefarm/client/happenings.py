@@ -1,0 +1,82 @@
+"""What happens on a whole farm, as it happens."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import msgspec
+
+from framefarm.client.events import StreamedEvent
+from framefarm.client.reading import read_json
+
+
+class BeginHappening(msgspec.Struct, frozen=True):
+    """The manager is there, and what happens from now on is told."""
+
+
+class JobHappening(msgspec.Struct, frozen=True):
+    """A job is new or changed; `done`, `failed` and `total` count the units of all its stages.
+
+    `state` may also be `deleted`, and then the rest is not told.
+    """
+
+    at: datetime
+    job: int
+    state: str
+    name: str = ""
+    owner: str = ""
+    priority: int = 0
+    message: str = ""
+    done: int = 0
+    failed: int = 0
+    total: int = 0
+
+
+class UnitHappening(msgspec.Struct, frozen=True):
+    """A unit of a job is done, is tried again (`retry`), or failed for good."""
+
+    at: datetime
+    job: int
+    kind: str
+    unit: int
+    state: str
+    worker: str = ""
+    seconds: float = 0.0
+    peak_memory_bytes: int = 0
+    message: str = ""
+
+
+class WorkerHappening(msgspec.Struct, frozen=True):
+    """A worker came, went, or was changed: `online`, or a state in which it gets no work."""
+
+    at: datetime
+    worker: str
+    id: str
+    state: str
+    reason: str = ""
+
+
+class GapHappening(msgspec.Struct, frozen=True):
+    """Some of what happened is lost: read anew what you follow."""
+
+    message: str = ""
+
+
+Happening = BeginHappening | JobHappening | UnitHappening | WorkerHappening | GapHappening
+_KINDS: dict[str, type[Happening]] = {
+    "begin": BeginHappening,
+    "job": JobHappening,
+    "unit": UnitHappening,
+    "worker": WorkerHappening,
+    "gap": GapHappening,
+}
+
+
+def decode_happening(event: StreamedEvent) -> Happening | None:
+    """Turn an event into its type; None for one this version does not know.
+
+    Raises:
+        msgspec.DecodeError: The data is not what that event carries.
+    """
+    kind = _KINDS.get(event.name)
+    return read_json(event.data, kind) if kind is not None else None

@@ -1,0 +1,153 @@
+"""Telling whoever follows a job, or the whole farm, what a durable write changed."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Connection, func, select
+
+from framefarm.core.states import ENDED_JOBS, JobState, WorkerState
+from framefarm.db import tables as t
+from framefarm.farm.duties import guarded
+from framefarm.farm.event_log import EventLog
+from framefarm.farm.events import EventBus
+from framefarm.farm.steering import NoSuchJobError
+from framefarm.farm.worker_states import shown_state
+
+if TYPE_CHECKING:
+    from framefarm.farm.news import UnitNews
+    from framefarm.farm.service import Farm
+
+_PAUSE_S = 0.25
+_AT_A_TIME = 500
+_OF_THE_PLACE = ("job_id", "stage_id", "worker_id")
+
+
+class Telling:
+    """Passes news on. Used from the manager's event loop only.
+
+    Args:
+        farm: Whose news.
+
+    Attributes:
+        bus: Followers of single jobs.
+        log: What happened on the whole farm.
+    """
+
+    def __init__(self, farm: Farm) -> None:
+        self._farm = farm
+        self.bus = EventBus()
+        self.log = EventLog()
+        self._jobs: set[int] = set()
+        self._workers: set[str] = set()
+        self._changed = asyncio.Event()
+        self._told: dict[str, dict[str, Any]] = {}
+
+    def jobs(self, changed: Iterable[int]) -> None:
+        """Jobs changed: what they are now is told soon."""
+        self._jobs.update(changed)
+        self._changed.set()
+
+    def workers(self, changed: Iterable[str]) -> None:
+        """Workers came, went or were changed: what they are now is told soon."""
+        self._workers.update(changed)
+        self._changed.set()
+
+    def unit(self, unit: UnitNews, worker: str) -> None:
+        """A unit was settled; `worker` is the name of who was at it."""
+        facts = {key: value for key, value in asdict(unit).items() if key not in _OF_THE_PLACE}
+        facts["worker"] = worker
+        if self.bus.followed(unit.job_id):
+            self.bus.publish(unit.job_id, "unit", facts)
+        told = {"job": unit.job_id, **facts}
+        self.log.note("unit", told, job_id=unit.job_id, worker_id=unit.worker_id)
+
+    def deleted(self, job_id: int, owner: str) -> None:
+        """A job, which was `owner`'s, is no longer there."""
+        self.bus.publish(job_id, "end", {})
+        facts = {"job": job_id, "owner": owner, "state": "deleted"}
+        self.log.note("job", facts, job_id=job_id)
+
+    async def run(self) -> None:
+        """Tell of what changed, of each job and worker a few times a second at most."""
+        while True:
+            await self._changed.wait()
+            self._changed.clear()
+            jobs, self._jobs = self._jobs, set()
+            workers, self._workers = self._workers, set()
+            await guarded("tell_of_workers", self._tell_of_workers(sorted(workers)))
+            await guarded("tell_of_jobs", self._tell_of_jobs(sorted(jobs)))
+            await asyncio.sleep(_PAUSE_S)
+
+    async def _tell_of_workers(self, worker_ids: Sequence[str]) -> None:
+        for start in range(0, len(worker_ids), _AT_A_TIME):
+            some = worker_ids[start : start + _AT_A_TIME]
+            for row in await self._farm.read(partial(_workers, ids=some)):
+                self._tell_of_worker(row)
+
+    def _tell_of_worker(self, row: Any) -> None:
+        connected = self._farm.roster.get(row.id) is not None
+        state: str = shown_state(row.state, connected=connected, working=False)
+        if row.revoked_at is not None:
+            state = "revoked"
+        elif state == WorkerState.IDLE:
+            state = "online"  # whether it has work just now is what its units tell
+        facts = {"worker": row.name, "id": row.id, "state": state, "reason": row.reason}
+        if self._told.get(row.id) != facts:
+            self._told[row.id] = facts
+            self.log.note("worker", facts, worker_id=row.id)
+
+    async def _tell_of_jobs(self, job_ids: Sequence[int]) -> None:
+        for start in range(0, len(job_ids), _AT_A_TIME):
+            some = job_ids[start : start + _AT_A_TIME]
+            for facts in await self._farm.read(partial(_jobs, ids=some)):
+                with contextlib.suppress(NoSuchJobError):  # deleted since
+                    await self._tell_of_job(facts)
+
+    async def _tell_of_job(self, facts: dict[str, Any]) -> None:
+        job_id, state = facts["job"], JobState(facts["state"])
+        if state in ENDED_JOBS:
+            await self._farm.delivery.all_of(job_id)
+        self.log.note("job", facts, job_id=job_id)
+        # A picture takes far longer to make than a look at the counters.
+        if not self.bus.followed(job_id):
+            return
+        view = await self._farm.view(job_id)
+        if view.state in ENDED_JOBS and state not in ENDED_JOBS:
+            return  # it ended just now, so the next round places its files before it says so
+        self.bus.publish(job_id, "job", asdict(view))
+        if view.state in ENDED_JOBS:
+            self.bus.publish(job_id, "end", {})
+
+
+def _workers(connection: Connection, ids: Sequence[str]) -> Sequence[Any]:
+    w = t.workers.c
+    return connection.execute(
+        select(w.id, w.name, w.state, w.reason, w.revoked_at).where(w.id.in_(ids))
+    ).all()
+
+
+def _jobs(connection: Connection, ids: Sequence[int]) -> list[dict[str, Any]]:
+    """What is told of jobs: their states, and the counters of all their stages together."""
+    j, s = t.jobs.c, t.stages.c
+    rows = connection.execute(
+        select(
+            j.id.label("job"),
+            j.name,
+            j.owner,
+            j.state,
+            j.priority,
+            j.message,
+            *(func.sum(s[name]).label(name) for name in ("done", "failed", "total")),
+        )
+        .join(t.stages, s.job_id == j.id)
+        .where(j.id.in_(ids))
+        .group_by(j.id)
+        .order_by(j.id)
+    )
+    return [dict(row) for row in rows.mappings()]

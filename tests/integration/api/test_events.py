@@ -1,0 +1,228 @@
+"""`/api/events`: the whole farm's life, filtered by right and wish, and gone on with."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.integration.api.manager import Manager, is_problem
+
+Event = tuple[str, str, dict[str, Any]]
+
+
+class Stream:
+    """An open stream of events; each is (id, kind, facts)."""
+
+    def __init__(self, answer: httpx.Response) -> None:
+        assert answer.status_code == 200
+        assert answer.headers["content-type"].startswith("text/event-stream")
+        self._lines = answer.iter_lines()
+
+    def next(self) -> Event:
+        found: dict[str, str] = {}
+        for line in self._lines:
+            if not line and found:
+                return found["id"], found["event"], json.loads(found["data"])
+            name, _, value = line.partition(": ")
+            if name:
+                found[name] = value
+        raise AssertionError("the stream ended")
+
+    def until(self, wanted: Callable[[Event], bool]) -> list[Event]:
+        """All up to the first that is wanted."""
+        found = [self.next()]
+        while not wanted(found[-1]):
+            found.append(self.next())
+        return found
+
+
+@contextlib.contextmanager
+def stream(manager: Manager, *, after: str = "", token: str = "", **asked: Any) -> Iterator[Stream]:
+    headers = {"Last-Event-ID": after} if after else {}
+    if token:
+        headers["Authorization"] = f"Bearer {token}"
+    url = f"{manager.server.url}/api/events"
+    with (
+        httpx.Client(timeout=30) as http,
+        http.stream("GET", url, params=asked, headers=headers) as answer,
+    ):
+        yield Stream(answer)
+
+
+def is_done(job: int) -> Callable[[Event], bool]:
+    return lambda event: (
+        (event[1], event[2].get("job"), event[2].get("state"))
+        == (
+            "job",
+            job,
+            "done",
+        )
+    )
+
+
+def told(events: list[Event], kind: str) -> list[dict[str, Any]]:
+    return [facts for _, name, facts in events if name == kind]
+
+
+def is_offline(event: Event) -> bool:
+    return (event[1], event[2].get("state")) == ("worker", "offline")
+
+
+def do_all(manager: Manager, units: int, name: str = "box") -> None:
+    with manager.worker(name=name, boot_id=name) as worker:
+        for _ in range(units):
+            assert worker.finish(worker.lease()) == "accepted"
+
+
+def test_a_stream_tells_of_jobs_units_and_workers(manager: Manager):
+    with stream(manager) as heard:
+        assert heard.next()[1] == "begin"
+        job = manager.trial("1-3")["id"]
+        events: list[Event] = []
+        with manager.worker(name="box", boot_id="box") as worker:
+            # States are told a few times a second: one that lasts for less may be passed over.
+            events += heard.until(lambda event: event[1] == "worker")
+            for _ in range(3):
+                assert worker.finish(worker.lease()) == "accepted"
+            events += heard.until(is_done(job))
+        events += heard.until(is_offline)
+
+    units = told(events, "unit")
+    assert [(unit["job"], unit["unit"], unit["state"]) for unit in units] == [
+        (job, unit, "done") for unit in (1, 2, 3)
+    ]
+    assert {unit["worker"] for unit in units} == {"box"}
+    assert [worker["state"] for worker in told(events, "worker")] == ["online", "offline"]
+    assert told(events, "job")[-1] | {"at": ""} == {
+        "at": "",
+        "job": job,
+        "name": manager.job(job)["name"],
+        "owner": manager.job(job)["owner"],
+        "state": "done",
+        "priority": 50,
+        "message": "",
+        "done": 3,
+        "failed": 0,
+        "total": 3,
+    }
+    places = [int(place.partition(".")[2]) for place, _, _ in events]
+    assert places == sorted(set(places))
+
+
+def test_a_stream_goes_on_where_it_broke_off(manager: Manager):
+    with stream(manager) as heard:
+        place = heard.next()[0]
+    job = manager.trial("1-3")["id"]
+    do_all(manager, 3)
+
+    with stream(manager, after=place) as heard:
+        assert heard.next()[:2] == (place, "begin")
+        events = heard.until(is_done(job))
+        third = next(event for event in events if event[1] == "unit" and event[2]["unit"] == 2)
+    with stream(manager, after=third[0]) as heard:
+        later = heard.until(is_done(job))
+
+    assert [unit["unit"] for unit in told(events, "unit")] == [1, 2, 3]
+    assert [unit["unit"] for unit in told(later, "unit")] == [3]
+    assert not told(events + later, "gap")
+
+
+def test_a_stream_says_that_a_restart_lost_what_was_between(tmp_path: Path):
+    first = Manager(tmp_path)
+    try:
+        with stream(first) as heard:
+            place = heard.next()[0]
+    finally:
+        first.close()
+    again = Manager(tmp_path)
+    try:
+        with stream(again, after=place) as heard:
+            assert heard.next()[1] == "begin"
+            now, kind, _ = heard.next()
+            job = again.trial("1")["id"]
+            new = heard.next()
+    finally:
+        again.close()
+
+    assert kind == "gap"
+    assert now.partition(".")[0] != place.partition(".")[0]
+    assert (new[1], new[2]["job"]) == ("job", job)
+
+
+def test_a_stream_has_only_what_was_asked_for(manager: Manager):
+    one, two = manager.trial("1-2")["id"], manager.trial("1-2", name="two")["id"]
+    with stream(manager, job=two, kind="unit") as heard:
+        heard.next()
+        do_all(manager, 4)
+        found = [heard.next(), heard.next()]
+        assert manager.http.delete(f"/api/jobs/{one}").status_code == 204
+    with stream(manager, worker="box", kind=["worker", "job"]) as heard:
+        heard.next()
+        with manager.worker(name="other", boot_id="other"):
+            pass
+        renamed = manager.http.post("/api/workers/box/rename", json={"name": "crate"})
+        assert renamed.status_code == 200, renamed.text
+        changed = heard.until(lambda event: event[2]["worker"] == "crate")
+
+    assert {(kind, facts["job"]) for _, kind, facts in found} == {("unit", two)}
+    assert {facts["id"] for _, _, facts in changed} == {changed[-1][2]["id"]}
+    assert {kind for _, kind, _ in changed} == {"worker"}
+
+
+@pytest.mark.parametrize(
+    ("asked", "status", "code"),
+    [
+        ({"worker": "nobody"}, 404, "no_such_worker"),
+        ({"kind": "party"}, 422, "invalid_request"),
+        ({"job": "x"}, 422, "invalid_request"),
+        ({"job": [1] * 101}, 422, "invalid_request"),
+    ],
+)
+def test_what_cannot_be_followed_is_refused(
+    shared: Manager, asked: dict[str, Any], status: int, code: str
+):
+    is_problem(shared.http.get("/api/events", params=asked), status, code)
+
+
+def test_a_job_that_cannot_be_has_no_events_and_is_no_error(shared: Manager):
+    with stream(shared, job=10**40) as heard:
+        assert heard.next()[1] == "begin"
+
+
+@pytest.mark.parametrize("place", ["x", "1", "0123456789abcdef.-1", "0123456789abcdef." + "9" * 30])
+def test_a_place_that_no_manager_gave_is_refused(shared: Manager, place: str):
+    answer = shared.http.get("/api/events", headers={"Last-Event-ID": place})
+
+    assert (answer.status_code, answer.json()["code"]) == (422, "bad_event_id")
+
+
+def test_an_artist_hears_of_own_jobs_only(manager: Manager):
+    token = person(manager, "ada", "artist")
+    with stream(manager, token=token) as heard:
+        heard.next()
+        other = manager.trial("1-2", owner="bob")["id"]
+        do_all(manager, 2)
+        own = manager.trial("1", owner="ada")["id"]
+        do_all(manager, 1)
+        events = heard.until(is_done(own))
+        assert manager.http.delete(f"/api/jobs/{other}").status_code == 204
+        assert manager.http.delete(f"/api/jobs/{own}").status_code == 204
+        deleted = heard.next()
+
+    assert {facts["job"] for _, _, facts in events} == {own}
+    assert {kind for _, kind, _ in events} == {"job", "unit"}
+    assert (deleted[2]["job"], deleted[2]["state"]) == (own, "deleted")
+
+
+def person(manager: Manager, name: str, role: str) -> str:
+    made = manager.http.post("/api/users", json={"name": name, "role": role})
+    assert made.status_code == 201, made.text
+    token = manager.http.post(f"/api/users/{name}/tokens", json={"name": "test"})
+    assert token.status_code == 201, token.text
+    return str(token.json()["token"])
