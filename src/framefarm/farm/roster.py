@@ -113,6 +113,7 @@ class Link:
         barred: Kinds of stage and Blenders it gets nothing of (L9).
         probation: Those it gets one unit of.
         resting: Stages it gets nothing of for now (L13).
+        rests: How many pauses from each stage are not over.
         failing: How many units of a stage failed here one after the other.
     """
 
@@ -135,6 +136,7 @@ class Link:
     barred: frozenset[tuple[str, str]] = frozenset()
     probation: frozenset[tuple[str, str]] = frozenset()
     resting: frozenset[int] = frozenset()
+    rests: Counter[int] = field(default_factory=Counter)
     failing: Counter[int] = field(default_factory=Counter)
 
     def rest(
@@ -149,12 +151,20 @@ class Link:
         die = random.random()  # noqa: S311  spreads retries
         pause_s = rest_s(self.failing[stage_id], die, limits, sound_elsewhere=sound_elsewhere)
         if pause_s:
+            self.rests[stage_id] += 1
             self.resting |= {stage_id}
         return pause_s
 
     def rested(self, stage_id: int) -> None:
-        """Let it have units of a stage again."""
-        self.resting -= {stage_id}
+        """Let it have units of a stage again, once the last of its pauses is over.
+
+        Slots fail units beside each other: the pause of an earlier failure must not end a later,
+        longer one.
+        """
+        self.rests[stage_id] -= 1
+        if self.rests[stage_id] <= 0:
+            del self.rests[stage_id]
+            self.resting -= {stage_id}
 
     def could(self, asked: Requirements, more_than_bytes: int = 0) -> bool:
         """Whether a slot here, with more than so much memory, may do a stage."""

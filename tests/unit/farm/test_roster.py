@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from framefarm.core.blame import BlameLimits
 from framefarm.core.requirements import Requirements
 from framefarm.farm.roster import Link, Roster, slots_of
 from framefarm.protocol.messages import BlenderOffer, MachineFacts, Order, SlotOffer
@@ -98,3 +99,16 @@ def test_slots_that_wait_are_found():
     one.slots["slot1"].waiting = True
 
     assert roster.waiting() == [(one, one.slots["slot1"])]
+
+
+def test_l13_the_pause_of_an_earlier_failure_does_not_end_a_later_one():
+    worker = link("w", ("render",))
+    pauses = [worker.rest(7, BlameLimits(), lambda: True) for _ in range(3)]
+    assert pauses[0] == 0.0
+    assert 0.0 < pauses[1] <= pauses[2]
+
+    worker.rested(7)
+    assert worker.resting == {7}
+
+    worker.rested(7)
+    assert worker.resting == frozenset()
