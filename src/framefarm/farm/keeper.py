@@ -186,7 +186,8 @@ class Keeper:
             try:
                 await asyncio.wait_for(self._process.wait(), _END_S)
             except TimeoutError:
-                self._process.kill()
+                with contextlib.suppress(ProcessLookupError):  # it ended at this very moment
+                    self._process.kill()
                 await self._process.wait()
         if self._reading is not None:
             self._reading.cancel()

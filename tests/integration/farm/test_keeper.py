@@ -89,6 +89,17 @@ async def test_a_full_disk_is_told_as_such(tmp_path: Path):
     await keeper.stop()
 
 
+async def test_a_keeper_that_ends_as_its_time_is_over_is_no_error(
+    keeper: Keeper, monkeypatch: pytest.MonkeyPatch
+):
+    assert keeper._reading is not None
+    keeper._reading.cancel()  # it would start the next one
+    monkeypatch.setattr("framefarm.farm.keeper._END_S", 0.0)
+    await killed_while_at(keeper)
+
+    await keeper.stop()
+
+
 async def killed_while_at(keeper: Keeper) -> None:
     """Kill the keeper's process once all that is asked of it is on its way."""
     process = keeper._process
@@ -113,7 +124,7 @@ async def test_a_keeper_that_is_killed_costs_no_result(keeper: Keeper):
 
     await killed_while_at(keeper)
 
-    assert await asyncio.wait_for(asyncio.gather(*waiting), 20) == [None, None]
+    assert await asyncio.wait_for(asyncio.gather(*waiting), 60) == [None, None]
     assert keeper._process is not first
 
 
@@ -133,7 +144,7 @@ async def test_what_it_dies_at_twice_is_refused_and_nothing_else_is_lost(
         while keeper._process is dead:  # noqa: ASYNC110  nothing tells of it
             await asyncio.sleep(0.01)
 
-    outcomes = await asyncio.wait_for(asyncio.gather(*waiting, return_exceptions=True), 20)
+    outcomes = await asyncio.wait_for(asyncio.gather(*waiting, return_exceptions=True), 60)
 
     assert isinstance(outcomes[0], NotWhatWasAskedError)
     assert outcomes[1] is None
@@ -146,7 +157,7 @@ async def test_who_waits_hears_that_the_manager_stops(keeper: Keeper):
     waiting = asyncio.create_task(keeper.keep(TRIAL, announced(picture), picture))
     await asyncio.sleep(0)
 
-    await asyncio.wait_for(keeper.stop(), 10)
+    await asyncio.wait_for(keeper.stop(), 60)
 
     with pytest.raises(KeeperGoneError):
         await waiting
@@ -162,7 +173,7 @@ async def test_it_ends_when_the_manager_is_killed(tmp_path: Path):
     assert process.stdin is not None
     process.stdin.close()  # all that a killed manager's end of the pipe does
 
-    assert await asyncio.wait_for(process.wait(), 10) == 0
+    assert await asyncio.wait_for(process.wait(), 60) == 0
     await keeper.stop()
 
 
@@ -181,7 +192,7 @@ async def test_pictures_that_came_already_are_checked_by_a_process_made_for_the_
         stop_process(checker)
         waiting = asyncio.create_task(checker.check(TRIAL, [Picture("image", str(good))]))
         await killed_while_at(checker)
-        await asyncio.wait_for(waiting, 20)
+        await asyncio.wait_for(waiting, 60)
     finally:
         await checker.stop()
     with pytest.raises(KeeperGoneError):
