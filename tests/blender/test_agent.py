@@ -44,7 +44,7 @@ class Farm:
         self.blend = blend
         self.server = ManagerServer(ManagerSettings(data_dir=root / "manager"), port=0)
         self.server.start()
-        self.http = httpx.Client(base_url=self.server.url, timeout=10.0)
+        self.http = httpx.Client(base_url=self.server.url, timeout=WAIT_S)
         content = blend.read_bytes()
         self.sha256 = hashlib.sha256(content).hexdigest()
         self.http.put(f"/api/blobs/{self.sha256}", content=content)
@@ -98,7 +98,7 @@ def agent(farm: Farm, own_blender: BlenderInstallation) -> Iterator[Agent]:
     farm.wait_for_worker()
     yield made
     made.stop()
-    thread.join(5.0)
+    thread.join(WAIT_S)
     assert not thread.is_alive()
 
 
@@ -210,5 +210,5 @@ def test_killed_agent_leaves_no_blender_behind(
             process.kill()
 
     assert blenders
-    _, alive = psutil.wait_procs(blenders, timeout=10.0)
+    _, alive = psutil.wait_procs(blenders, timeout=WAIT_S)
     assert not alive

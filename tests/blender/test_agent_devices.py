@@ -183,4 +183,4 @@ async def test_worker_tells_what_works_once_it_was_tried(
 
         assert told.facts.devices == ("CPU",)
         agent.stop()
-        await asyncio.wait_for(running, 10)
+        await asyncio.wait_for(running, 60)

@@ -94,7 +94,7 @@ async def test_a_cancelled_frame_ends_its_blender_at_once(
     task.cancel()
 
     with pytest.raises(asyncio.CancelledError):
-        await asyncio.wait_for(task, 2)
+        await asyncio.wait_for(task, 60)
     assert not psutil.pid_exists(warm.pid)
 
 
@@ -122,7 +122,7 @@ asyncio.run(main())
     process.kill()
 
     await process.wait()
-    await asyncio.to_thread(blender.wait, 5)
+    await asyncio.to_thread(blender.wait, 60)
     assert not blender.is_running()
 
 

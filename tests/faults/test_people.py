@@ -1,9 +1,13 @@
-"""People who steer jobs whose units are being rendered: real processes stop within 2 s."""
+"""People who steer jobs whose units are being rendered by real processes.
+
+Heartbeats are minutes apart here: whatever happens, happens because somebody asked for it.
+`benchmarks/acting.py` measures how soon.
+"""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from random import Random
 from typing import Any
 
@@ -15,8 +19,14 @@ from tests.faults.programs import until
 from tests.faults.renders import Render
 from tests.faults.verdicts import Injection, judge
 
-AT_ONCE_S = 2.0
-LONG_S = 60.0
+LONG_S = 600.0
+LEASE_S = 600.0
+
+
+@pytest.fixture(scope="module")
+def farm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Farm]:
+    with Farm(tmp_path_factory.mktemp("people"), lease_s=LEASE_S) as farm:
+        yield farm
 
 
 def steer(farm: Farm, job: int, verb: str, **body: Any) -> Any:
@@ -44,9 +54,9 @@ def ended(render: Render) -> bool:
         return True
 
 
-def by(moment: float, look: Callable[[], object], what: str) -> None:
-    """Wait for something until a moment that has to see it."""
-    until(look, what, timeout_s=max(0.0, moment - time.time()))
+def leased(farm: Farm, job: int) -> bool:
+    """Whether units of a job are in anybody's hands."""
+    return any(farm.leased_to(name, job) for name in farm.names)
 
 
 STOPS: dict[str, Callable[[Farm, int], object]] = {
@@ -59,7 +69,7 @@ STOPS: dict[str, Callable[[Farm, int], object]] = {
 
 
 @pytest.mark.parametrize("how", STOPS)
-def test_running_renders_end_within_2_s_and_their_slots_take_other_work(farm: Farm, how: str):
+def test_running_renders_end_at_once_and_their_slots_take_other_work(farm: Farm, how: str):
     job = farm.submit(units=3, seconds=LONG_S)
     renders = rendering_everywhere(farm, job)
     following = job if how.startswith("retry") else farm.submit(units=3, seconds=0.1)
@@ -67,9 +77,8 @@ def test_running_renders_end_within_2_s_and_their_slots_take_other_work(farm: Fa
     at = time.time()
     STOPS[how](farm, job)
 
-    by(at + AT_ONCE_S, lambda: all(map(ended, renders)), f"the renders' end by {how}")
-    by(
-        at + AT_ONCE_S,
+    until(lambda: all(map(ended, renders)), f"the renders' end by {how}")
+    until(
         lambda: len({one.unit for one in farm.record.lines(following, since=at)}) == 3,
         "the next work on all slots",
     )
@@ -77,21 +86,18 @@ def test_running_renders_end_within_2_s_and_their_slots_take_other_work(farm: Fa
         steer(farm, job, "cancel")
 
 
-def test_a_paused_job_leaves_its_renders_alone_and_renders_again_within_2_s(farm: Farm):
+def test_a_paused_job_leaves_its_renders_alone_and_renders_no_more_until_it_is_resumed(farm: Farm):
     job = farm.submit(units=9, seconds=0.8)
     renders = rendering_everywhere(farm, job)
     steer(farm, job, "pause")
-    paused_at = time.time()
-    until(lambda: not farm.record.running(job), "the end of what was begun")
+    until(lambda: not leased(farm, job), "the end of what was lent")
+    begun = len(farm.record.lines(job))
+    assert farm.wait_for_end(farm.submit(units=6, seconds=0.1)) == "done", "slots do other work"
+    assert len(farm.record.lines(job)) == begun < 9
 
-    at = time.time()
     steer(farm, job, "resume")
 
-    by(at + AT_ONCE_S, lambda: farm.record.running(job), "the first render after the pause")
     assert farm.wait_for_end(job) == "done"
-    # One may have been on its way when the pause was asked for; none came after it.
-    begun = [one for one in farm.record.lines(job) if paused_at + 0.5 < one.at < at]
-    assert begun == []
     assert len(farm.record.lines(job)) == 9, "nothing was rendered twice"
     assert not {one.pid for one in renders} - {one.pid for one in farm.record.lines(job, "end")}
 
@@ -101,10 +107,8 @@ def test_the_job_that_is_put_first_renders_next(farm: Farm):
     rendering_everywhere(farm, first)
     second = farm.submit(units=3, seconds=0.1)
 
-    at = time.time()
     steer(farm, second, "priority", priority=90)
 
-    by(at + AT_ONCE_S, lambda: farm.record.lines(second), "a render of the job put first")
     assert farm.wait_for_end(second) == "done"
     assert len(farm.record.lines(first, "end")) < 40
     steer(farm, first, "cancel")

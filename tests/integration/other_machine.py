@@ -19,6 +19,7 @@ import pytest
 _T = TypeVar("_T")
 _CLONE_NEWNET = 0x40000000
 _numbers = itertools.count(os.getpid() % 250 * 4)
+_TRIES = 20
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -80,7 +81,7 @@ class OtherMachine:
 
     def connect(self, port: int, host: str | None = None) -> socket.socket:
         """A connection from there to a port here."""
-        return self.inside(lambda: socket.create_connection((host or self.here, port), timeout=10))
+        return self.inside(lambda: socket.create_connection((host or self.here, port), timeout=60))
 
     def ask(
         self,
@@ -91,7 +92,7 @@ class OtherMachine:
         body: bytes | None = None,
     ) -> tuple[int, dict[str, str], bytes]:
         """One HTTP request from there; status, headers in lower case, body."""
-        connection = http.client.HTTPConnection(self.here, port, timeout=10)
+        connection = http.client.HTTPConnection(self.here, port, timeout=60)
         connection.sock = self.connect(port)
         try:
             connection.request(method, path, body=body, headers=headers or {})
@@ -102,15 +103,25 @@ class OtherMachine:
             connection.close()
 
 
+def _opened() -> OtherMachine:
+    """The first whose devices and addresses no other test process has."""
+    for number in itertools.islice(_numbers, _TRIES):
+        made = OtherMachine(number)
+        try:
+            made.open()
+        except (OSError, subprocess.CalledProcessError) as error:
+            made.close()
+            if b"File exists" not in (getattr(error, "stderr", None) or b""):
+                pytest.skip(f"a second machine needs network namespaces, which need root: {error}")
+        else:
+            return made
+    raise AssertionError(f"{_TRIES} second machines are there already; see `ip netns`")
+
+
 @contextlib.contextmanager
 def other_machine() -> Iterator[OtherMachine]:
     """A second machine, or a skipped test where the system allows none."""
-    made = OtherMachine(next(_numbers))
-    try:
-        made.open()
-    except (OSError, subprocess.CalledProcessError) as error:
-        made.close()
-        pytest.skip(f"a second machine needs network namespaces, which need root: {error}")
+    made = _opened()
     try:
         yield made
     finally:
@@ -119,4 +130,4 @@ def other_machine() -> Iterator[OtherMachine]:
 
 def _ip(*words: str) -> None:
     command = ["ip", *words]
-    subprocess.run(command, check=True, capture_output=True, timeout=20)
+    subprocess.run(command, check=True, capture_output=True, timeout=60)

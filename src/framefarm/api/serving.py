@@ -144,8 +144,12 @@ class ManagerServer:
             self._thread.join()
             raise self._error
 
-    def stop(self, timeout_s: float = 2.0) -> None:
-        """Stop serving; open connections are closed."""
+    def stop(self, timeout_s: float = 60.0) -> None:
+        """Stop serving; open connections are closed.
+
+        Args:
+            timeout_s: Wait so long at most for its end.
+        """
         if self._thread is None or self._loop is None or self._server is None:
             return
         with contextlib.suppress(RuntimeError):

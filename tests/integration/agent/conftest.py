@@ -26,7 +26,7 @@ class RunningAgent:
         self.agent = Agent(url, self.settings, find=lambda _: [], **agent_values)
         self.task = asyncio.create_task(self.agent.run())
 
-    async def ended(self, timeout_s: float = 10.0) -> None:
+    async def ended(self, timeout_s: float = 60.0) -> None:
         """Wait for its end, and raise what it raised."""
         await asyncio.wait_for(asyncio.shield(self.task), timeout_s)
 

@@ -17,7 +17,8 @@ import uvicorn
 from framefarm.protocol import ResultManifest, decode_manifest, decode_reports, encode_orders
 from framefarm.protocol import messages as msg
 
-WAIT_S = 15.0
+WAIT_S = 60.0
+"""Patience, not a promise: how long things take is measured in `benchmarks`."""
 
 _R = TypeVar("_R", bound=msg.Message)
 _Send = Callable[[dict[str, Any]], Awaitable[None]]

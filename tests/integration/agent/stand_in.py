@@ -249,7 +249,7 @@ def runs(pid: int) -> bool:
         return False
 
 
-async def until(look: Callable[[], bool], timeout_s: float = 20.0) -> None:
+async def until(look: Callable[[], bool], timeout_s: float = 60.0) -> None:
     """Wait for something that processes did, which nobody tells."""
     async with asyncio.timeout(timeout_s):
         while not look():  # noqa: ASYNC110

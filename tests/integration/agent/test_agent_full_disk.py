@@ -62,7 +62,7 @@ async def test_rendered_result_waits_for_room_and_is_delivered_then(
     start_agent()
     await manager.heard(msg.Ready)
     await manager.order(trial_task(image_bytes=5_000), trial_lease(units="1"))
-    await asyncio.wait_for(full_disk.was_refused.wait(), 10)
+    await asyncio.wait_for(full_disk.was_refused.wait(), 60)
     assert not manager.arrivals
 
     full_disk.full = False
@@ -130,7 +130,7 @@ async def test_cache_makes_room_before_work_stops(
     assert blob.exists()
 
     others_bytes[0] = 600
-    await asyncio.wait_for(has_room_again.wait(), 10)
+    await asyncio.wait_for(has_room_again.wait(), 60)
     await agent.stop()
 
     # It never said that it rests.

@@ -21,6 +21,8 @@ from tests.integration.agent.conftest import StartAgent
 from tests.integration.agent.fake_manager import Answer, FakeManager, trial_lease, trial_task
 
 SLOW = 600.0
+AN_HOUR_S = 3_600.0
+NOT_WAITED_FOR = msg.Finished | msg.Failed | msg.Heartbeat
 
 
 async def test_lease_without_files_is_finished_over_the_connection(
@@ -219,18 +221,19 @@ async def test_refused_key_says_hello_again_and_then_delivers(
     await manager.arrived(2)
 
 
-async def test_revoke_stops_the_unit_within_a_second(manager: FakeManager, start_agent: StartAgent):
+async def test_revoke_stops_the_unit_at_once_and_not_at_the_next_heartbeat(
+    manager: FakeManager, start_agent: StartAgent
+):
+    manager.lease_s = AN_HOUR_S
     start_agent()
     await manager.heard(msg.Ready)
     await manager.order(trial_task(seconds=SLOW), trial_lease())
     await manager.heard(msg.Progress)
-    began = time.monotonic()
 
     await manager.order(msg.Revoke("L1", "the job was cancelled"))
     await manager.heard(msg.Ready)
 
-    assert time.monotonic() - began < 1.0
-    assert not any(isinstance(report, msg.Finished | msg.Failed) for report in manager.reports)
+    assert not any(isinstance(report, NOT_WAITED_FOR) for report in manager.reports)
 
 
 async def test_heartbeats_name_the_leases_in_work(manager: FakeManager, start_agent: StartAgent):
@@ -280,19 +283,19 @@ async def test_settings_of_another_version_fail_with_a_reason(
     assert "same version" in (await manager.heard(msg.Failed)).message
 
 
-async def test_stop_gives_the_lease_back_and_ends_in_time(
-    manager: FakeManager, start_agent: StartAgent
+async def test_stop_gives_the_lease_back_and_waits_for_neither_unit_nor_limit(
+    manager: FakeManager, start_agent: StartAgent, monkeypatch: pytest.MonkeyPatch
 ):
+    monkeypatch.setattr("framefarm.agent.agent.STOP_S", AN_HOUR_S)
     agent = start_agent()
     await manager.heard(msg.Ready)
     await manager.order(trial_task(seconds=SLOW), trial_lease())
     await manager.heard(msg.Progress)
-    began = time.monotonic()
 
     await agent.stop()
 
-    assert time.monotonic() - began < 1.5
     assert (await manager.heard(msg.Released)).lease == "L1"
+    assert not any(isinstance(report, NOT_WAITED_FOR) for report in manager.reports)
 
 
 async def test_data_directory_that_vanishes_ends_the_agent_and_is_named(
@@ -318,20 +321,18 @@ async def test_stop_says_goodbye(manager: FakeManager, start_agent: StartAgent):
     assert await manager.until(lambda: manager.close_codes or None, "the end") == [1000]
 
 
-async def test_stop_ends_in_time_while_the_manager_takes_no_results(
+async def test_stop_ends_although_the_manager_takes_no_results(
     manager: FakeManager, start_agent: StartAgent
 ):
     agent = start_agent()
     await manager.heard(msg.Ready)
     manager.hold_blobs = asyncio.Event()
-    manager.answers.extend(Answer(503, b"", {"Retry-After": "60"}) for _ in range(9))
+    manager.answers.extend(Answer(503, b"", {"Retry-After": "3600"}) for _ in range(9))
     await manager.order(trial_task(image_bytes=5_000), trial_lease(units="1-5"))
     await manager.arrived(1)
-    began = time.monotonic()
 
     await agent.stop()
 
-    assert time.monotonic() - began < 2.0
     assert list((agent.settings.data_dir / "outbox").iterdir())
 
 
@@ -431,7 +432,7 @@ async def test_agent_runs_in_a_loop_of_another_thread_and_is_stopped_from_here(
 
     agent.stop()
 
-    await asyncio.to_thread(thread.join, 5.0)
+    await asyncio.to_thread(thread.join, 60)
     assert not thread.is_alive()
     assert not (tmp_path / "threaded" / "work").exists()
 
@@ -442,7 +443,7 @@ async def test_stop_before_the_start_ends_at_once(manager: FakeManager, tmp_path
 
     agent.stop()
 
-    await asyncio.wait_for(agent.run(), 5.0)
+    await asyncio.wait_for(agent.run(), 60)
 
 
 async def test_lease_says_how_long_its_units_may_be_silent(
@@ -521,7 +522,7 @@ async def test_restart_ends_the_process_to_begin_anew(
         await manager.heard(msg.Finished)
         await manager.order(msg.Settled("L1", 1, "accepted"))
 
-    assert await asyncio.wait_for(agent.task, 10) is True
+    assert await asyncio.wait_for(agent.task, 60) is True
     assert any(isinstance(report, msg.Released) for report in manager.reports) == at_once
 
 
@@ -540,7 +541,7 @@ async def test_manager_that_stays_away_does_not_fill_the_log(
         return 0.0
 
     agent = start_agent(log_level="info", die=die)
-    await asyncio.wait_for(enough.wait(), 10)
+    await asyncio.wait_for(enough.wait(), 60)
     await agent.stop()
     await manager.start()
 
@@ -576,6 +577,6 @@ async def test_an_agent_stopped_while_it_looks_for_blenders_makes_nothing_more(
     settings = AgentSettings(data_dir=tmp_path / "agent", log_level="error", media=False)
     agent = Agent(manager.url, settings, find=find)
 
-    assert await asyncio.wait_for(agent.run(), 10) is False
+    assert await asyncio.wait_for(agent.run(), 60) is False
     assert [path.name for path in (tmp_path / "agent").iterdir()] == ["agent.lock"]
     assert manager.reports == []

@@ -28,7 +28,7 @@ from framefarm.protocol.join_token import JoinToken
 from framefarm.protocol.messages import Bye
 from tests.integration.agent.fake_manager import FakeManager
 
-WAIT_S = 20.0
+WAIT_S = 60.0
 
 
 class TlsManager:

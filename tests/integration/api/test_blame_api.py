@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from framefarm.core.blame import BlameLimits
+from framefarm.farm import duties
+from framefarm.farm.roster import Roster
+from framefarm.farm.stalls import Stall, find_stalls
 from tests.integration.api.manager import Manager, Worker, of, until
 
 LIMITS = BlameLimits(quarantine_s=0.5)
@@ -81,44 +85,53 @@ def test_l13_who_fails_one_unit_after_the_other_gets_the_next_after_a_pause(mana
         assert worker.hear("lease")["stage"] == second["stage"]
 
 
+STALL_S = 600.0
+
+
 @pytest.fixture
-def watchful(tmp_path: Path) -> Iterator[Manager]:
-    made = Manager(tmp_path / "manager", lease_s=0.6, stall_s=0.4)
+def watchful(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Manager]:
+    """A manager for which `STALL_S` has always passed when it looks for stalls.
+
+    What is left of their limit is a lease's life.
+    """
+
+    def later(roster: Roster) -> Iterator[Stall]:
+        return find_stalls(roster, now=time.monotonic() + STALL_S)
+
+    monkeypatch.setattr(duties, "find_stalls", later)
+    made = Manager(tmp_path / "manager", lease_s=3.0, stall_s=STALL_S)
     yield made
     made.close()
 
 
-def test_l10_what_shows_no_progress_is_taken_back_though_heartbeats_come(watchful: Manager):
-    job = watchful.trial("1-3", settings={"largest_lease": 3})["id"]
-    with watchful.worker() as worker:
-        lease = worker.lease()
-        beat = {"type": "heartbeat", "leases": [lease["lease"]]}
+def test_l10_what_shows_no_progress_is_taken_back_and_what_does_is_not_though_both_send_heartbeats(
+    watchful: Manager,
+):
+    job = watchful.trial("1-2")["id"]
+    with watchful.worker(name="stuck") as stuck, watchful.worker(boot_id="other") as busy:
+        lease, going_on = stuck.lease(), busy.lease()
+        steps = count(1)
 
         def revoked() -> list[dict[str, Any]]:
-            return [o for o in worker.hears(beat) if o["type"] == "revoke"]
+            told = {"lease": going_on["lease"], "unit": 2, "total": 1_000_000}
+            progress = {"type": "progress", "done": next(steps), **told}
+            assert busy.hears(progress, beat(going_on)) == []
+            return [o for o in stuck.hears(beat(lease)) if o["type"] == "revoke"]
 
         order = until(revoked, "the revoke")[0]
 
         assert order["lease"] == lease["lease"]
         assert order["reason"] == "it showed no progress"
         log = watchful.http.get(f"/api/jobs/{job}/log").text
-        assert "unit 1, attempt 1 on worker: stalled: No sign of progress for" in log
-        assert worker.finish(lease) == "accepted_late", "a success counts whenever it comes (L4)"
+        assert "unit 1, attempt 1 on stuck: stalled: No sign of progress for" in log
+        assert stuck.finish(lease) == "accepted_late", "a success counts whenever it comes (L4)"
+        assert busy.finish(going_on) == "accepted"
+    assert watchful.job(job)["state"] == "done"
     watchful.check()
 
 
-def test_l10_a_lease_whose_unit_makes_progress_is_left_alone(watchful: Manager):
-    watchful.trial("1")
-    with watchful.worker() as worker:
-        lease = worker.lease()
-        told = {"lease": lease["lease"], "unit": 1, "total": 1_000_000}
-        step, over_at = 0, time.monotonic() + 2.0
-        while time.monotonic() < over_at:
-            step += 1
-            progress = {"type": "progress", "done": step, **told}
-            beat = {"type": "heartbeat", "leases": [lease["lease"]]}
-            assert worker.hears(progress, beat) == []
-        assert worker.finish(lease) == "accepted"
+def beat(lease: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "heartbeat", "leases": [lease["lease"]]}
 
 
 def test_l10_slow_units_may_be_silent_for_longer(tmp_path: Path):
@@ -142,23 +155,26 @@ def test_l13_a_job_whose_every_frame_fails_on_the_only_worker_ends_soon(tmp_path
         for _ in range(20 * limits.workers):
             assert worker.fail(worker.lease()) == "noted"
 
+        # With a pause after every failure it would be 20 minutes.
         until(lambda: manager.job(job)["state"] == "failed", "the job's end")
     took_s = time.monotonic() - began
     [stage] = manager.job(job)["stages"]
     manager.close()
 
     assert stage["failed"] == 20
-    # One pause of half a second at least; with those that follow it would be 20 minutes.
-    assert 0.5 <= took_s < 10.0
+    # One pause of half a second at least.
+    assert took_s >= 0.5
 
 
 def test_l13_a_worker_goes_on_resting_while_another_could_do_its_work(tmp_path: Path):
     manager = Manager(tmp_path / "two", blame=BlameLimits(rests_in_all_s=1.0))
     manager.trial("1-20")
     with manager.worker(name="bad") as bad, manager.worker(name="sound"):
-        for _ in range(3):
+        for _ in range(2):
             assert bad.fail(bad.lease()) == "noted"
+        lease = bad.lease()
         began = time.monotonic()
+        assert bad.fail(lease) == "noted"
         bad.lease()
     manager.close()
 

@@ -228,7 +228,7 @@ def _post_head(manager: Manager, headers: dict[str, str]) -> Any:
     import httpx  # noqa: PLC0415
 
     url = manager.http.base_url
-    with socket.create_connection((url.host, url.port), timeout=10) as raw:
+    with socket.create_connection((url.host, url.port), timeout=60) as raw:
         head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
         raw.sendall(f"POST /api/jobs HTTP/1.1\r\nHost: 127.0.0.1\r\n{head}\r\n".encode())
         received = b""

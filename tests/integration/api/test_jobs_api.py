@@ -182,7 +182,7 @@ def test_events_tell_a_jobs_life_to_its_end(manager: Manager):
     began = threading.Event()
     follower = threading.Thread(target=lambda: heard.extend(events(manager, job, on_first=began)))
     follower.start()
-    assert began.wait(10)
+    assert began.wait(60)
 
     with manager.worker(name="box") as worker:
         one = worker.lease()
@@ -200,7 +200,7 @@ def test_events_tell_a_jobs_life_to_its_end(manager: Manager):
         worker.fail(worker.lease())
         for _ in range(2):
             worker.finish(worker.lease())
-    follower.join(10)
+    follower.join(60)
 
     kinds = [kind for kind, _ in heard]
     assert (kinds[0], kinds[-1]) == ("job", "end")
@@ -247,9 +247,9 @@ def test_events_of_a_job_that_is_cancelled_end(manager: Manager):
     began, heard = threading.Event(), []
     follower = threading.Thread(target=lambda: heard.extend(events(manager, job, on_first=began)))
     follower.start()
-    assert began.wait(10)
+    assert began.wait(60)
     manager.http.post(f"/api/jobs/{job}/cancel").raise_for_status()
-    follower.join(10)
+    follower.join(60)
 
     assert [kind for kind, _ in heard][-2:] == ["job", "end"]
 
@@ -259,14 +259,14 @@ def test_everything_is_placed_when_followers_hear_the_end(manager: Manager):
     began, heard = threading.Event(), []
     follower = threading.Thread(target=lambda: heard.extend(events(manager, job, on_first=began)))
     follower.start()
-    assert began.wait(10)
+    assert began.wait(60)
     with manager.worker() as worker:
         for number in range(1, 5):
             png = picture(shade=number / 5)
             depth = (f"depth/{number}.exr", "layer", bytes([number]))
             name = f"{number:04d}.png"
             worker.put(worker.lease(), (name, "image", png), depth, ("l", "log", b"x"))
-    follower.join(10)
+    follower.join(60)
 
     folder = manager.settings.data_dir / "outputs" / "Film" / "010" / f"{job:04d}-shot"
     assert manager.job(job)["outputs_dir"] == str(folder)

@@ -235,7 +235,7 @@ def test_full_disk_is_told(tmp_path: Path):
 
 def test_upload_that_breaks_off_leaves_nothing(shared: Manager, blends: dict[str, bytes]):
     url = httpx.URL(shared.server.url)
-    connection = http.client.HTTPConnection(url.host, url.port or 80, timeout=10)
+    connection = http.client.HTTPConnection(url.host, url.port or 80, timeout=60)
     connection.putrequest("POST", RUN)
     connection.putheader("Content-Length", str(len(blends["plain"])))
     connection.endheaders(blends["plain"][:200_000])

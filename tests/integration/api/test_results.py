@@ -249,7 +249,7 @@ def test_l14_a_body_beyond_all_results_is_refused(worker: Worker):
 def raw(worker: Worker, lease: dict[str, Any], headers: dict[str, str]) -> socket.socket:
     """A connection on which the head of an upload was sent."""
     url = worker.manager.http.base_url
-    connection = socket.create_connection((url.host, url.port), timeout=10)
+    connection = socket.create_connection((url.host, url.port), timeout=60)
     told = {"Host": "127.0.0.1", "Authorization": f"Bearer {worker.key}", **headers}
     head = "".join(f"{name}: {value}\r\n" for name, value in told.items())
     path = f"/api/leases/{lease['lease']}/units/{of(lease)['unit']}"
@@ -386,7 +386,7 @@ def _lease(worker: Worker, kinds: dict[int, str]) -> dict[str, Any]:
     while True:
         import json  # noqa: PLC0415
 
-        orders = json.loads(worker.socket.recv(timeout=10))
+        orders = json.loads(worker.socket.recv(timeout=60))
         for order in orders:
             if order["type"] == "task":
                 kinds[order["stage"]] = order["kind"]

@@ -5,38 +5,49 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
-import time
 from collections import Counter
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from websockets.sync.client import connect
 
+from framefarm.farm.settings import ConnectionLimits
 from tests.integration.api.manager import Manager, Worker, hello, is_problem, picture, until
 from tests.integration.api.slow import Raw
 from tests.integration.api.test_results import render_job
+
+AN_HOUR_S = 3_600.0
+
+
+@pytest.fixture
+def patient(tmp_path: Path) -> Iterator[Manager]:
+    """A manager that ends nothing by itself while a test lasts."""
+    limits = ConnectionLimits(over_s=AN_HOUR_S, idle_s=AN_HOUR_S)
+    made = Manager(tmp_path / "patient", lease_s=AN_HOUR_S, connections=limits)
+    yield made
+    made.close()
 
 
 def row(manager: Manager, worker: Worker) -> dict:
     return dict(manager.http.get(f"/api/workers/{worker.id}").raise_for_status().json())
 
 
-def test_a_revoked_worker_is_out_at_once_and_for_good(manager: Manager):
+def test_a_revoked_worker_is_out_before_its_lease_ends_and_for_good(patient: Manager):
+    manager = patient
     manager.trial("1-2")
     with manager.worker(name="ants") as ants, manager.worker(boot_id="other") as other:
         lease = ants.lease()
-        began = time.monotonic()
         told = manager.http.post("/api/workers/ants/revoke").raise_for_status().json()
         assert other.lease()["units"] == lease["units"]
         assert ants.closed()[0] == 1000
-        took = time.monotonic() - began
 
         bye = ants.bye()
     again = manager.http.post("/api/workers/ants/revoke").raise_for_status().json()
 
     assert told == {"id": ants.id, "name": "ants", "new": True}
     assert not again["new"]
-    assert took < 2.0
     assert bye["code"] == "revoked"
     assert bye.get("retry_in_s") is None
     assert "stay on its disk" in bye["reason"]
@@ -62,7 +73,8 @@ def test_a_revoked_key_that_was_used_before_hands_in_no_result(manager: Manager)
 
 
 @pytest.mark.parametrize("way", ["fetches", "hands in"])
-def test_a_file_on_its_way_is_cut_off_when_its_worker_is_revoked(manager: Manager, way: str):
+def test_a_file_on_its_way_is_cut_off_when_its_worker_is_revoked(patient: Manager, way: str):
+    manager = patient
     sha256 = manager.upload(bytes(64 << 20))
     with manager.worker(name="ants") as ants:
         if way == "fetches":
@@ -77,10 +89,8 @@ def test_a_file_on_its_way_is_cut_off_when_its_worker_is_revoked(manager: Manage
         else:
             raw.socket.recv(1024)
         manager.http.post("/api/workers/ants/revoke").raise_for_status()
-        began = time.monotonic()
         received = raw.rest()
 
-    assert time.monotonic() - began < 5.0
     # Not the whole file, and no answer as if all had come.
     assert len(received) < 64 << 20
     assert not received.startswith(b"HTTP/1.1 2")
@@ -155,7 +165,7 @@ def test_a_worker_revoked_while_it_is_being_taken_in_gets_nothing(manager: Manag
     async def slowly(farm, *arguments):
         admission = await admit(farm, *arguments)
         taken_in.set()
-        await asyncio.to_thread(revoked.wait, 10)
+        await asyncio.to_thread(revoked.wait, 60)
         return admission
 
     revoked = threading.Event()
@@ -163,7 +173,7 @@ def test_a_worker_revoked_while_it_is_being_taken_in_gets_nothing(manager: Manag
     with connect(manager.websocket_url) as socket:
         back = Worker(manager, socket)
         back.say(hello(worker_id=ants.id, key=ants.key, name="ants"))
-        assert taken_in.wait(10)
+        assert taken_in.wait(60)
         manager.http.post("/api/workers/ants/revoke").raise_for_status()
         revoked.set()
 
@@ -179,7 +189,7 @@ def test_a_token_for_three_lets_in_three_of_ten_that_come_at_once(manager: Manag
         with connect(manager.websocket_url) as socket:
             worker = Worker(manager, socket)
             worker.say(hello(join_token=made["token"], boot_id=f"boot-{number}"))
-            heard = json.loads(socket.recv(timeout=10))[0]
+            heard = json.loads(socket.recv(timeout=60))[0]
             return str(heard.get("code", heard["type"]))
 
     with ThreadPoolExecutor(10) as pool:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +10,6 @@ import httpx
 import pytest
 
 from tests.integration.api.manager import Manager, Worker, is_problem, of, picture, until
-
-AT_ONCE_S = 2.0
-"""How soon a running render hears of it."""
 
 
 def steer(manager: Manager, job: int, verb: str, **body: Any) -> httpx.Response:
@@ -47,21 +42,16 @@ STEERING = {
 
 
 @pytest.mark.parametrize("verb", STEERING)
-def test_a_running_render_hears_within_two_seconds(
-    manager: Manager, verb: str, record_property: Callable[[str, object], None]
-):
+def test_a_running_render_is_told_without_asking(manager: Manager, verb: str):
     job = manager.trial("1")["id"]
     with manager.worker() as worker:
         lease = worker.lease()
-        asked_at = time.monotonic()
 
         assert STEERING[verb](manager, job).is_success
+        # The worker says nothing meanwhile, no heartbeat either.
         revoked = worker.hear("revoke")
 
-        took_s = time.monotonic() - asked_at
         assert revoked["lease"] == lease["lease"]
-        assert took_s < AT_ONCE_S
-        record_property("took_s", took_s)
         late = worker.finish(lease)
     # What was rendered and is wanted counts (L4); what is not wanted any more is gone.
     assert late == ("accepted_late" if verb == "pause" else "gone")

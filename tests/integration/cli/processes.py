@@ -76,14 +76,10 @@ class Running:
             if text in line:
                 return line
 
-    def stop(self, number: signal.Signals, timeout_s: float = 20.0) -> tuple[int, float]:
-        """Send a signal; returns the exit status and the seconds it took to end."""
-        began = time.monotonic()
+    def stop(self, number: signal.Signals, timeout_s: float = _PATIENCE_S) -> int:
+        """Send a signal and wait for the end; returns the exit status."""
         self._process.send_signal(number)
-        code = self._process.wait(timeout_s)
-        took = time.monotonic() - began
-        self._close()
-        return code, took
+        return self.end(timeout_s)
 
     def end(self, timeout_s: float = _PATIENCE_S) -> int:
         """Wait for the end; returns the exit status."""
@@ -99,7 +95,7 @@ class Running:
         self._close()
 
     def _close(self) -> None:
-        self._reader.join(10)
+        self._reader.join(60)
         assert self._process.stdout is not None
         self._process.stdout.close()
 

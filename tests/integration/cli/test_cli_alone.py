@@ -1,9 +1,8 @@
-"""Commands without a manager: what they say when something is missing, and how fast they start."""
+"""Commands without a manager: what they say when something is missing, and what they load."""
 
 from __future__ import annotations
 
 import json
-import os
 import socket
 import subprocess
 import sys
@@ -140,14 +139,20 @@ def test_a_folder_that_cannot_be_made_is_told_without_a_traceback(tmp_path):
     assert done.stderr.count("\n") == 1
 
 
-HEAVY = ("rich", "httpx", "pydantic", "fastapi", "sqlalchemy", "av", "OpenImageIO", "websockets")
+LIGHT = {"framefarm", "click", "typer", "msgspec", "typing_extensions"}
+"""All that a quick command may load. How quick it is then, `benchmarks/acting.py` measures."""
+
+HEAVY = {"asyncio", "ctypes", "multiprocessing", "sqlite3"}
 
 
 @pytest.mark.parametrize("words", [["--help"], ["jobs"], ["render", "--help"]], ids=" ".join)
 def test_quick_commands_import_nothing_heavy(tmp_path, closed_port, words):
     script = (
-        "import sys; from framefarm.cli.running import run; run(sys.argv[1:]); "
-        f"print([name for name in {HEAVY!r} if name in sys.modules])"
+        "import sys; before = set(sys.modules); "
+        "from framefarm.cli.running import run; run(sys.argv[1:]); "
+        "loaded = {name.partition('.')[0] for name in set(sys.modules) - before}; "
+        f"ours = loaded - sys.stdlib_module_names | loaded & {HEAVY!r}; "
+        "print(*(name for name in ours if not name.startswith('_')))"
     )
     done = subprocess.run(
         [sys.executable, "-c", script, *words],
@@ -158,22 +163,9 @@ def test_quick_commands_import_nothing_heavy(tmp_path, closed_port, words):
         timeout=60,
     )
 
-    assert done.stdout.splitlines()[-1] == "[]"
-
-
-@pytest.mark.parametrize(("words", "budget_s"), [(["--help"], 0.25), (["jobs"], 0.3)])
-def test_quick_commands_start_quickly(tmp_path, closed_port, words, budget_s):
-    """Processor time, the best of three: the wall clock of a busy machine says little."""
-
-    def seconds() -> float:
-        before = os.times()
-        framefarm(tmp_path, *words, FRAMEFARM_URL=f"http://127.0.0.1:{closed_port}")
-        after = os.times()
-        return (after.children_user - before.children_user) + (
-            after.children_system - before.children_system
-        )
-
-    assert min(seconds() for _ in range(3)) < budget_s
+    loaded = set(done.stdout.splitlines()[-1].split())
+    assert "framefarm" in loaded
+    assert loaded <= LIGHT
 
 
 def test_bash_completes_commands_options_and_values(tmp_path):

@@ -273,12 +273,11 @@ def test_ctrl_c_leaves_a_watched_job_running(farm_cli, live_farm):
     watching = Running("watch", str(job), env=env)
     watching.wait_for("unit")
 
-    code, took = watching.stop(signal.SIGINT)
+    code = watching.stop(signal.SIGINT)
     state = json.loads(farm_cli("jobs", "--json", "--limit", "1").out)[0]["state"]
     farm_cli("cancel", str(job))
 
     assert code == 130
-    assert took < 2
     assert watching.lines[-1] == f"framefarm: job {job} goes on without being watched"
     assert state == "running"
 
@@ -296,12 +295,7 @@ def test_a_second_manager_on_the_same_data_or_port_is_refused(live_farm, tmp_pat
 
 def test_zz_worker_and_manager_stop_cleanly_on_signals(live_farm):
     """The last test of this module: it stops what the others use."""
-    worker = live_farm.worker.stop(signal.SIGTERM)
-    serve = live_farm.serve.stop(signal.SIGINT)
-
-    assert worker[0] == 0
-    assert worker[1] < 2
-    assert serve[0] == 0
-    assert serve[1] < 2.5
+    assert live_farm.worker.stop(signal.SIGTERM) == 0
+    assert live_farm.serve.stop(signal.SIGINT) == 0
     assert not [line for line in live_farm.worker.lines if "Traceback" in line]
     assert not [line for line in live_farm.serve.lines if "Traceback" in line]

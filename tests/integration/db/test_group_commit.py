@@ -50,10 +50,10 @@ class Gate:
 
     def _wait(self, _) -> None:
         self._entered.set()
-        assert self._open.wait(10)
+        assert self._open.wait(60)
 
     async def closed(self) -> None:
-        assert await asyncio.to_thread(self._entered.wait, 10)
+        assert await asyncio.to_thread(self._entered.wait, 60)
 
     def open(self) -> None:
         self._open.set()
@@ -82,11 +82,11 @@ async def test_an_answer_comes_only_after_the_commit(engine: Engine, writer: Gro
     @event.listens_for(engine, "commit")
     def hold(_) -> None:
         entered.set()
-        assert go_on.wait(10)
+        assert go_on.wait(60)
         committed.append(True)
 
     future = writer.submit(NOTE, "a")
-    assert await asyncio.to_thread(entered.wait, 10)
+    assert await asyncio.to_thread(entered.wait, 60)
     await asyncio.sleep(0)
     assert not future.done()
     assert stored(engine) == []
@@ -302,7 +302,7 @@ def test_a_loop_that_ended_does_not_stop_the_writer(engine: Engine):
     held = threading.Event()
 
     async def leave() -> None:
-        writer.submit(Handler(lambda *_: [held.wait(10)]), None)
+        writer.submit(Handler(lambda *_: [held.wait(60)]), None)
 
     async def come() -> object:
         future = writer.submit(NOTE, "next")

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import time
 from itertools import pairwise
 
 import pytest
@@ -63,13 +62,12 @@ def test_spread_never_leaves_a_gap_over_twice_its_step(units):
             assert widest <= 16 >> number
 
 
-def test_spread_of_a_million_frames_is_a_handful_of_spans_at_once():
-    started = time.perf_counter()
-    passes = plan_order(Spans.of(1, 1_000_000), Order.SPREAD)
+def test_spread_of_any_number_of_frames_is_a_handful_of_spans():
+    # So many that nothing could look at each of them.
+    passes = plan_order(Spans.of(1, 10**15), Order.SPREAD)
 
     assert len(passes) == 5
     assert all(len(one.spans) <= 2 for one in passes)
-    assert time.perf_counter() - started < 0.5
 
 
 def test_listed_follows_the_text_and_appends_what_it_left_out():

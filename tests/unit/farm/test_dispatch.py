@@ -47,7 +47,7 @@ class Claims:
             future.set_result(answer)
 
     async def next(self) -> asyncio.Future[Any]:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             await self.asked.wait()
         self.asked.clear()
         return self.futures[-1]
