@@ -26,6 +26,7 @@ from framefarm.agent.slots import Slot
 from framefarm.agent.sources import SourceFiles
 from framefarm.agent.threadpool import low_priority_pool
 from framefarm.agent.thumbnails import Thumbnailer
+from framefarm.agent.trees import Trees
 from framefarm.agent.uploads import Uploader
 from framefarm.agent.workdirs import WorkDirs
 
@@ -151,6 +152,7 @@ async def assemble(
         url, trust, tell=wires.tell, held=wires.held, die=wires.die, journal=wires.journal
     )
     sources = SourceFiles()
+    trees = Trees(store.scratch / "trees", cache)
     # The slot for movies renders nowhere, but its children are limited like others.
     elsewhere = Place(limits=child_limits(settings))
 
@@ -165,6 +167,7 @@ async def assemble(
             threads=offer.threads,
             blenders=tuple(blenders),
             cache=cache,
+            trees=trees,
             sources=sources,
             thumbnails=thumbnails,
             pool=working_pool,

@@ -121,12 +121,16 @@ class BlobCache:
         try:
             if not self._is_there(sha256, size_bytes):
                 await self._fetch_once(sha256, size_bytes, arrived)
-            yield self._path(sha256)
+            yield self.place_of(sha256)
         finally:
             self._pins[sha256] -= 1
             if not self._pins[sha256]:
                 del self._pins[sha256]
             self.make_room()
+
+    def place_of(self, sha256: str) -> Path:
+        """Where a file lies, or would."""
+        return self._blobs / sha256[:2] / sha256
 
     def make_room(self) -> None:
         """Let go of what is over the limit, or takes room on the disk that others need more."""
@@ -150,7 +154,7 @@ class BlobCache:
     def _is_there(self, sha256: str, size_bytes: int) -> bool:
         if sha256 not in self._sizes:
             return False
-        path = self._path(sha256)
+        path = self.place_of(sha256)
         # People clean up folders, and a power cut can shorten a file that was moved in.
         if not _touch(path, size_bytes):
             self._forget(sha256)
@@ -209,7 +213,7 @@ class BlobCache:
             raise OSError(errno.ENOSPC, f"it has {needed}, the worker's disk has room for {there}")
 
     def _put(self, path: Path, sha256: str, size_bytes: int) -> None:
-        target = self._path(sha256)
+        target = self.place_of(sha256)
         target.parent.mkdir(exist_ok=True)
         path.replace(target)
         self._enter(sha256, size_bytes)
@@ -225,7 +229,7 @@ class BlobCache:
         size_bytes = self._sizes.pop(sha256)
         self._total_bytes -= size_bytes
         with contextlib.suppress(OSError):
-            self._path(sha256).unlink()
+            self.place_of(sha256).unlink()
         return size_bytes
 
     def _forget_begun(self, sha256: str) -> int:
@@ -244,9 +248,6 @@ class BlobCache:
         """What the downloads that are on their way will still take of the disk."""
         coming = self._coming.items()
         return sum(max(0, size - _size_bytes(self._parts / sha256)) for sha256, size in coming)
-
-    def _path(self, sha256: str) -> Path:
-        return self._blobs / sha256[:2] / sha256
 
 
 def _files(folder: Path, pattern: str) -> Iterator[tuple[Path, os.stat_result]]:

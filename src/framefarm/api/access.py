@@ -117,7 +117,7 @@ def _owner_of_task(connection: Connection, task_key: str) -> str | None:
 
 
 def _is_in_own_job(connection: Connection, sha256: str, owner: str) -> bool:
-    """Whether a blob is a result, or the .blend, of a person's own job."""
+    """Whether a blob is a result, the .blend or a file of it, of a person's own job."""
     result = exists().where(
         t.files.c.sha256 == sha256,
         t.files.c.stage_id == t.stages.c.id,
@@ -129,7 +129,13 @@ def _is_in_own_job(connection: Connection, sha256: str, owner: str) -> bool:
         t.stages.c.job_id == t.jobs.c.id,
         t.jobs.c.owner == owner,
     )
-    return bool(connection.execute(select(or_(result, blend))).scalar_one())
+    of_tree = exists().where(
+        t.trees.c.sha256 == sha256,
+        t.stages.c.blend_sha256 == t.trees.c.tree_sha256,
+        t.stages.c.job_id == t.jobs.c.id,
+        t.jobs.c.owner == owner,
+    )
+    return bool(connection.execute(select(or_(result, blend, of_tree))).scalar_one())
 
 
 def owner_for(who: Identity | None, asked: str) -> str:

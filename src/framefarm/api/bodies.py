@@ -35,12 +35,15 @@ class _Body(BaseModel):
 class Blend(_Body):
     """The .blend of a render job, uploaded before.
 
-    `missing` lists linked files that the submitting machine does not have.
+    `tree`: the hash of the list of its project's files, uploaded before like all of them, where it
+    needs more than itself (docs/explanation/projects.md). `missing` lists linked files that the
+    submitting machine does not have.
     """
 
     sha256: Sha256
     name: Name
     source_path: Annotated[str, Field(max_length=4096)] = ""
+    tree: Sha256 | None = None
     missing: Annotated[list[str], Field(max_length=10_000)] = []
 
 
@@ -122,6 +125,7 @@ class NewRenderJob(_Job):
             blend_sha256=self.blend.sha256,
             blend_name=self.blend.name,
             source_path=self.blend.source_path,
+            tree_sha256=self.blend.tree,
             missing=tuple(self.blend.missing),
             name=self.name,
             project=self.project,

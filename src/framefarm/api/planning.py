@@ -6,8 +6,19 @@ import asyncio
 
 from framefarm.blender.errors import BlendFileError
 from framefarm.farm.new_jobs import PlannedJob
-from framefarm.farm.render_jobs import RenderRequest, plan_render_job
+from framefarm.farm.render_jobs import JobRefusedError, RenderRequest, plan_render_job
 from framefarm.farm.service import Farm
+from framefarm.protocol.trees import (
+    MAX_TREE_BYTES,
+    Tree,
+    TreeError,
+    TreeFile,
+    decode_tree,
+    encode_tree,
+)
+from framefarm.storage import BlobFolder
+
+_SHOWN = 10
 
 
 async def plan_render(farm: Farm, request: RenderRequest) -> PlannedJob:
@@ -15,13 +26,47 @@ async def plan_render(farm: Farm, request: RenderRequest) -> PlannedJob:
 
     Raises:
         BlobMissingError: It was not.
+        TreeError, TreePathError: What came as the list of its project's files is none.
         FrameFarmError: See `plan_render_job`.
     """
     path = farm.blobs.existing(request.blend_sha256)
     farm.blobs.touch(request.blend_sha256)
     versions = farm.roster.blender_versions()
+    tree = None
+    if request.tree_sha256 is not None:
+        tree = await asyncio.to_thread(_read_tree, farm.blobs, request, request.tree_sha256)
     try:
-        return await asyncio.to_thread(plan_render_job, request, path, versions=versions)
+        return await asyncio.to_thread(plan_render_job, request, path, versions=versions, tree=tree)
     except BlendFileError as error:
         # Where it lies here is nothing that its owner knows, or needs to.
         raise error.called(request.blend_name) from error
+
+
+def _read_tree(blobs: BlobFolder, request: RenderRequest, tree_sha256: str) -> Tree:
+    """The project that a request names, all of whose files are here."""
+    path = blobs.existing(tree_sha256)
+    if path.stat().st_size > MAX_TREE_BYTES:
+        raise TreeError(f"A project's list has at most {MAX_TREE_BYTES >> 20} MiB.")
+    content = path.read_bytes()
+    tree = decode_tree(content)
+    if content != encode_tree(tree):
+        # Else its size, which workers are told, would not be known from what it says.
+        raise TreeError("The project's list is not written as this manager writes one.")
+    if tree.main.sha256 != request.blend_sha256:
+        raise TreeError(f"The project's {tree.blend!a} is not the .blend that was named.")
+    blobs.touch(tree_sha256)
+    lacking = [file.path for file in tree.files if not _is_here(blobs, file)]
+    if lacking:
+        more = ", ..." if len(lacking) > _SHOWN else ""
+        listed = ", ".join(map(ascii, lacking[:_SHOWN])) + more
+        text = f"{len(lacking)} files of the project were not uploaded: {listed}."
+        raise JobRefusedError("lacking_files", text)
+    return tree
+
+
+def _is_here(blobs: BlobFolder, file: TreeFile) -> bool:
+    if not blobs.has(file.sha256) or blobs.existing(file.sha256).stat().st_size != file.size_bytes:
+        return False
+    # Touched, so that it is not taken for a leftover before the job is stored.
+    blobs.touch(file.sha256)
+    return True

@@ -13,6 +13,7 @@ class BlendRef(msgspec.Struct, frozen=True, omit_defaults=True):
     Attributes:
         source_path: Where it lies on the submitting machine, so that a worker there can open it in
             place and its relative links resolve.
+        tree: SHA-256 of the list of its project's files, where it needs more than itself.
         missing: Linked files that the submitting machine does not have.
     """
 
@@ -20,6 +21,7 @@ class BlendRef(msgspec.Struct, frozen=True, omit_defaults=True):
     name: str
     source_path: str = ""
     missing: tuple[str, ...] = ()
+    tree: str | None = None
 
 
 class RenderRequest(msgspec.Struct, frozen=True, omit_defaults=True):

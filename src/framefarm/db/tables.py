@@ -297,6 +297,18 @@ chunks = Table(
 )
 """Where a chunk is: in a blob, or (`of_list`) in the list of the blob's chunks."""
 
+trees = Table(
+    "trees",
+    metadata,
+    Column("tree_sha256", String(64), nullable=False),
+    Column("sha256", String(64), nullable=False),
+    PrimaryKeyConstraint("tree_sha256", "sha256"),
+    Index("ix_trees_sha256", "sha256"),
+    sqlite_with_rowid=False,
+)
+"""The files of projects of several files: what a stage's `blend_sha256` stands for when it is the
+hash of such a project's list."""
+
 leftovers = Table(
     "leftovers",
     metadata,

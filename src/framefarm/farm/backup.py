@@ -24,7 +24,8 @@ _LEFT_OUT = frozenset(
 )
 _OWN_FOLDERS = frozenset({"blobs", "outputs"})
 _NAMED_BLOBS = (
-    "SELECT sha256 FROM files UNION SELECT blend_sha256 FROM stages WHERE blend_sha256 != ''"
+    "SELECT sha256 FROM files UNION SELECT sha256 FROM trees "
+    "UNION SELECT blend_sha256 FROM stages WHERE blend_sha256 != ''"
 )
 
 

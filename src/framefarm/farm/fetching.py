@@ -6,7 +6,7 @@ A hash is no secret: logs and lists show it. So knowing one opens nothing.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -70,10 +70,20 @@ async def check_fetch(farm: Farm, worker_id: str, sha256: str) -> None:
     if link is not None and link.may_fetch.allows(sha256, now):
         return
     files = await farm.read(partial(files_of_leases, catalog=farm.catalog, worker_id=worker_id))
+    if sha256 not in files and await farm.read(partial(is_in_tree, sha256=sha256, trees=files)):
+        files = {*files, sha256}
     if link is not None:
         link.may_fetch.add(files, now)
     if sha256 not in files:
         raise NotLeasedError("No lease of this worker needs that file.")
+
+
+def is_in_tree(connection: Connection, sha256: str, trees: Collection[str]) -> bool:
+    """Whether a file is one of those of some projects, which are known by their lists' hashes."""
+    found = select(t.trees.c.sha256).where(
+        t.trees.c.sha256 == sha256, t.trees.c.tree_sha256.in_(trees)
+    )
+    return connection.execute(found.limit(1)).first() is not None
 
 
 def files_of_leases(connection: Connection, catalog: Catalog, worker_id: str) -> set[str]:

@@ -15,6 +15,7 @@ from framefarm.db import database_now
 from framefarm.db import tables as t
 from framefarm.farm.seals import new_key
 from framefarm.farm.settling import refresh_claimable
+from framefarm.protocol.trees import Tree
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,7 @@ class PlannedJob:
 
     Attributes:
         task_key: What a render task is asked for by; None for other jobs.
+        tree: The files, where it renders a project of several.
     """
 
     name: str
@@ -86,6 +88,7 @@ class PlannedJob:
     warnings: list[str] = field(default_factory=list)
     wishes: Wishes = field(default_factory=Wishes)
     task_key: str | None = None
+    tree: Tree | None = None
 
     @property
     def plan(self) -> JobPlan:
@@ -115,8 +118,21 @@ def store_job(connection: Connection, job: PlannedJob) -> int:
         _insert_stage(connection, job_id, position, stage, job)
         for position, stage in enumerate(job.stages)
     ]
+    _note_tree(connection, job)
     refresh_claimable(connection, stage_ids)
     return job_id
+
+
+def _note_tree(connection: Connection, job: PlannedJob) -> None:
+    """Keep note of which files a project has: they are kept, and may be fetched, with it."""
+    if job.tree is None:
+        return
+    tree_sha256 = job.stages[0].blend_sha256
+    known = select(t.trees.c.sha256).where(t.trees.c.tree_sha256 == tree_sha256).limit(1)
+    if connection.execute(known).first() is None:
+        files = sorted({file.sha256 for file in job.tree.files})
+        rows = [{"tree_sha256": tree_sha256, "sha256": sha256} for sha256 in files]
+        connection.execute(insert(t.trees), rows)
 
 
 def _insert_job(connection: Connection, job: PlannedJob) -> int:

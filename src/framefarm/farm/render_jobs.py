@@ -22,6 +22,7 @@ from framefarm.farm.new_jobs import PlannedJob, PlannedStage, Wishes
 from framefarm.media.blender_output import BlenderMovie, from_blender
 from framefarm.media.settings import MovieSettings, default_for
 from framefarm.protocol.tasks import JoinTask, MovieTask, RenderTask
+from framefarm.protocol.trees import Tree, encode_tree
 
 _SHOWN = 10
 
@@ -46,6 +47,7 @@ class RenderRequest:
         blend_sha256: The uploaded .blend.
         blend_name: Its file name.
         source_path: Where it lies on the customer's machine.
+        tree_sha256: The uploaded list of its project's files.
         missing: Files it links that the customer's machine does not have.
         frames: Such as `1-250`.
         resolution: Such as `1920x1080` or `50%`.
@@ -58,6 +60,7 @@ class RenderRequest:
     blend_sha256: str
     blend_name: str
     source_path: str = ""
+    tree_sha256: str | None = None
     missing: tuple[str, ...] = ()
     name: str = ""
     project: str = ""
@@ -92,7 +95,9 @@ class _Drafted:
     warnings: list[str] = field(default_factory=list)
 
 
-def plan_render_job(request: RenderRequest, path: Path, *, versions: Iterable[str]) -> PlannedJob:
+def plan_render_job(
+    request: RenderRequest, path: Path, *, versions: Iterable[str], tree: Tree | None = None
+) -> PlannedJob:
     """Plan a job. Reads the file, so call it outside the event loop.
 
     Args:
@@ -100,6 +105,7 @@ def plan_render_job(request: RenderRequest, path: Path, *, versions: Iterable[st
         path: The uploaded .blend.
         versions: Blenders (`major.minor`) that connected workers offer; with none connected the
             choice is left open until one is.
+        tree: The project's files, where there are more.
 
     Raises:
         BlendFileError: The file is none, damaged or too large.
@@ -109,7 +115,8 @@ def plan_render_job(request: RenderRequest, path: Path, *, versions: Iterable[st
         JobRefusedError: No such scene or camera, no camera at all, or missing files.
     """
     blend = read_blend(path, trace=False)
-    draft = _Drafted(request, blend, _scene(blend, request), path.stat().st_size)
+    size_bytes = len(encode_tree(tree)) if tree is not None else path.stat().st_size
+    draft = _Drafted(request, blend, _scene(blend, request), size_bytes)
     _check_camera(draft)
     _check_missing(draft)
     frames = _frames(draft)
@@ -126,6 +133,7 @@ def plan_render_job(request: RenderRequest, path: Path, *, versions: Iterable[st
         fingerprint=request.fingerprint,
         warnings=draft.warnings,
         wishes=request.wishes,
+        tree=tree,
         settings=_summary(draft, task, frames, movie, wanted),
         stages=tuple(_stages(draft, plan, task, movie, wanted)),
     )
@@ -211,7 +219,7 @@ def _render_task(draft: _Drafted, blender: str) -> RenderTask:
     asked = _resolution(draft)
     width, height = _expected_size(scene, asked)
     return RenderTask(
-        blend_sha256=request.blend_sha256,
+        blend_sha256=request.tree_sha256 or request.blend_sha256,
         blend_name=request.blend_name,
         blend_size_bytes=draft.size_bytes,
         blender=blender,
@@ -221,6 +229,7 @@ def _render_task(draft: _Drafted, blender: str) -> RenderTask:
         expect_width=width,
         expect_height=height,
         source_path=request.source_path,
+        in_tree=request.tree_sha256 is not None,
         scene=scene.name,
         camera=request.camera,
         engine=request.engine,

@@ -34,13 +34,13 @@ def forget_ended_leases(connection: Connection) -> int:
 
 
 def unneeded(connection: Connection, hashes: Iterable[str]) -> list[str]:
-    """Those of some blobs that no result and no job names."""
+    """Those of some blobs that no result, no job and no project names."""
     rest = iter(hashes)
     found: list[str] = []
     while some := list(islice(rest, _IN_AT_A_TIME)):
         named = {
             sha256
-            for column in (t.files.c.sha256, t.stages.c.blend_sha256)
+            for column in (t.files.c.sha256, t.stages.c.blend_sha256, t.trees.c.sha256)
             for sha256 in connection.execute(select(column).where(column.in_(some))).scalars()
         }
         found += [sha256 for sha256 in some if sha256 not in named]
@@ -63,7 +63,11 @@ def remove_unneeded(
     Returns:
         How many were removed.
     """
-    return sum(
-        blobs.remove(sha256, untouched_since=untouched_since)
+    gone = [
+        sha256
         for sha256 in unneeded(connection, hashes)
-    )
+        if blobs.remove(sha256, untouched_since=untouched_since)
+    ]
+    # The next look finds what only this project needed.
+    connection.execute(delete(t.trees).where(t.trees.c.tree_sha256.in_(gone)))
+    return len(gone)

@@ -9,9 +9,11 @@ class RenderTask(msgspec.Struct, frozen=True, omit_defaults=True):
     """Settings of a `render` stage: a unit is a frame.
 
     Attributes:
-        blend_sha256: Content of the .blend.
+        blend_sha256: Content of the .blend; where `in_tree`, of the list of the project's files
+            (`framefarm.protocol.trees`), which names the .blend.
         blend_name: Its file name.
-        blend_size_bytes: Its size.
+        blend_size_bytes: The size of that content.
+        in_tree: Whether it is a project of several files.
         source_path: Where it lies on the submitting machine. A worker that finds a file with the
             same hash there opens it in place, so that relative links resolve.
         blender: `major.minor` to render with.
@@ -36,6 +38,7 @@ class RenderTask(msgspec.Struct, frozen=True, omit_defaults=True):
     expect_width: int
     expect_height: int
     source_path: str = ""
+    in_tree: bool = False
     scene: str | None = None
     camera: str | None = None
     engine: str | None = None

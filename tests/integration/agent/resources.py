@@ -18,6 +18,7 @@ from framefarm.agent.journal import open_journal
 from framefarm.agent.settings import AgentSettings
 from framefarm.agent.sources import SourceFiles
 from framefarm.agent.thumbnails import Thumbnailer
+from framefarm.agent.trees import Trees
 from framefarm.agent.work import UnitWork
 from framefarm.blender.installations import BlenderInstallation
 from framefarm.core.versions import BlenderVersion
@@ -79,6 +80,7 @@ async def slot_resources(
             threads=2,
             blenders=(BLENDER,),
             cache=cache,
+            trees=Trees(root / "trees", cache),
             sources=SourceFiles(),
             thumbnails=thumbnails,
             pool=pool,

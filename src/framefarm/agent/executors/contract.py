@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from framefarm.agent.settings import AgentSettings
     from framefarm.agent.sources import SourceFiles
     from framefarm.agent.thumbnails import Thumbnailer
+    from framefarm.agent.trees import Trees
     from framefarm.agent.work import Outcome, UnitWork
 
 Progress = Callable[[int, int, str], None]
@@ -38,6 +39,7 @@ class SlotResources:
         threads: CPU threads of the slot.
         blenders: The Blenders here, in order of preference.
         cache: Files by hash.
+        trees: Projects of several files, laid out.
         sources: Files in their own place.
         thumbnails: Makes small pictures of frames.
         pool: Threads of low priority, for what can wait.
@@ -53,6 +55,7 @@ class SlotResources:
     threads: int
     blenders: tuple[BlenderInstallation, ...]
     cache: BlobCache
+    trees: Trees
     sources: SourceFiles
     thumbnails: Thumbnailer
     pool: Pool

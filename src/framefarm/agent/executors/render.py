@@ -25,10 +25,12 @@ from framefarm.agent.sources import fingerprint
 from framefarm.agent.work import Outcome
 from framefarm.blender.installations import choose_blender
 from framefarm.blender.warm import FrameProgress, RenderSettings
+from framefarm.core.tree_paths import TreePathError
 from framefarm.core.versions import BlenderVersion, NoBlenderForFileError, VersionTextError
 from framefarm.processes.errors import ChildError
 from framefarm.protocol.messages import UnitFacts
 from framefarm.protocol.tasks import RenderTask
+from framefarm.protocol.trees import TreeError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -113,22 +115,26 @@ class RenderExecutor:
     async def _blend(self, task: RenderTask, progress: Progress) -> AsyncIterator[Path]:
         """Where the .blend lies: in its own place when it is that very file, else in the cache."""
         resources, size = self._resources, task.blend_size_bytes
-        own = await resources.sources.find(task.source_path, task.blend_sha256, size)
+        place = "" if task.in_tree else task.source_path
+        own = await resources.sources.find(place, task.blend_sha256, size)
         if own is not None:
             yield own
             return
         if task.blend_sha256 not in resources.cache:
             progress(0, 100, "fetching")
 
-        def arrived(have_bytes: int) -> None:
+        def arrived(have_bytes: int, of_bytes: int = size) -> None:
             # Also when the percentage is the same: it shows that bytes keep coming (L10).
-            progress(100 * have_bytes // max(1, size), 100, "fetching")
+            progress(100 * have_bytes // max(1, of_bytes), 100, "fetching")
 
         async with contextlib.AsyncExitStack() as stack:
             use = resources.cache.use(task.blend_sha256, size, arrived)
             try:
                 path = await stack.enter_async_context(use)
-            except FetchError as error:
+                if task.in_tree:
+                    tree = resources.trees.use(task.blend_sha256, path, arrived)
+                    path = await stack.enter_async_context(tree)
+            except (FetchError, TreeError, TreePathError) as error:
                 raise UnitFailedError("input_missing", f"{task.blend_name}: {error}") from error
             except OSError as error:
                 message = f"{task.blend_name} cannot be stored: {error.strerror or error}"

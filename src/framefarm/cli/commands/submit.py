@@ -56,18 +56,18 @@ def command(**values: Any) -> int:
 def _submit(farm: Farm, path: Path, options: JobOptions, values: dict[str, Any]) -> JobView:
     from framefarm.cli.embedded.reading import read_for_farm  # noqa: PLC0415  not for --help
     from framefarm.cli.handing_over import hand_over  # noqa: PLC0415
-    from framefarm.client.submissions import BlendRef, Submission  # noqa: PLC0415
+    from framefarm.client.submissions import Submission  # noqa: PLC0415
 
     # Asked first: reading and hashing a large file for a manager that is not there is no service.
     farm.health()
     requires, owner = take_wishes(values)
     read = read_for_farm(path, strict=options.strict)
-    sha256 = hand_over(farm, read, tell=not values["json_lines"])
+    blend = hand_over(farm, read, tell=not values["json_lines"])
     return farm.submit(
         Submission(
             kind="render",
             settings=options.request(),
-            blend=BlendRef(sha256, path.name, str(path.absolute()), read.missing),
+            blend=blend,
             name=values["name"] or blend_name(path),
             project=values["project"],
             shot=values["shot"],

@@ -1,4 +1,4 @@
-"""Keys of render tasks, the chunks of files, people and their tokens."""
+"""Keys of render tasks, projects of several files, the chunks of files, people and their tokens."""
 
 from __future__ import annotations
 
@@ -18,8 +18,20 @@ def upgrade() -> None:
     op.add_column("jobs", sa.Column("task_key", sa.String(length=32)))
     op.create_index("ix_jobs_task_key", "jobs", ["task_key"], unique=True)
     op.create_index("ix_jobs_owner", "jobs", ["owner", "id"])
+    _add_trees()
     _add_chunks()
     _add_people()
+
+
+def _add_trees() -> None:
+    op.create_table(
+        "trees",
+        sa.Column("tree_sha256", sa.String(length=64), nullable=False),
+        sa.Column("sha256", sa.String(length=64), nullable=False),
+        sa.PrimaryKeyConstraint("tree_sha256", "sha256", name=op.f("pk_trees")),
+        sqlite_with_rowid=False,
+    )
+    op.create_index("ix_trees_sha256", "trees", ["sha256"])
 
 
 def _add_chunks() -> None:
