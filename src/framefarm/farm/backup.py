@@ -23,10 +23,12 @@ _LEFT_OUT = frozenset(
     {DATABASE, f"{DATABASE}-wal", f"{DATABASE}-shm", "manager.lock", local_manager.FILE_NAME}
 )
 _OWN_FOLDERS = frozenset({"blobs", "outputs"})
-_NAMED_BLOBS = (
-    "SELECT sha256 FROM files UNION SELECT sha256 FROM trees "
-    "UNION SELECT blend_sha256 FROM stages WHERE blend_sha256 != ''"
-)
+# Without `trees` in one that an older version wrote: people back up before they upgrade.
+_NAMED_BLOBS = {
+    "files": "SELECT sha256 FROM files",
+    "stages": "SELECT blend_sha256 FROM stages WHERE blend_sha256 != ''",
+    "trees": "SELECT sha256 FROM trees",
+}
 
 
 class BackupError(FrameFarmError):
@@ -130,9 +132,16 @@ def _copy_blob(blob: Path, copy: Path) -> int | None:
     return None
 
 
+def _named_blobs(database: sqlite3.Connection) -> list[str]:
+    """SHA-256 of all files that a database names."""
+    there = {name for (name,) in database.execute("SELECT name FROM sqlite_master")}
+    asked = " UNION ".join(query for table, query in _NAMED_BLOBS.items() if table in there)
+    return [str(sha256) for (sha256,) in database.execute(asked)]
+
+
 def _check(snapshot: Path, blobs: Path) -> None:
     with contextlib.closing(sqlite3.connect(snapshot)) as database:
-        named = [str(sha256) for (sha256,) in database.execute(_NAMED_BLOBS)]
+        named = _named_blobs(database)
     missing = [one for one in named if not (blobs / one[:2] / one).is_file()]
     if missing:
         raise BackupError(

@@ -62,6 +62,21 @@ def test_everything_a_manager_needs_is_copied_and_nothing_else(tmp_path: Path):
     assert stat.S_IMODE(copy.stat().st_mode) == 0o700
 
 
+def test_files_of_a_project_are_checked_where_there_may_be_some(tmp_path: Path):
+    farm = farm_in(tmp_path / "farm")
+    with sqlite3.connect(farm / "farm.db") as database:
+        database.execute("CREATE TABLE trees (tree_sha256 TEXT, sha256 TEXT)")
+        database.execute("INSERT INTO trees VALUES ('a tree', ?)", (blob(farm, b"wood"),))
+    database.close()
+    back_up(farm, tmp_path / "copy")
+    with sqlite3.connect(farm / "farm.db") as database:
+        database.execute("INSERT INTO trees VALUES ('a tree', ?)", ("0" * 64,))
+    database.close()
+
+    with pytest.raises(BackupError, match="1 files that the database names"):
+        back_up(farm, tmp_path / "copy")
+
+
 def test_what_is_written_but_still_in_the_log_is_copied(tmp_path: Path):
     farm = farm_in(tmp_path / "farm")
     with sqlite3.connect(farm / "farm.db") as writing:
