@@ -59,6 +59,9 @@ RULES: Mapping[str, RuleNumber] = {
     ),
     "known_s": RuleNumber(120.0, 0, DAY_S, "A worker seen so long ago may still come back (L9)"),
     "keep_blobs_s": RuleNumber(DAY_S, 3_600, 365 * DAY_S, "Files no job needs are kept so long"),
+    "longest_check_s": RuleNumber(
+        120.0, 1, DAY_S, "A result's picture that takes longer to decode is refused (L14)"
+    ),
     "low_water_mib": RuleNumber(1_024, 0, 1 << 30, "Free disk below which uploads wait (L14)"),
     "largest_upload_mib": RuleNumber(65_536, 1, 1 << 30, "One file at most (L14)"),
     "handshake_s": RuleNumber(10.0, 0.1, 3_600, "For a connection's TLS handshake (L14)"),

@@ -9,6 +9,9 @@ takes that process down, not the manager.
 Large results stream to the disk in threads; there the pieces, not the calls, are what takes time. A
 second process decodes their pictures, which may take seconds, so that small ones need not wait for
 that; it is started for the first one.
+
+They work off what is asked one after the other. A picture at which a decoder hangs would hold up
+all behind it, so the process is killed at one that takes too long, and that one is refused.
 """
 
 from __future__ import annotations
@@ -66,9 +69,13 @@ class Keeper:
     Args:
         blobs: The blob folder.
         low_water_bytes: Free space below which nothing more is taken.
+        longest_s: How long a picture may take.
     """
 
-    def __init__(self, blobs: Path, low_water_bytes: int) -> None:
+    def __init__(self, blobs: Path, low_water_bytes: int, *, longest_s: float = 120.0) -> None:
+        self._longest_s = longest_s
+        self._timer: asyncio.TimerHandle | None = None
+        self._killed = False
         self._arguments = (str(blobs), str(low_water_bytes))
         self._waiting: dict[int, tuple[Order, asyncio.Future[Kept]]] = {}
         self._deaths: Counter[int] = Counter()
@@ -96,7 +103,7 @@ class Keeper:
 
         Raises:
             RefusedResultError: They are not what was announced or asked for, or the disk is full.
-            NotWhatWasAskedError: They crash the program that decodes them.
+            NotWhatWasAskedError: They crash the program that decodes them, or hang it.
             KeeperGoneError: The manager is stopping.
         """
         self._numbers += 1
@@ -107,7 +114,7 @@ class Keeper:
 
         Raises:
             RefusedResultError: They are not what was asked for.
-            NotWhatWasAskedError: They crash the program that decodes them.
+            NotWhatWasAskedError: They crash the program that decodes them, or hang it.
             KeeperGoneError: The manager is stopping.
         """
         await self.start()
@@ -119,6 +126,8 @@ class Keeper:
             raise KeeperGoneError("The manager is stopping.")
         answer: asyncio.Future[Kept] = asyncio.get_running_loop().create_future()
         self._waiting[order.number] = (order, answer)
+        if len(self._waiting) == 1:
+            self._time_the_first()
         await self._send(order)
         kept = await answer
         if kept.code:
@@ -144,8 +153,31 @@ class Keeper:
                 process = await self._replace(process)
                 continue
             _, answer = self._forget(kept.number)
+            self._time_the_first()
             if answer is not None and not answer.done():
                 answer.set_result(kept)
+
+    def _time_the_first(self) -> None:
+        """See to it that what the process is at now does not last for ever."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._waiting and not self._stopped:
+            number = min(self._waiting)
+            limit_s = self._longest_s * _pictures_of(self._waiting[number][0])
+            later = asyncio.get_running_loop().call_later
+            self._timer = later(limit_s, self._give_up, number, limit_s)
+
+    def _give_up(self, number: int, limit_s: float) -> None:
+        """Refuse what takes too long, and kill the process, which is at it."""
+        _, answer = self._forget(number)
+        _log.error("keeper_hangs", waiting=len(self._waiting), limit_s=limit_s)
+        if answer is not None and not answer.done():
+            told = f"It could not be decoded within {limit_s:g} s; is it a picture at all?"
+            answer.set_exception(NotWhatWasAskedError(told))
+        if self._process is not None and self._process.returncode is None:
+            self._killed = True
+            self._process.kill()
 
     async def _replace(self, dead: Process) -> Process | None:
         """After a death: let a new process do what is left, but for what was deadly twice."""
@@ -153,9 +185,12 @@ class Keeper:
         if self._stopped:
             return None
         _log.error("keeper_died", status=status, waiting=len(self._waiting))
-        if self._waiting:
+        # The one that it was killed at has its answer; the next one is not to blame.
+        if self._waiting and not self._killed:
             self._blame(min(self._waiting))
+        self._killed = False
         process = await self._launch()
+        self._time_the_first()
         for order, _ in list(self._waiting.values()):
             await self._send(order)
         return process
@@ -177,6 +212,8 @@ class Keeper:
     async def stop(self) -> None:
         """End the process; who still waits hears that the manager is stopping."""
         self._stopped = True
+        if self._timer is not None:
+            self._timer.cancel()
         for _, answer in self._waiting.values():
             if not answer.done():
                 answer.set_exception(KeeperGoneError("The manager is stopping."))
@@ -192,3 +229,8 @@ class Keeper:
         if self._reading is not None:
             self._reading.cancel()
             await asyncio.gather(self._reading, return_exceptions=True)
+
+
+def _pictures_of(order: Order) -> int:
+    """How many pictures there may be to decode; at least one, since it all takes some time."""
+    return max(1, len(order.manifest.files if isinstance(order, Keep) else order.pictures))

@@ -148,7 +148,10 @@ class Farm:
 
     def _keeper(self) -> Keeper | None:
         settings = self.settings
-        return Keeper(settings.blobs, settings.low_water_bytes) if settings.keeper else None
+        if not settings.keeper:
+            return None
+        longest_s = settings.longest_check_s
+        return Keeper(settings.blobs, settings.low_water_bytes, longest_s=longest_s)
 
     async def start(self) -> None:
         """Begin to serve."""

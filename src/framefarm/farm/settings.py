@@ -68,6 +68,8 @@ class ManagerSettings:
         largest_upload_bytes: One blob at most.
         keeper: Check results, and store small ones, in processes of their own; pays off with many
             workers, costs a process, and a second one with the first large result.
+        longest_check_s: How long a keeper may take for a picture of a result; one that takes
+            longer is refused like one that cannot be decoded.
         connections: What connections may take.
     """
 
@@ -86,6 +88,7 @@ class ManagerSettings:
     low_water_bytes: int = 1 << 30
     largest_upload_bytes: int = 64 << 30
     keeper: bool = False
+    longest_check_s: float = 120.0
     connections: ConnectionLimits = field(default_factory=ConnectionLimits)
 
     def lease_s_of(self, pool: Pool) -> float:

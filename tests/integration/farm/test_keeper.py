@@ -219,3 +219,49 @@ def test_large_picture_that_crashes_its_decoder_takes_no_manager_with_it(
         manager.check()
     finally:
         manager.close()
+
+
+async def test_a_picture_that_hangs_its_decoder_is_refused_alone(tmp_path: Path):
+    checker = Keeper(tmp_path / "blobs", 0, longest_s=3.0)
+    good, endless = tmp_path / "good.png", tmp_path / "endless.png"
+    good.write_bytes(noise_png(2_000_000, seed=1))
+    os.mkfifo(endless)  # whoever opens it to read waits for ever
+    # A busy machine may take longer for one than the endless one is given.
+    patient = [Picture("image", str(good))] * 20
+    try:
+        await checker.check(TRIAL, patient)
+        first = checker._process
+        hanging = asyncio.create_task(checker.check(TRIAL, [Picture("image", str(endless))]))
+        await asyncio.sleep(0)
+        behind = [asyncio.create_task(checker.check(TRIAL, patient)) for _ in range(3)]
+
+        with pytest.raises(NotWhatWasAskedError, match="within 3 s"):
+            await asyncio.wait_for(hanging, 60)
+        assert await asyncio.wait_for(asyncio.gather(*behind), 60) == [None] * 3
+        assert checker._process is not first
+        assert first is not None
+        assert await asyncio.wait_for(first.wait(), 10) == -signal.SIGKILL
+    finally:
+        await checker.stop()
+
+
+def test_result_whose_check_never_ends_is_refused_by_its_manager(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    manager = Manager(tmp_path, keeper=True, longest_check_s=0.5)
+    picture = noise_png(2_000_000, seed=1)
+    try:
+        manager.trial("1-2")
+        with manager.worker() as worker, monkeypatch.context() as patched:
+            lease = worker.lease()
+            name = f"trial_{of(lease)['unit']:04d}.png"
+            hangs = "import sys; sys.stdin.buffer.read()"
+            patched.setattr("framefarm.farm.keeper.PROGRAM", ("-c", hangs))
+            told = is_problem(
+                worker.put(lease, (name, "image", picture)), 422, "not_what_was_asked"
+            )
+            assert "could not be decoded within 0.5 s" in told["detail"]
+        assert list((manager.settings.blobs / "incoming").iterdir()) == []
+        manager.check()
+    finally:
+        manager.close()
