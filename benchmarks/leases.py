@@ -24,12 +24,14 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import picows
 import uvloop
 from picows import WSFrame, WSListener, WSMsgType, WSTransport, ws_connect
 
 from benchmarks.images import noise_png
 from benchmarks.managers import RunningManager, running_manager
 from benchmarks.reporting import report
+from framefarm.agent.backoff import retry_after_s
 from framefarm.protocol import (
     ResultFile,
     ResultManifest,
@@ -52,6 +54,7 @@ from framefarm.protocol.messages import (
 
 _FACTS = UnitFacts(seconds=0.001, device="CPU")
 _WARM_UP_S = 2.0
+_TRIES = 20
 
 
 @dataclass
@@ -220,8 +223,18 @@ def _factory(number: int, meter: Meter, upload: Upload | None) -> Callable[[], S
 
 
 async def _connect(address: str, factory: Callable[[], SimulatedWorker]) -> WSTransport:
-    transport, _ = await ws_connect(factory, address)
-    return transport
+    """Connect, as often as the manager asks to come again because many come at the same time."""
+    for _ in range(_TRIES):
+        try:
+            transport, _ = await ws_connect(factory, address)
+        except picows.WSInvalidStatusError as refused:
+            wait_s = retry_after_s(refused.response.headers.get("Retry-After"))
+            if wait_s is None:
+                raise
+            await asyncio.sleep(wait_s)
+        else:
+            return transport
+    raise RuntimeError(f"The manager had no room {_TRIES} times.")
 
 
 def _summary(latencies_s: list[float], seconds: float) -> dict[str, float]:

@@ -46,19 +46,19 @@ def claim_many(
     """
     now = database_now(connection)
     offer = Offer(connection)
-    claimed = [_claim(request, offer) for request in requests]
+    claimed = [_claim(request, offer, now) for request in requests]
     _store(connection, [(r, c) for r, c in zip(requests, claimed, strict=True) if c], offer, now)
     return claimed
 
 
-def _claim(request: ClaimRequest, offer: Offer) -> ClaimedLease | None:
+def _claim(request: ClaimRequest, offer: Offer, now: float) -> ClaimedLease | None:
     for source in offer.preferred(request.ability, warm=request.warm, cached=request.cached):
         carved = source.carve(request)
         if carved is None:
             continue
         offer.note_taken(source)
         units, attempt = carved
-        return new_lease(request, source.stage, source.stage.id, units, attempt)
+        return new_lease(request, source.stage, source.stage.id, units, attempt, now=now)
     return None
 
 
@@ -69,14 +69,16 @@ def new_lease(
     units: Spans,
     attempt: int,
     *,
+    now: float,
     tail: bool = False,
 ) -> ClaimedLease:
     """A lease as a claim gets it; it is not stored yet.
 
     Args:
         stage: A row with the stage's `job_id` and all that a seal needs.
+        now: The database's time.
     """
-    lease_id, worker_id = secrets.token_hex(16), request.worker_id
+    lease_id, worker_id = new_id(now), request.worker_id
     return ClaimedLease(
         lease_id=lease_id,
         stage_id=stage_id,
@@ -88,6 +90,18 @@ def new_lease(
         tail=tail,
         seal=seal(stage, lease_id=lease_id, worker_id=worker_id, attempt=attempt, units=units),
     )
+
+
+def new_id(now: float) -> str:
+    """A lease's id: 48 bits of the time in milliseconds, then 80 that nobody can guess (L1).
+
+    Leases lie in the order of their ids. By the time, those that come and go together lie together:
+    10,000 workers' group of 20 round trips writes a third less (ADR 0011).
+    """
+    return f"{int(now * 1_000) & _48_BITS:012x}{secrets.token_hex(10)}"
+
+
+_48_BITS = (1 << 48) - 1
 
 
 def _store(

@@ -214,4 +214,5 @@ def _lend(
     attempt, held.next_attempt = held.next_attempt, held.next_attempt + 1
     stage.twice.add(end.unit)
     units = Spans.of(end.unit, end.unit)
-    return new_lease(request, stage.row, stage.id, units, attempt, tail=True)
+    now = database_now(connection)
+    return new_lease(request, stage.row, stage.id, units, attempt, now=now, tail=True)

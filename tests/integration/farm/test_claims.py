@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from framefarm.core.requirements import Pool, Requirements
 from framefarm.core.spans import Spans
 from framefarm.db import tables as t
 from framefarm.farm.blame import Blame
+from framefarm.farm.claims import new_id
 from framefarm.farm.new_jobs import Wishes, settle_blender
 from tests.integration.farm.bench import Bench, ask
 
@@ -382,3 +385,14 @@ def test_a_claim_asks_the_database_as_little_however_many_jobs_wait(bench: Bench
     bench.take("w2")
 
     assert many.count <= asked_of_one
+
+
+def test_ids_of_leases_rise_with_the_time_and_cannot_be_guessed_from_each_other():  # L1
+    ids = [new_id(1_800_000_000.0 + n / 1_000) for n in range(200)]
+
+    assert ids == sorted(ids)
+    assert all(re.fullmatch("[0-9a-f]{32}", one) for one in ids)
+    assert len({one[12:] for one in ids}) == 200
+    same_moment = {new_id(1_800_000_000.0) for _ in range(200)}
+    assert len(same_moment) == 200
+    assert len({one[:12] for one in same_moment}) == 1
