@@ -26,7 +26,7 @@ from framefarm.api.planning import plan_render
 from framefarm.core.accounts import UserRole
 from framefarm.core.errors import FrameFarmError
 from framefarm.core.states import ENDED_JOBS, JobState
-from framefarm.farm import redoing, steering
+from framefarm.farm import steering
 from framefarm.farm.logs import NoSuchUnitError, fault_log, file_of_frame, job_log
 from framefarm.farm.outputs import Place, output_files
 from framefarm.farm.service import Farm
@@ -192,10 +192,7 @@ def steering_routes(farm: Farm) -> APIRouter:
     async def retry(job_id: Number, what: Annotated[RetryJob | None, Body()] = None) -> JobView:
         """Put units back to work: those that failed or were cancelled, some frames, or all."""
         frames, everything = (what.units, what.all) if what is not None else (None, False)
-        return await farm.steer(
-            job_id,
-            lambda c: redoing.retry(c, farm.catalog, job_id, frames=frames, everything=everything),
-        )
+        return await farm.retry(job_id, frames=frames, everything=everything)
 
     @router.delete("/{job_id}", status_code=204)
     async def delete(job_id: Number, *, outputs: bool = False) -> None:

@@ -129,6 +129,7 @@ stages = Table(
     Column("failed", Integer, nullable=False, server_default="0"),
     Column("cancelled", Integer, nullable=False, server_default="0"),
     Column("first_attempt", Integer, nullable=False, server_default="1"),
+    Column("highest_attempt", Integer, nullable=False, server_default="0"),
     Column("seconds", Float, nullable=False, server_default="0"),
     Column("slowest_s", Float, nullable=False, server_default="0"),
     Column("slowest_unit", Integer),
@@ -155,6 +156,7 @@ once units were made anew.
 
 `total` counts all units; those that wait for another stage's units are in none of the counters.
 `first_attempt` is the number that their first attempt gets: above 1 once units were made anew.
+`highest_attempt` is the highest that a result or a fault of its had.
 """
 
 spans = Table(
@@ -317,6 +319,20 @@ leftovers = Table(
 """Stages that are deleted, and whose results, files and faults are not yet. Those three grow with
 the work done and refer to no stage, so that a job goes at once however large it is; its rows follow
 a few at a time (`framefarm.farm.deleting`)."""
+
+redoing = Table(
+    "redoing",
+    metadata,
+    Column("stage_id", Key, ForeignKey("stages.id", ondelete="CASCADE"), nullable=False),
+    Column("failed_upto", BigInteger, nullable=False),
+    Column("units", Text, nullable=False),
+    Column("lowered", Boolean, nullable=False, server_default=false()),
+    PrimaryKeyConstraint("stage_id", "failed_upto"),
+    sqlite_with_rowid=False,
+)
+"""Units that a person wants made anew, as far as that is not done yet: a few results of them are
+taken back at a time (`framefarm.farm.redoing`). `failed_upto`: above 0, only those that failed by
+faults up to this id. `lowered`: the highest figures of the stage are to be looked for at last."""
 
 users = Table(
     "users",

@@ -15,6 +15,7 @@ from framefarm.core.requirements import Pool, Requirements, requirements_of
 from framefarm.core.states import WorkerState
 from framefarm.db import database_now
 from framefarm.db import tables as t
+from framefarm.farm.attempts import note_attempts
 from framefarm.farm.roster import ability_of
 from framefarm.protocol.messages import SlotOffer
 
@@ -67,8 +68,13 @@ def faults_of(
 
 def note_faults(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
     """Write down what went wrong; rows of `faults`."""
-    if rows:
-        connection.execute(insert(t.faults), list(rows))
+    if not rows:
+        return
+    connection.execute(insert(t.faults), list(rows))
+    highest: dict[int, int] = defaultdict(int)
+    for row in rows:
+        highest[row["stage_id"]] = max(highest[row["stage_id"]], row["attempt"])
+    note_attempts(connection, highest)
 
 
 def asked_of(connection: Connection, stage_id: int) -> Requirements:

@@ -19,8 +19,11 @@ from framefarm.core.grace import GraceLimits, Watch
 from framefarm.db import Handler
 from framefarm.farm.deleting import remove_leftovers
 from framefarm.farm.expiry import Round, expiry_round
+from framefarm.farm.figures import Figures, count_up, read_figures
 from framefarm.farm.invariants import check_invariants
 from framefarm.farm.oversized import give_up_oversized
+from framefarm.farm.redo_wishes import RedoWish, end_wish
+from framefarm.farm.redoing import redo_some
 from framefarm.farm.stalls import Stall, find_stalls, take_back
 from framefarm.farm.upkeep import forget_ended_leases, remove_unneeded, unneeded
 
@@ -44,6 +47,7 @@ def duties_of(farm: Farm) -> dict[str, Coroutine[Any, Any, None]]:
         "give_up_oversized": give_up(farm),
         "tidy": tidy(farm),
         "clear_away": clear_away(farm),
+        "make_anew": make_anew(farm),
     }
     if farm.settings.watch_invariants:
         found["watch_invariants"] = watch_invariants(farm)
@@ -155,6 +159,41 @@ async def clear_away(farm: Farm) -> None:
 async def remove_all_leftovers(farm: Farm) -> None:
     """Remove what deleted jobs have left, in writes that hold nobody up for long."""
     await farm.writer.write_in_turns(remove_leftovers)
+
+
+async def make_anew(farm: Farm) -> None:
+    """Take back what is to be made anew, also what was asked for before a crash."""
+    while True:
+        await guarded("make_anew", redo_all(farm))
+        farm.nothing_to_redo.set()
+        await farm.redoing.wait()
+        farm.redoing.clear()
+
+
+async def redo_all(farm: Farm) -> None:
+    """Take back all that is to be made anew, in writes that hold nobody up for long."""
+    while await _redo_some(farm):
+        pass
+
+
+async def _redo_some(farm: Farm) -> bool:
+    """Do a piece, and leave as much time to others; whether more may be left."""
+    began = time.monotonic()
+    done = await farm.writer.write(lambda connection: redo_some(connection, farm.catalog))
+    if done is None:
+        return False
+    await farm.spread(done.news)
+    wish = done.figures_of
+    if wish is not None:
+        figures = await farm.read(lambda connection: read_figures(connection, wish.stage_id))
+        await farm.writer.write(lambda connection: _count_up(connection, wish, figures))
+    await asyncio.sleep(time.monotonic() - began)
+    return True
+
+
+def _count_up(connection: Connection, wish: RedoWish, figures: Figures) -> None:
+    if count_up(connection, figures):
+        end_wish(connection, wish)
 
 
 async def collect_blobs(farm: Farm) -> int:

@@ -229,6 +229,10 @@ _COUNT_DONE = Prepared(
             (t.stages.c.peak_memory_bytes < bindparam("peak"), bindparam("peak")),
             else_=t.stages.c.peak_memory_bytes,
         ),
+        highest_attempt=case(
+            (t.stages.c.highest_attempt < bindparam("attempt"), bindparam("attempt")),
+            else_=t.stages.c.highest_attempt,
+        ),
     )
     .returning(*COUNTERS)
 )
@@ -267,6 +271,7 @@ def _counts(stage_id: int, finishes: list[Finish]) -> dict[str, object]:
         "slowest": slowest.facts.seconds,
         "slowest_one": slowest.unit,
         "peak": max(finish.facts.peak_memory_bytes for finish in finishes),
+        "attempt": max(finish.attempt for finish in finishes),
     }
 
 

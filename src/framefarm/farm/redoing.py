@@ -4,27 +4,45 @@ What is made anew begins from nothing. Its result goes, with its files' rows; wh
 its way from an earlier lease of it can be delivered no more (`gone`); its next attempt has a higher
 number than any it had; and later units that were made of it are made anew as well. All other units
 stay where they are, also while the job runs.
+
+Of a large job that is done in pieces, each a write of its own and each whole: it is what the same
+command for the piece's units alone would have done. What is left is remembered
+(`framefarm.farm.redo_wishes`).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, or_, select, update
+from sqlalchemy import Connection, delete, insert, select, update
 
 from framefarm.core.errors import FrameFarmError
 from framefarm.core.spans import Span, Spans
-from framefarm.core.states import JOB, STAGE, JobEvent, JobState, StageEvent, StageState, advance
+from framefarm.core.states import JobState
 from framefarm.db import database_now
 from framefarm.db import tables as t
+from framefarm.farm.attempts import next_attempt
 from framefarm.farm.catalog import Catalog, JobFacts, StageFacts
-from framefarm.farm.news import LostLease, News
-from framefarm.farm.seals import new_key
+from framefarm.farm.news import News
+from framefarm.farm.redo_wishes import (
+    RedoWish,
+    last_fault,
+    next_piece,
+    note_left,
+    note_wish,
+    wish_of,
+)
+from framefarm.farm.reviving import Revival, reopen, revive
 from framefarm.farm.settling import end_what_is_done, make_pending, refresh_claimable
 from framefarm.farm.steering import job_state
+from framefarm.farm.taking_back import among, take_back
+
+ROWS_AT_A_TIME = 500
+"""Results and faults in one write, about: others wait meanwhile."""
 
 _LIVE = (JobState.QUEUED, JobState.RUNNING, JobState.PAUSED)
-_SPANS_IN_A_STATEMENT = 100
 
 
 class NothingToRetryError(FrameFarmError):
@@ -48,23 +66,6 @@ class NoSuchFramesError(FrameFarmError):
         super().__init__(f"Job {job_id} has none of the frames {named}; it has {has}.")
 
 
-@dataclass
-class _Where:
-    """Where the units of one stage are."""
-
-    done: Spans = field(default_factory=Spans)
-    pending: Spans = field(default_factory=Spans)
-    leased: Spans = field(default_factory=Spans)
-    failed: Spans = field(default_factory=Spans)
-
-    @property
-    def anywhere(self) -> Spans:
-        """Those that are in one of these places."""
-        return Spans(
-            [*self.done.spans, *self.pending.spans, *self.leased.spans, *self.failed.spans]
-        )
-
-
 def retry(
     connection: Connection,
     catalog: Catalog,
@@ -72,12 +73,18 @@ def retry(
     *,
     frames: Spans | None = None,
     everything: bool = False,
+    revival: Revival | None = None,
+    most: int = ROWS_AT_A_TIME,
 ) -> News:
     """Put units back to work; what is done otherwise stays done.
+
+    Of many units this does the first piece; `redo_some` does the others.
 
     Args:
         frames: Units of the first stage to make anew, whatever became of them.
         everything: Make all units anew. Without either: those that failed or were cancelled.
+        revival: What was read of a cancelled job before, so that it need not be read here.
+        most: Results and faults in one write, about.
 
     Raises:
         NoSuchJobError: There is no such job.
@@ -86,263 +93,181 @@ def retry(
     """
     state = job_state(connection, job_id)
     job = catalog.job(connection, job_id)
-    chosen = _chosen(connection, job, frames, everything=everything)
-    if state is not JobState.CANCELLED and not any(chosen.values()):
+    wishes = _wishes(connection, job, frames, everything=everything)
+    if state is not JobState.CANCELLED and not wishes:
         raise NothingToRetryError(job_id, state)
-    news = News(jobs={job_id}, work=True)
     if state not in _LIVE:
-        _revive(connection, job_id, state)
-    _make_anew(connection, job, chosen, news)
-    ids = [stage.id for stage in job.stages]
-    refresh_claimable(connection, ids)
-    end_what_is_done(connection, ids, now=database_now(connection), news=news)
+        revive(connection, catalog, job, state, revival)
+    for wish in wishes:
+        note_wish(connection, wish)
+    news = News(jobs={job_id}, work=True)
+    _redo_piece(connection, job, most, news)
     return news
 
 
-def _revive(connection: Connection, job_id: int, state: JobState) -> None:
-    connection.execute(
-        update(t.jobs)
-        .where(t.jobs.c.id == job_id, t.jobs.c.state == state)
-        .values(
-            state=advance(JOB, state, JobEvent.RETRY),
-            started_at=None,
-            finished_at=None,
-            message="",
-        )
-    )
-
-
-# --- which units --------------------------------------------------------------------------------
-
-
-def _chosen(
+def _wishes(
     connection: Connection, job: JobFacts, frames: Spans | None, *, everything: bool
-) -> dict[int, Spans]:
-    """The units to make anew, by stage."""
+) -> list[RedoWish]:
+    """What is to be made anew. What is made of that follows from it."""
     if everything:
-        return {stage.id: stage.units for stage in job.stages}
+        return [RedoWish(stage.id, 0, stage.units) for stage in _roots(job)]
     if frames is None:
-        return {stage.id: _failed_units(connection, stage.id) for stage in job.stages}
+        upto = last_fault(connection)
+        ids = [stage.id for stage in job.stages]
+        failed = select(t.stages.c.id).where(t.stages.c.id.in_(ids), t.stages.c.failed > 0)
+        some = set(connection.execute(failed).scalars())
+        return [RedoWish(one.id, upto, one.units) for one in job.stages if one.id in some]
     first = job.stages[0]
     named = first.units.intersection(frames)
     if not named:
         raise NoSuchFramesError(job.id, frames, first.units)
-    chosen = {first.id: named}
-    for stage in job.stages[1:]:
-        chosen[stage.id] = Spans.from_units(u for u in stage.units if _uses(job, stage, u, chosen))
-    return chosen
+    return [RedoWish(first.id, 0, named)]
 
 
-def _uses(job: JobFacts, stage: StageFacts, unit: int, chosen: dict[int, Spans]) -> bool:
-    """Whether a later unit is made of any that are made anew."""
-    needed = job.inputs_of(stage, unit)
-    return needed is not None and bool(needed[1].intersection(chosen[needed[0].id]))
+def _roots(job: JobFacts) -> list[StageFacts]:
+    return [stage for stage in job.stages if job.plan.stages[stage.position].needs is None]
 
 
-# --- making them anew ---------------------------------------------------------------------------
+# --- in pieces ----------------------------------------------------------------------------------
 
 
-def _make_anew(connection: Connection, job: JobFacts, chosen: dict[int, Spans], news: News) -> None:
-    done: dict[int, Spans] = {}
-    for stage in job.stages:
-        attempt = _next_attempt(connection, stage.id)
-        _discard(connection, stage.id, chosen[stage.id], news)
-        here = _where(connection, stage.id)
-        done[stage.id] = here.done
-        _count(connection, stage, here, first_attempt=attempt)
-        missing = stage.units.difference(here.anywhere)
-        if job.plan.stages[stage.position].needs is not None:
-            missing = _with_inputs(connection, job, stage, missing, done)
-        if missing:
-            runs = [(span.first, span.last, span.step) for span in missing.spans]
-            make_pending(connection, stage.id, runs, attempt=attempt)
+@dataclass(frozen=True)
+class Redone:
+    """One piece was done.
 
-
-def _next_attempt(connection: Connection, stage_id: int) -> int:
-    """One more than any attempt there was, so that attempts only rise."""
-    highest = [
-        connection.execute(select(func.max(number)).where(its_stage == stage_id)).scalar_one()
-        for its_stage, number in (
-            (t.faults.c.stage_id, t.faults.c.attempt),
-            (t.results.c.stage_id, t.results.c.attempt),
-            (t.leases.c.stage_id, t.leases.c.next_attempt - 1),
-            (t.spans.c.stage_id, t.spans.c.attempt - 1),
-            (t.stages.c.id, t.stages.c.first_attempt - 1),
-        )
-    ]
-    return max((number or 0) for number in highest) + 1
-
-
-def _discard(connection: Connection, stage_id: int, units: Spans, news: News) -> None:
-    """Forget all there is of some units: results, faults, leases, places in the queue."""
-    if not units:
-        return
-    # What was lent of it before proves nothing any more, also should this be forgotten (L6).
-    of_stage = t.stages.c.id == stage_id
-    connection.execute(update(t.stages).where(of_stage).values(seal_key=new_key()))
-    _take_from_spans(connection, stage_id, units)
-    _take_from_leases(connection, stage_id, units, news)
-    for table in (t.files, t.results):
-        for these in _among(table.c.unit, units):
-            connection.execute(delete(table).where(table.c.stage_id == stage_id, these))
-    for these in _among(t.faults.c.unit, units):
-        here = and_(t.faults.c.stage_id == stage_id, these)
-        connection.execute(update(t.faults).where(here).values(forgiven=True))
-
-
-def _among(column: ColumnElement[int], units: Spans) -> list[ColumnElement[bool]]:
-    """Conditions that hold for these units, a bounded number of spans in each."""
-    spans = units.spans
-    return [
-        or_(*(_in_span(column, span) for span in spans[start : start + _SPANS_IN_A_STATEMENT]))
-        for start in range(0, len(spans), _SPANS_IN_A_STATEMENT)
-    ]
-
-
-def _in_span(column: ColumnElement[int], span: Span) -> ColumnElement[bool]:
-    within = column.between(span.first, span.last)
-    return within if span.step == 1 else and_(within, (column - span.first) % span.step == 0)
-
-
-def _take_from_spans(connection: Connection, stage_id: int, units: Spans) -> None:
-    for row in connection.execute(select(t.spans).where(t.spans.c.stage_id == stage_id)).all():
-        pending = Spans([Span(row.first, row.last, row.step)])
-        left = pending.difference(units)
-        if left == pending:
-            continue
-        connection.execute(delete(t.spans).where(t.spans.c.id == row.id))
-        for part in left.spans:
-            connection.execute(
-                insert(t.spans).values(
-                    stage_id=stage_id,
-                    position=row.position,
-                    first=part.first,
-                    last=part.last,
-                    step=part.step,
-                    attempt=row.attempt,
-                )
-            )
-
-
-def _take_from_leases(connection: Connection, stage_id: int, units: Spans, news: News) -> None:
-    """Take units out of all leases, so that nothing of them can be delivered any more (L4)."""
-    for row in connection.execute(select(t.leases).where(t.leases.c.stage_id == stage_id)).all():
-        held = Spans.restore(row.units)
-        taken = held.intersection(units)
-        if not taken:
-            continue
-        left = held.difference(taken)
-        as_it_was = and_(t.leases.c.id == row.id, t.leases.c.units == row.units)
-        if left:
-            connection.execute(update(t.leases).where(as_it_was).values(units=str(left)))
-        else:
-            connection.execute(delete(t.leases).where(as_it_was))
-        if row.state == "active":
-            told = str(taken) if left else ""
-            news.lost.append(LostLease(row.id, row.worker_id, "it is to be made anew", told))
-
-
-# --- counting -----------------------------------------------------------------------------------
-
-
-def _where(connection: Connection, stage_id: int) -> _Where:
-    pending = connection.execute(
-        select(t.spans.c.first, t.spans.c.last, t.spans.c.step).where(
-            t.spans.c.stage_id == stage_id
-        )
-    )
-    leases = connection.execute(
-        select(t.leases.c.units).where(
-            t.leases.c.stage_id == stage_id, t.leases.c.state == "active"
-        )
-    ).scalars()
-    return _Where(
-        done=_done_units(connection, stage_id),
-        pending=Spans([Span(first, last, step) for first, last, step in pending]),
-        leased=Spans([span for units in leases for span in Spans.restore(units).spans]),
-        failed=_failed_units(connection, stage_id),
-    )
-
-
-def _done_units(connection: Connection, stage_id: int) -> Spans:
-    """Units that have a result.
-
-    The database makes runs of them: a million units are mostly one, and everybody waits meanwhile.
+    Attributes:
+        figures_of: A stage whose highest figures have to be looked for before the wish is
+            fulfilled; see `framefarm.farm.figures`.
     """
-    unit = t.results.c.unit
-    # Within a run, a unit and its place among all of them rise together.
-    run = (unit - func.row_number().over(order_by=unit)).label("run")
-    placed = select(unit, run).where(t.results.c.stage_id == stage_id).subquery()
-    runs = connection.execute(
-        select(func.min(placed.c.unit), func.max(placed.c.unit)).group_by(placed.c.run)
+
+    news: News
+    figures_of: RedoWish | None = None
+
+
+def redo_some(
+    connection: Connection, catalog: Catalog, most: int = ROWS_AT_A_TIME
+) -> Redone | None:
+    """Do the next piece of what is to be made anew; None when all is done."""
+    wish = wish_of(connection)
+    if wish is None:
+        return None
+    stage = catalog.stage(connection, wish.stage_id)
+    assert stage is not None  # the wish would have gone with it
+    news = News(jobs={stage.job_id}, work=True)
+    if not wish.units:
+        return Redone(news, wish)
+    job = catalog.job(connection, stage.job_id)
+    state = job_state(connection, job.id)
+    if state not in _LIVE:  # what was taken back before is done already
+        revive(connection, catalog, job, state, None)
+    _redo_piece(connection, job, most, news)
+    return Redone(news)
+
+
+def _redo_piece(connection: Connection, job: JobFacts, most: int, news: News) -> None:
+    ids = [stage.id for stage in job.stages]
+    wish = wish_of(connection, ids)
+    if wish is not None and wish.units:
+        piece, left = next_piece(connection, wish, most)
+        lowered = _make_anew(connection, job, wish, piece, news)
+        note_left(connection, wish, left, lowered=wish.stage_id in lowered)
+        # Of what was made of them as well.
+        for stage_id in lowered - {wish.stage_id}:
+            note_wish(connection, RedoWish(stage_id, 0, Spans(), lowered=True))
+    refresh_claimable(connection, ids)
+    end_what_is_done(connection, ids, now=database_now(connection), news=news)
+
+
+# --- making units anew --------------------------------------------------------------------------
+
+
+def _make_anew(
+    connection: Connection, job: JobFacts, wish: RedoWish, units: Spans, news: News
+) -> set[int]:
+    """Take units of one stage back, and those that were made of them.
+
+    Returns:
+        The stages whose highest figures have to be looked for.
+    """
+    removed: dict[int, Spans] = {}
+    lowered = set()
+    for stage in job.stages:
+        attempt = next_attempt(connection, stage.id)
+        here = update(t.stages).where(t.stages.c.id == stage.id)
+        connection.execute(here.values(first_attempt=attempt))
+        # How many inputs each unit that is taken back has lost.
+        losses = _losses(job, stage, removed)
+        chosen = units if stage.id == wish.stage_id else Spans.from_units(losses)
+        if chosen:
+            taken = take_back(connection, stage.id, chosen, news)
+            removed[stage.id] = taken.done
+            if taken.lowered:
+                lowered.add(stage.id)
+            _note_inputs(connection, stage, losses, taken.anywhere)
+        reopen(connection, stage.id)
+        if chosen and stage.id == wish.stage_id:
+            _put_in_line(connection, stage.id, chosen, attempt)
+    return lowered
+
+
+def _losses(
+    job: JobFacts, stage: StageFacts, removed: Mapping[int, Spans]
+) -> dict[int, tuple[int, int]]:
+    """Units made of results that are gone: how many inputs each has lost, and how many it needs."""
+    lost = Counter(
+        dependent
+        for earlier in job.stages[: stage.position]
+        for unit in removed.get(earlier.id, Spans())
+        for dependent in job.dependents(earlier, unit)
+        if dependent.stage_index == stage.position
     )
-    return Spans(Span(first, last) for first, last in runs)
+    return {one.unit: (count, one.inputs) for one, count in lost.items()}
 
 
-def _failed_units(connection: Connection, stage_id: int) -> Spans:
-    failed = select(t.faults.c.unit).where(
-        t.faults.c.stage_id == stage_id, t.faults.c.final, ~t.faults.c.forgiven
-    )
-    return Spans.from_units(connection.execute(failed).scalars())
+def _note_inputs(
+    connection: Connection,
+    stage: StageFacts,
+    losses: Mapping[int, tuple[int, int]],
+    were_complete: Spans,
+) -> None:
+    """Note how many inputs units have left; none of them has all any more.
+
+    Args:
+        were_complete: Those that had all of their inputs before.
+    """
+    have: dict[int, int] = {}
+    for these in among(t.inputs.c.unit, Spans.from_units(losses)):
+        here = (t.inputs.c.stage_id == stage.id) & these
+        rows = connection.execute(select(t.inputs.c.unit, t.inputs.c.have).where(here))
+        have.update((row.unit, row.have) for row in rows)
+        connection.execute(delete(t.inputs).where(here))
+    left = {
+        unit: (need if unit in were_complete else have.get(unit, 0)) - lost
+        for unit, (lost, need) in losses.items()
+    }
+    some = [
+        {"stage_id": stage.id, "unit": unit, "have": count} for unit, count in left.items() if count
+    ]
+    if some:
+        connection.execute(insert(t.inputs), some)
 
 
-def _count(connection: Connection, stage: StageFacts, here: _Where, *, first_attempt: int) -> None:
-    """Set a stage's counters and state to what there is."""
-    connection.execute(delete(t.inputs).where(t.inputs.c.stage_id == stage.id))
-    of_stage = t.results.c.stage_id == stage.id
-    totals = connection.execute(
-        select(
-            func.coalesce(func.sum(t.results.c.seconds), 0.0).label("seconds"),
-            func.coalesce(func.max(t.results.c.peak_memory_bytes), 0).label("peak"),
-        ).where(of_stage)
-    ).one()
-    slowest = connection.execute(
-        select(t.results.c.unit, t.results.c.seconds)
-        .where(of_stage)
-        .order_by(t.results.c.seconds.desc(), t.results.c.unit)
+def _put_in_line(connection: Connection, stage_id: int, units: Spans, attempt: int) -> None:
+    """Make units pending, behind all others; with what came there just before them in one run."""
+    spans, position = units.spans, None
+    last = connection.execute(
+        select(t.spans)
+        .where(t.spans.c.stage_id == stage_id)
+        .order_by(t.spans.c.position.desc(), t.spans.c.id.desc())
         .limit(1)
     ).one_or_none()
-    counters = {
-        "done": len(here.done),
-        "pending": len(here.pending),
-        "leased": len(here.leased),
-        "failed": len(here.failed),
-        "cancelled": 0,
-        "first_attempt": first_attempt,
-        "seconds": totals.seconds,
-        "peak_memory_bytes": totals.peak,
-        "slowest_s": slowest.seconds if slowest else 0.0,
-        "slowest_unit": slowest.unit if slowest and slowest.seconds > 0 else None,
-    }
-    connection.execute(update(t.stages).where(t.stages.c.id == stage.id).values(**counters))
-    connection.execute(
-        update(t.stages)
-        .where(
-            t.stages.c.id == stage.id,
-            t.stages.c.done < t.stages.c.total,
-            t.stages.c.state.in_(STAGE.sources(StageEvent.RETRY)),
-        )
-        .values(state=StageState.WAITING)
-    )
-
-
-def _with_inputs(
-    connection: Connection,
-    job: JobFacts,
-    stage: StageFacts,
-    missing: Spans,
-    done: dict[int, Spans],
-) -> Spans:
-    """Those of the missing units whose inputs are complete; notes what the others have."""
-    complete = []
-    for unit in missing:
-        needed = job.inputs_of(stage, unit)
-        if needed is None:
-            continue
-        earlier, units = needed
-        have = len(units.intersection(done[earlier.id]))
-        if have == len(units):
-            complete.append(unit)
-        elif have:
-            connection.execute(insert(t.inputs).values(stage_id=stage.id, unit=unit, have=have))
-    return Spans.from_units(complete)
+    if last is not None and last.attempt == attempt and last.last < units.first:
+        before = Span(last.first, last.last, last.step)
+        joined = Spans([before, *spans]).spans
+        if len(joined) <= len(spans):
+            connection.execute(delete(t.spans).where(t.spans.c.id == last.id))
+            fewer = {"pending": t.stages.c.pending - len(before)}
+            connection.execute(update(t.stages).where(t.stages.c.id == stage_id).values(**fewer))
+            spans, position = joined, last.position
+    runs = [(span.first, span.last, span.step) for span in spans]
+    make_pending(connection, stage_id, runs, attempt=attempt, position=position)

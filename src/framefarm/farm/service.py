@@ -8,6 +8,7 @@ followers, workers and waiting slots only after it is durable.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import secrets
 import time
 from collections.abc import Callable, Iterable
@@ -58,6 +59,7 @@ from framefarm.farm.pulse import Pulse
 from framefarm.farm.quarantine import Bars, bars
 from framefarm.farm.redoing import retry
 from framefarm.farm.requeue import free_worker
+from framefarm.farm.reviving import plan_revival
 from framefarm.farm.revoking import revoke
 from framefarm.farm.roster import Link, Roster, Work
 from framefarm.farm.settings import ManagerSettings
@@ -87,6 +89,8 @@ class Farm:
         farm_id: Tells this farm from all others; known once it is started.
         epoch: Changes with each start.
         deleted: Set when a job was deleted, whose rows are to be cleared away.
+        redoing: Set when units are to be made anew.
+        nothing_to_redo: Set when that is done for all of them.
         come_by_s: By when, on the monotonic clock, workers that were told to come later may have.
     """
 
@@ -144,6 +148,8 @@ class Farm:
         self.stopping = False
         self._newcomers = asyncio.Event()
         self.deleted = asyncio.Event()
+        self.redoing = asyncio.Event()
+        self.nothing_to_redo = asyncio.Event()
         self._duties: list[asyncio.Task[None]] = []
 
     def _keeper(self) -> Keeper | None:
@@ -375,6 +381,7 @@ class Farm:
         # A worker that connected since the job was planned did not find it to settle.
         await self.settle_blenders()
         await self.spread(news)
+        self.redoing.set()
         return await self.view(job_id), new
 
     def _submit(self, connection: Connection, job: PlannedJob) -> tuple[int, bool, News]:
@@ -396,6 +403,27 @@ class Farm:
             FrameFarmError: What the work raises: the job's state does not allow it.
         """
         await self.change(work)
+        return await self.view(job_id)
+
+    async def retry(self, job_id: int, *, frames: Spans | None, everything: bool) -> JobView:
+        """Put units of a job back to work; see `framefarm.farm.redoing`.
+
+        Returns:
+            The job as it is then. Taking back hundreds of thousands of units takes a while, which
+            is waited for only so long.
+
+        Raises:
+            NoSuchJobError: There is no such job.
+            NothingToRetryError: Nothing failed, and nothing is named.
+            NoSuchFramesError: It has none of the frames.
+        """
+        revival = await self.read(lambda c: plan_revival(c, self.catalog, job_id))
+        work = partial(retry, catalog=self.catalog, job_id=job_id, frames=frames)
+        await self.change(partial(work, everything=everything, revival=revival))
+        self.nothing_to_redo.clear()
+        self.redoing.set()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self.nothing_to_redo.wait(), _REDOING_S)
         return await self.view(job_id)
 
     async def delete(self, job_id: int, *, outputs: bool = False) -> None:
@@ -481,3 +509,4 @@ def _farm_id(connection: Connection) -> str:
 
 _NO_BARS = Bars()
 _A_DAY_S = 86_400.0
+_REDOING_S = 5.0

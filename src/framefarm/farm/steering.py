@@ -16,6 +16,7 @@ from framefarm.db import database_now
 from framefarm.db import tables as t
 from framefarm.farm.catalog import Catalog
 from framefarm.farm.news import LostLease, News
+from framefarm.farm.redo_wishes import forget_wishes
 from framefarm.farm.requeue import end_leases
 from framefarm.farm.settling import refresh_claimable
 
@@ -84,6 +85,8 @@ def cancel(connection: Connection, job_id: int) -> News:
         .where(t.jobs.c.id == job_id, t.jobs.c.state == state)
         .values(state=JobState.CANCELLED, finished_at=now, message="Cancelled.")
     )
+    # What was to be made anew and has its result still, keeps it.
+    forget_wishes(connection, stage_ids(connection, job_id))
     for stage in connection.execute(select(t.stages).where(t.stages.c.job_id == job_id)).all():
         _cancel_stage(connection, stage, news)
     return news

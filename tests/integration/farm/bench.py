@@ -26,13 +26,16 @@ from framefarm.farm.claims import claim_many
 from framefarm.farm.deleting import delete_job, remove_leftovers
 from framefarm.farm.expiry import expire
 from framefarm.farm.failures import Failure, fail_many
+from framefarm.farm.figures import count_up, read_figures
 from framefarm.farm.finishes import finish_many
 from framefarm.farm.invariants import check_invariants
 from framefarm.farm.joining import LOCAL, Door
 from framefarm.farm.late_finishes import Finish
 from framefarm.farm.new_jobs import PlannedJob, PlannedStage, store_job
 from framefarm.farm.news import News
-from framefarm.farm.redoing import retry
+from framefarm.farm.redo_wishes import end_wish
+from framefarm.farm.redoing import redo_some, retry
+from framefarm.farm.reviving import plan_revival
 from framefarm.protocol.manifest import ResultFile
 from framefarm.protocol.messages import Hello, MachineFacts, UnitFacts
 
@@ -98,9 +101,21 @@ class Bench:
     def cancel(self, job: int) -> News:
         return self.do(steering.cancel, job)
 
-    def retry(self, job: int, frames: str = "", *, everything: bool = False) -> News:
+    def retry(
+        self, job: int, frames: str = "", *, everything: bool = False, most: int = 500
+    ) -> News:
+        """Retry a job, as the manager does: a piece with so many results, then the others."""
         named = Spans.parse(frames) if frames else None
-        return self.do(retry, self.catalog, job, frames=named, everything=everything)
+        revival = self.do(plan_revival, self.catalog, job)
+        asked = {"frames": named, "everything": everything, "revival": revival, "most": most}
+        news = self.do(retry, self.catalog, job, **asked)
+        while (redone := self.do(redo_some, self.catalog, most)) is not None:
+            news.add(redone.news)
+            if redone.figures_of is not None:
+                figures = self.do(read_figures, redone.figures_of.stage_id)
+                assert self.do(count_up, figures)
+                self.do(end_wish, redone.figures_of)
+        return news
 
     def pause(self, job: int, *, at_once: bool = False) -> News:
         return self.do(steering.pause, self.catalog, job, at_once=at_once)

@@ -58,6 +58,8 @@ REASONS = ["error", "error", "crashed", "stalled", "refused", "placement", "out_
 GIB = 1 << 30
 MEMORY = st.sampled_from([0, 8 * GIB, 16 * GIB])
 _IN_FRONT = 9
+PIECES = st.sampled_from([1, 2, 500])
+"""How many results are taken back in one write: to the model a retry is one step."""
 FRAMES = st.sampled_from(["1-5", "3-9x2", "1,4,9", "7"])
 
 
@@ -176,16 +178,16 @@ class AnyOrder(RuleBasedStateMachine):
     def resume(self, job: int) -> None:
         self._steer(job, self.model.resume, lambda: self.bench.resume(job))
 
-    @rule(job=jobs)
-    def retry(self, job: int) -> None:
+    @rule(job=jobs, most=PIECES)
+    def retry(self, job: int, most: int) -> None:
         self._steer(
             job,
             lambda known: self.model.retry(known, None, everything=False),
-            lambda: self.bench.retry(job),
+            lambda: self.bench.retry(job, most=most),
         )
 
-    @rule(job=jobs, first=st.integers(1, 5), count=st.integers(1, 3))
-    def retry_frames(self, job: int, first: int, count: int) -> None:
+    @rule(job=jobs, first=st.integers(1, 5), count=st.integers(1, 3), most=PIECES)
+    def retry_frames(self, job: int, first: int, count: int, most: int = 500) -> None:
         known = self.model.jobs.get(job)
         frames = set(range(first, first + count))
         if known is None or not frames & set(known.stages[0].units):
@@ -193,15 +195,15 @@ class AnyOrder(RuleBasedStateMachine):
         self._steer(
             job,
             lambda known: self.model.retry(known, frames, everything=False),
-            lambda: self.bench.retry(job, f"{first}-{first + count - 1}"),
+            lambda: self.bench.retry(job, f"{first}-{first + count - 1}", most=most),
         )
 
-    @rule(job=jobs)
-    def retry_all(self, job: int) -> None:
+    @rule(job=jobs, most=PIECES)
+    def retry_all(self, job: int, most: int = 500) -> None:
         self._steer(
             job,
             lambda known: self.model.retry(known, None, everything=True),
-            lambda: self.bench.retry(job, everything=True),
+            lambda: self.bench.retry(job, everything=True, most=most),
         )
 
     @rule(job=jobs, priority=st.integers(0, 3))

@@ -80,7 +80,7 @@ def test_a_retry_does_only_what_is_not_done(bench: Bench):
     assert news.work
     assert bench.job(job).state == "queued"
     assert bench.job(job).finished_at is None
-    assert [lease.units.first for lease in bench.work_off()] == [2, 4, 5]
+    assert {lease.units.first for lease in bench.work_off()} == {2, 4, 5}
     assert bench.job(job).state == "done"
 
 

@@ -43,6 +43,7 @@ def upgrade() -> None:
     )
     op.create_index("ix_faults_worker", "faults", ["worker_id"])
     _let_go_of_stages()
+    _add_redoing()
     _change_workers()
     op.create_table(
         "quarantines",
@@ -98,6 +99,15 @@ def _change_stages() -> None:
         "stages", sa.Column("first_attempt", sa.Integer(), server_default="1", nullable=False)
     )
     op.add_column(
+        "stages", sa.Column("highest_attempt", sa.Integer(), server_default="0", nullable=False)
+    )
+    for table in ("results", "faults"):
+        op.execute(
+            "UPDATE stages SET highest_attempt = had.attempt FROM "  # noqa: S608  no input
+            f"(SELECT stage_id, MAX(attempt) AS attempt FROM {table} GROUP BY stage_id) AS had "
+            "WHERE had.stage_id = stages.id AND had.attempt > stages.highest_attempt"
+        )
+    op.add_column(
         "stages", sa.Column("seal_key", sa.String(length=64), server_default="", nullable=False)
     )
     op.create_index("ix_stages_blend", "stages", ["blend_sha256", "claimable"])
@@ -136,6 +146,21 @@ def _let_go_of_stages() -> None:
         "leftovers",
         sa.Column("stage_id", _KEY, autoincrement=False, nullable=False),
         sa.PrimaryKeyConstraint("stage_id", name=op.f("pk_leftovers")),
+    )
+
+
+def _add_redoing() -> None:
+    op.create_table(
+        "redoing",
+        sa.Column("stage_id", _KEY, nullable=False),
+        sa.Column("failed_upto", sa.BigInteger(), nullable=False),
+        sa.Column("units", sa.Text(), nullable=False),
+        sa.Column("lowered", sa.Boolean(), server_default=sa.false(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["stage_id"], ["stages.id"], name=op.f("fk_redoing_stage_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("stage_id", "failed_upto", name=op.f("pk_redoing")),
+        sqlite_with_rowid=False,
     )
 
 
