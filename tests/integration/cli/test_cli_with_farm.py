@@ -254,7 +254,7 @@ def test_events_follow_the_whole_farm(farm_cli, live_farm):
         job = submit_trial(farm_cli, "--units", "1-2")
         lines.wait_for(": done, 2 of 2")
         objects.wait_for('"unit":2')
-        code, _ = lines.stop(signal.SIGINT)
+        code = lines.stop(signal.SIGINT)
     finally:
         lines.kill()
         objects.kill()
