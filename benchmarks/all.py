@@ -12,6 +12,7 @@ _RUNS = (
     ("growth",),
     ("hostile",),
     ("gaps",),
+    ("acting",),
     ("tail",),
     ("large_job",),
     ("movie",),
