@@ -24,7 +24,7 @@ from benchmarks.swarm import Swarm
 _WORKERS = 50
 _UNIT_S = 0.25
 _QUIET_S = 5.0
-_TIMEOUT_S = 120.0
+_TIMEOUT_S = 300.0
 
 _RESULTS = """
 WITH RECURSIVE n(unit) AS
