@@ -6,18 +6,33 @@ import argparse
 import os
 import sys
 import time
-from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 
+from .mutations import MUTATIONS, broken
 from .world import SHORT_MINUTES, Verdict, World
 
 DAY_S = 86_400.0
+TOLD_EVERY = 200
 
 
 def judge(seed: int, minutes: float) -> Verdict:
     """Simulate one seed."""
     return World(seed).run(minutes)
+
+
+def find(mutation: str, seeds: range, minutes: float) -> str:
+    """Break a rule and look for the first seed that finds it.
+
+    Returns:
+        A line of the table in `docs/explanation/simulation.md`.
+    """
+    with broken(mutation):
+        for seed in seeds:
+            verdict = judge(seed, minutes)
+            if verdict.broken:
+                return f"| {mutation} | {seed} | {verdict.broken} |"
+    return f"| {mutation} | none of {len(seeds)} | |"
 
 
 def main() -> int:
@@ -29,24 +44,45 @@ def main() -> int:
         _say(_sentence(verdict))
         return 1 if verdict.broken else 0
     seeds = range(options.start, options.start + options.count)
+    if options.mutate:
+        return _mutate(options.mutate, seeds, options.minutes, options.processes)
     return _many(seeds, options.minutes, options.processes)
 
 
-def _many(seeds: Iterable[int], minutes: float, processes: int) -> int:
-    started, cpu_s, simulated_s, broken = time.monotonic(), 0.0, 0.0, []
+def _mutate(which: str, seeds: range, minutes: float, processes: int) -> int:
+    names = [name for name in MUTATIONS if which in {"all", name, name.partition(".")[0]}]
+    if not names:
+        _say(f"there is no mutation {which}; there are: {', '.join(MUTATIONS)}")
+        return 2
+    lines = []
+    with ProcessPoolExecutor(processes) as pool:
+        for line in pool.map(partial(find, seeds=seeds, minutes=minutes), names):
+            _say(line)
+            lines.append(line)
+    return 1 if any("| none of" in line for line in lines) else 0
+
+
+def _many(seeds: range, minutes: float, processes: int) -> int:
+    """Run seeds; each that fails is told at once, and where to go on now and then."""
+    started, cpu_s, simulated_s, failing = time.monotonic(), 0.0, 0.0, []
+    done = 0
     with ProcessPoolExecutor(processes) as pool:
         for verdict in pool.map(partial(judge, minutes=minutes), seeds, chunksize=4):
             cpu_s += verdict.cpu_s
             simulated_s += verdict.simulated_s
+            done += 1
             if verdict.broken:
-                broken.append(verdict.seed)
+                failing.append(verdict.seed)
                 _say(_sentence(verdict))
+                _say(f"replay it: python -m tests.simulation --seed {verdict.seed}")
+            if done % TOLD_EVERY == 0 and done < len(seeds):
+                _say(f"{done} seeds done; to go on from here: --start {seeds.start + done}")
     _say(
-        f"{len(list(seeds))} seeds, {simulated_s / DAY_S:.1f} simulated days in "
-        f"{time.monotonic() - started:.0f} s, {60 * simulated_s / DAY_S / cpu_s:.1f} days a CPU "
-        f"minute; failing seeds: {broken or 'none'}"
+        f"{len(seeds)} seeds, {simulated_s / DAY_S:.1f} simulated days in "
+        f"{time.monotonic() - started:.0f} s, {60 * simulated_s / DAY_S / cpu_s:.2f} days a CPU "
+        f"minute; failing seeds: {failing or 'none'}"
     )
-    return 1 if broken else 0
+    return 1 if failing else 0
 
 
 def _say(text: str) -> None:
@@ -70,6 +106,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--start", type=int, default=0, help="first of many seeds")
     parser.add_argument("--count", type=int, default=200, help="how many seeds")
     parser.add_argument("--minutes", type=float, default=SHORT_MINUTES, help="of faults in each")
+    parser.add_argument("--mutate", help="break a rule (L9.no_quarantine, L9, all) and find it")
     parser.add_argument("--processes", type=int, default=os.cpu_count())
     return parser.parse_args()
 

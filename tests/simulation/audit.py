@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from framefarm.agent.state import Link
+from framefarm.core.spans import Spans
 
 from .database import Database, Note
 from .disk import content_of
@@ -14,6 +15,7 @@ from .workers import Machine
 
 TRIES = DEATHS = 3
 LOSSES = 5
+TWICE = 2
 STALL_S, STALLED_TIMES = 300.0, 10.0
 LONGEST_S = 2.0 * 1.4
 """What a unit takes on the slowest machine, times what its job says it takes."""
@@ -23,6 +25,8 @@ SILENT_S = 25.0
 """The agent's longest pause between two connections is 4 s, and one may take 10 s to fail."""
 MINUTE_S = 60.0
 BARS_KNOWN_S = 5.0
+KNOWN_S = 110.0
+"""For two minutes a worker that was there counts as one that could try a unit."""
 
 
 class Stored(Protocol):
@@ -59,12 +63,16 @@ class Audit:
             elif note.kind == "failed":
                 yield from self._given_up_early(note)
             elif note.kind in {"leased", "tail"}:
+                yield from self._lent_too_often(note)
                 yield from self._lent_to_the_barred(note)
+                yield from self._lent_again(note)
 
     def of_now(self) -> Iterator[str]:
         """What is wrong at this moment."""
         for worker, kind, units in self.database.ask(_UNANSWERED):
             yield f"L9: {worker} failed {units} units of {kind} that others made, unpunished"
+        for (worker,) in self.database.ask(_MADE_ITS_TRIAL):
+            yield f"L9: {worker} made the unit it was tried with, but is quarantined"
         stuck = {name for machine in self.machines for name in self._stuck_at(machine)}
         for name in sorted(stuck & self._stuck):
             yield f"L10: nobody ends {name}"
@@ -101,14 +109,41 @@ class Audit:
                 )
 
     def _who_could(self, stage: int, tried: set[str]) -> Iterator[Machine]:
+        """Those that have not tried a stage's unit, and were there lately."""
         [(kind,)] = self.database.ask("SELECT kind FROM stages WHERE id = ?", stage)
+        since = self.database.clock() - KNOWN_S
         for machine in self.machines:
-            if machine.worker_id in tried or machine.agent is None or not machine.agent.up:
-                continue
-            row = self.database.ask(_AT_WORK, machine.worker_id)
             offers = {one for offer in machine.offers for one in offer.kinds}
-            if row and kind in offers and self._undisturbed():
+            untried = kind in offers and machine.worker_id not in tried
+            if untried and self.database.ask(_THERE_LATELY, machine.worker_id, since):
                 yield machine
+
+    def _lent_again(self, note: Note) -> Iterator[str]:
+        """A worker gets what it failed, though one could try that failed nothing of the stage."""
+        units = Spans.restore(note.text.partition(" ")[2])
+        failed = {unit for (unit,) in self.database.ask(_FAILED_THERE, note.stage, note.worker)}
+        if note.attempt == 1 or not any(unit in units for unit in failed):
+            return
+        tried = {worker for (worker,) in self.database.ask(_FAILED_BY, note.stage)}
+        for machine in self._who_could(note.stage, tried):
+            agent = machine.agent
+            welcomed = self.now() - ((agent and agent.up and agent.welcomed_at) or self.now())
+            there = machine.cable.whole and bool(machine.cable.wires)
+            if there and welcomed > BARS_KNOWN_S and self._undisturbed():
+                yield (
+                    f"L9: {note.worker} gets {units} of stage {note.stage} again, which it failed, "
+                    f"though {machine.name} could try"
+                )
+
+    def _lent_too_often(self, note: Note) -> Iterator[str]:
+        """By L11 two workers may be at a unit, never three, nor one of them twice."""
+        if note.kind != "tail":
+            return
+        unit = Spans.restore(note.text.partition(" ")[2]).first
+        rows = self.database.ask(_IN_FORCE, note.stage)
+        holders = [worker for worker, units in rows if unit in Spans.restore(units)]
+        if len(holders) > len(set(holders)) or len(holders) > TWICE:
+            yield f"L11: unit {unit} of stage {note.stage} is lent to {holders}"
 
     def _lent_to_the_barred(self, note: Note) -> Iterator[str]:
         # One that was ended in the same transaction was not lent: its worker has another trial.
@@ -117,6 +152,9 @@ class Audit:
             known = since <= now - BARS_KNOWN_S and self._undisturbed()
             if known and (until > now or trial != lease):
                 yield f"L9: a {note.kind} {kind} lease for {note.worker}, which is quarantined"
+            units = Spans.restore(note.text.partition(" ")[2])
+            if trial == lease and len(units) > 1:
+                yield f"L9: {note.worker} is tried with {len(units)} units of {kind}, not with one"
 
     def _undisturbed(self) -> bool:
         return self.now() - self.disturbed_at() > BARS_KNOWN_S
@@ -158,18 +196,26 @@ class Audit:
 _FILES = "SELECT sha256 FROM files WHERE stage_id = ? AND unit = ?"
 _FAULTS = """
 SELECT worker_id, reason FROM faults WHERE stage_id = ? AND unit = ? AND NOT forgiven ORDER BY id"""
-_AT_WORK = """
-SELECT 1 FROM workers w WHERE id = ? AND state IN ('idle', 'busy')
+_FAILED_THERE = """
+SELECT unit FROM faults WHERE stage_id = ? AND worker_id = ? AND NOT forgiven
+AND reason NOT IN ('lost', 'killed')"""
+_FAILED_BY = "SELECT DISTINCT worker_id FROM faults WHERE stage_id = ?"
+_IN_FORCE = "SELECT worker_id, units FROM leases WHERE stage_id = ? AND state = 'active'"
+_THERE_LATELY = """
+SELECT 1 FROM workers w WHERE id = ? AND last_seen_at > ? AND revoked_at IS NULL
+AND state IN ('idle', 'busy', 'offline', 'lost')
 AND NOT EXISTS (SELECT 1 FROM quarantines q WHERE q.worker_id = w.id)"""
 _BARRED = """
 SELECT q.since_at, q.until_at, q.trial_lease, q.kind FROM leases l
 JOIN stages s ON s.id = l.stage_id
 JOIN quarantines q ON q.worker_id = l.worker_id AND q.kind = s.kind AND q.blender = s.blender
 WHERE l.id = ? AND l.state = 'active'"""
+_MADE_ITS_TRIAL = """
+SELECT q.worker_id FROM quarantines q JOIN results r ON r.lease_id = q.trial_lease"""
 _UNANSWERED = """
-SELECT f.worker_id, s.kind, count(DISTINCT f.stage_id || '.' || f.unit) AS units
+SELECT f.worker_id, s.kind, count(DISTINCT f.stage_id || '.' || f.unit) AS failed_units
 FROM faults f JOIN stages s ON s.id = f.stage_id
 JOIN results r ON r.stage_id = f.stage_id AND r.unit = f.unit
 WHERE r.worker_id <> f.worker_id AND NOT f.charged AND r.attempt > 1
 AND f.reason NOT IN ('lost', 'killed', 'out_of_memory', 'refused')
-GROUP BY f.worker_id, s.kind, s.blender HAVING units >= 3"""
+GROUP BY f.worker_id, s.kind, s.blender HAVING failed_units >= 3"""

@@ -31,7 +31,10 @@ class SimulatedCrashError(Exception):
 
 
 class Note(NamedTuple):
-    """One thing that a transaction did: `leased`, `tail`, `ended`, `done`, `forgot` or `failed`."""
+    """One thing that a transaction did.
+
+    `leased`, `tail`, `ended`, `done`, `forgot`, `fault` (which its worker reported) or `failed`.
+    """
 
     kind: str
     stage: int
@@ -91,6 +94,10 @@ CREATE TEMP TRIGGER forgot AFTER DELETE ON main.results BEGIN
   INSERT OR IGNORE INTO touched VALUES (OLD.stage_id);
   INSERT INTO notes (kind, stage, text, worker, attempt)
   VALUES ('forgot', OLD.stage_id, OLD.lease_id || ' ' || OLD.unit, OLD.worker_id, OLD.attempt); END;
+CREATE TEMP TRIGGER fault AFTER INSERT ON main.faults WHEN NEW.reason NOT IN ('lost', 'killed')
+BEGIN
+  INSERT INTO notes (kind, stage, text, worker, attempt)
+  VALUES ('fault', NEW.stage_id, NEW.unit, NEW.worker_id, NEW.attempt); END;
 CREATE TEMP TRIGGER failed AFTER INSERT ON main.faults WHEN NEW.final BEGIN
   INSERT OR IGNORE INTO touched VALUES (NEW.stage_id);
   INSERT INTO notes (kind, stage, text, worker, attempt)

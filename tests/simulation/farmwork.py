@@ -63,13 +63,13 @@ def draw_nature(rng: random.Random, *, trouble: bool) -> Nature:
     nature = Nature(seconds=rng.choice(SECONDS), has_files=rng.random() < 0.7)
     if not trouble:
         return nature
-    some = frozenset(rng.sample(range(1, 21), 2))
+    some = frozenset(rng.sample(range(1, 7), 2))
     kind = rng.random()
-    if kind < 0.4:
+    if kind < 0.35:
         nature.bad = some
-    elif kind < 0.6:
+    elif kind < 0.45:
         nature.refused = some
-    elif kind < 0.8:
+    elif kind < 0.65:
         nature.killers = frozenset(sorted(some)[:1])
     else:
         nature.hanging = set(some)

@@ -198,8 +198,8 @@ def draw_chances(world: World, machine: Machine) -> None:
         chances.damaged = 0.1
     if rng.random() < 0.3:
         chances.cut = 0.01
-    if rng.random() < 0.1:
-        machine.failing = rng.choice((0.2, 1.0))
-    machine.numb = rng.random() < 0.2
+    if rng.random() < 0.15:
+        machine.failing = rng.choice((0.2, 0.6, 1.0))
+    machine.numb = rng.random() < 0.3
     if rng.random() < 0.2:
         machine.confused = partial(world.ledger.all_of_others, machine)

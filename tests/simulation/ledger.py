@@ -122,6 +122,8 @@ class Ledger:
         if isinstance(instruction, do.StartUnit):
             work = instruction.work
             self.renders[work.stage, work.unit] += 1
+            if machine.agent is not None and machine.agent.low and machine.disk.full:
+                self.fail(f"L14: {machine.name} begins {_name(work)} though its disk is full")
             machine.trace(machine.name, "begins %s", _name(work))
         elif isinstance(instruction, do.Keep):
             machine.trace(machine.name, "has made %s", _name(instruction.work))

@@ -51,7 +51,7 @@ class People:
 
     async def _submit(self, farm: Farm) -> None:
         world = self._world
-        nature = draw_nature(self._rng, trouble=self._rng.random() < 0.25)
+        nature = draw_nature(self._rng, trouble=self._rng.random() < 0.4)
         world.natures.append(nature)
         planned = draw_job(self._rng, len(world.natures) - 1, nature)
         try:

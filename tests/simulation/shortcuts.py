@@ -136,25 +136,37 @@ class SimulatedDispatcher(Dispatcher):
         if not self._shortcuts.usable():
             return asking
         ending = self._database.ask(_ENDING)
-        return [pair for pair in asking if any(self._worth(*pair, ending))]
+        return [pair for pair in asking if any(True for _ in self._worth(*pair, ending))]
 
-    def _worth(self, link: Link, slot: Slot, ending: list[Any]) -> Iterator[bool]:
-        """Whether each unit in work ends so late that a second lease would pay."""
-        kept_off = link.barred | link.probation
-        for stage, kind, blender, worker_id, slot_name, units, twice in ending:
+    def idles(self, link: Link, slot: Slot) -> bool:
+        """Whether a slot waits though a second lease would pay, which it may have (L11)."""
+        if link.barred or link.probation:
+            return False
+        worth = {*self._worth(link, slot, self._database.ask(_ENDING))}
+        failed = {*self._database.ask(_FAILED)} if worth else set()
+        return any(one not in failed and one[0] not in link.resting for one in worth)
+
+    def _worth(self, link: Link, slot: Slot, ending: list[Any]) -> Iterator[tuple[int, int]]:
+        """Stages and units in work that end so late that a second lease would pay.
+
+        Whether the slot may have it is for the real ones to say, which are what is tested.
+        """
+        for stage, kind, worker_id, slot_name, units, twice in ending:
             usual_s = self._paces.usual_s(stage)
             seconds_here = link.seconds_per_unit().get(stage, usual_s)
-            possible = kind in slot.ability.kinds and (kind, blender) not in kept_off
-            if not possible or worker_id == link.worker_id or seconds_here is None:
+            possible = kind in slot.ability.kinds and worker_id != link.worker_id
+            if not possible or seconds_here is None:
                 continue
             held, already = Spans.restore(units), Spans.restore(twice or "")
             pace = self._paces.of(stage, worker_id, slot_name, held.first)
             for end in expected_ends(list(held), pace, usual_s=usual_s):
-                yield end.unit not in already and worth_starting(end, seconds_here=seconds_here)
+                if end.unit not in already and worth_starting(end, seconds_here=seconds_here):
+                    yield stage, end.unit
 
 
+_FAILED = "SELECT DISTINCT stage_id, unit FROM faults WHERE reason <> 'lost'"
 _ENDING = """
-SELECT s.id, s.kind, s.blender, l.worker_id, l.slot, l.units,
+SELECT s.id, s.kind, l.worker_id, l.slot, l.units,
   (SELECT group_concat(units) FROM leases x
    WHERE x.stage_id = s.id AND x.state = 'active' AND x.tail)
 FROM leases l JOIN stages s ON s.id = l.stage_id JOIN jobs j ON j.id = s.job_id

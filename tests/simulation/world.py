@@ -11,10 +11,11 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy.exc import DBAPIError
 
+from framefarm.core.blame import BlameLimits
 from framefarm.db import DatabaseError
 from framefarm.farm.claims import claim_many
 from framefarm.farm.invariants import check_invariants
@@ -32,8 +33,10 @@ from .ledger import Ledger
 from .manager import ManagerMachine, SimulatedFarm, any_picture, checked_failures
 from .network import Cable
 from .people import People
+from .shortcuts import SimulatedDispatcher
 from .timeline import Process, Timeline
 from .trace import Trace
+from .turns import Turns
 from .workers import Machine, simulated_agents
 
 SHORT_MINUTES = 3.0
@@ -101,7 +104,7 @@ class World:
         self._waiting: dict[int, int] = {}
         self._stop = self.timeline.create_future()
         self.manager = ManagerMachine(
-            ManagerSettings(_folder(), lease_s=LEASE_S),
+            ManagerSettings(_folder(), lease_s=LEASE_S, blame=BlameLimits(quarantine_s=45.0)),
             self.database,
             self.timeline,
             self.rng,
@@ -115,6 +118,7 @@ class World:
         self.audit = Audit(
             self.database, self.manager.blobs, self.machines, now, lambda: self.disturbed_at
         )
+        self.turns = Turns(self.database, now, self._link_of)
         self.faults: list[Fault] = draw_faults(self.rng)
         self.people = People(self)
 
@@ -164,6 +168,10 @@ class World:
                 return machine.agent.process
         return None
 
+    def _link_of(self, worker_id: str) -> object:
+        farm = self.manager.farm
+        return farm.roster.get(worker_id) if farm is not None else None
+
     def _is_live(self, stage: int) -> bool:
         rows = self.database.ask(
             "SELECT 1 FROM stages s JOIN jobs j ON j.id = s.job_id WHERE s.id = ? "
@@ -202,6 +210,8 @@ class World:
             return
         self.ledger.commit(changes.notes)
         for fault in self.audit.of_commit(changes.notes):
+            self.fail(fault)
+        for fault in self.turns.of_commit(changes):
             self.fail(fault)
         for fault in check_stages(self.database, changes.stages):
             self.fail(fault)
@@ -245,16 +255,22 @@ class World:
         """A slot that waits while work that suits it is pending has been forgotten."""
         farm = self.manager.farm
         before, self._waiting = self._waiting, {}
-        kinds = {kind for (kind,) in self.database.ask("SELECT kind FROM stages WHERE claimable")}
-        if farm is None or not kinds:
+        if farm is None:
             return
+        kinds = {kind for (kind,) in self.database.ask("SELECT kind FROM stages WHERE claimable")}
         for link, slot in farm.roster.waiting():
-            suits = link.enabled and not kinds.isdisjoint(slot.ability.kinds)
-            if not suits or not self._would_be_served(farm, link, slot):
+            if not link.enabled:
+                continue
+            suits = not kinds.isdisjoint(slot.ability.kinds)
+            if suits and self._would_be_served(farm, link, slot):
+                forgotten = "waits while work waits for it"
+            elif cast("SimulatedDispatcher", farm.dispatcher).idles(link, slot):
+                forgotten = "idles, though it could help out with the last units (L11)"
+            else:
                 continue
             strikes = self._waiting[id(slot)] = before.get(id(slot), 0) + 1
             if strikes > STRIKES:
-                self.fail(f"slot {slot.offer.slot} of {link.name} waits while work waits for it")
+                self.fail(f"slot {slot.offer.slot} of {link.name} {forgotten}")
 
     def _would_be_served(self, farm: SimulatedFarm, link: Any, slot: Any) -> bool:
         with self.database.engine.connect() as connection, connection.begin() as transaction:
