@@ -129,6 +129,8 @@ class Audit:
             agent = machine.agent
             welcomed = self.now() - ((agent and agent.up and agent.welcomed_at) or self.now())
             there = machine.cable.whole and bool(machine.cable.wires)
+            # One that is to start anew gets no more until it has.
+            there = there and not self.database.ask(_TO_RESTART, machine.worker_id)
             if there and welcomed > BARS_KNOWN_S and self._undisturbed():
                 yield (
                     f"L9: {note.worker} gets {units} of stage {note.stage} again, which it failed, "
@@ -205,6 +207,7 @@ _THERE_LATELY = """
 SELECT 1 FROM workers w WHERE id = ? AND last_seen_at > ? AND revoked_at IS NULL
 AND state IN ('idle', 'busy', 'offline', 'lost')
 AND NOT EXISTS (SELECT 1 FROM quarantines q WHERE q.worker_id = w.id)"""
+_TO_RESTART = "SELECT 1 FROM workers WHERE id = ? AND restart_boot_id = boot_id"
 _BARRED = """
 SELECT q.since_at, q.until_at, q.trial_lease, q.kind FROM leases l
 JOIN stages s ON s.id = l.stage_id
