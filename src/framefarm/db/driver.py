@@ -67,7 +67,8 @@ def change(connection: Connection, text: str, values: Any, *, many: bool = False
 
 
 def _heard(connection: Connection) -> bool:
-    return bool(connection.engine.dispatch.before_cursor_execute)
+    heard = connection.engine.dispatch
+    return bool(heard.before_cursor_execute) or bool(heard.after_cursor_execute)
 
 
 def _cursor(connection: Connection) -> Any:
