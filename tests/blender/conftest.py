@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import pytest_asyncio
 
 from framefarm.blender.installations import BlenderInstallation, find_blenders
 from framefarm.blender.warm import WarmBlender
+from tests.integration.cli.processes import Running, environment
 
 SCENES = Path(__file__).parent.parent / "scenes"
 SMALL = ["--resolution", "96x54", "--samples", "2", "--frames", "6"]
@@ -82,3 +84,15 @@ async def warm(own_blender: BlenderInstallation) -> AsyncIterator[WarmBlender]:
     """A warm Blender shared by the tests of a module; none of them may break it."""
     async with await WarmBlender.start(own_blender) as blender:
         yield blender
+
+
+@pytest.fixture
+def far_manager(tmp_path: Path) -> Iterator[str]:
+    """The address of a manager with a home of its own, as if on another machine."""
+    serve = Running("serve", "--listen", "127.0.0.1:0", env=environment(tmp_path / "its home"))
+    try:
+        found = re.search(r"http://127\.0\.0\.1:\d+", serve.wait_for("http://127.0.0.1:"))
+        assert found is not None
+        yield found[0]
+    finally:
+        serve.kill()

@@ -5,25 +5,12 @@ from __future__ import annotations
 import json
 import re
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.integration.cli.processes import PROGRAM, Running, environment
-
-
-@pytest.fixture
-def manager(tmp_path: Path) -> Iterator[str]:
-    """The address of a manager with a home of its own, as if on another machine."""
-    serve = Running("serve", "--listen", "127.0.0.1:0", env=environment(tmp_path / "its home"))
-    try:
-        found = re.search(r"http://127\.0\.0\.1:\d+", serve.wait_for("http://127.0.0.1:"))
-        assert found is not None
-        yield found[0]
-    finally:
-        serve.kill()
+from tests.integration.cli.processes import PROGRAM, environment
 
 
 def submit(url: str, scene: Path, home: Path) -> tuple[dict[str, Any], str]:
@@ -45,13 +32,13 @@ def submit(url: str, scene: Path, home: Path) -> tuple[dict[str, Any], str]:
 
 @pytest.mark.parametrize("compress", [(), ("--compress",)])
 def test_file_that_was_saved_again_travels_in_part(
-    manager: str, make_scene: Any, tmp_path: Path, compress: tuple[str, ...]
+    far_manager: str, make_scene: Any, tmp_path: Path, compress: tuple[str, ...]
 ):
     first = make_scene("--resolution", "96x54", "--frames", "6", *compress)
     again = make_scene("--resolution", "96x54", "--frames", "7", *compress)
 
-    _, of_all = submit(manager, first, tmp_path / "home")
-    job, of_change = submit(manager, again, tmp_path / "home")
+    _, of_all = submit(far_manager, first, tmp_path / "home")
+    job, of_change = submit(far_manager, again, tmp_path / "home")
 
     assert job["job"]["settings"]["frames"] == "1-7"
     assert kilobytes(of_change) < 0.5 * kilobytes(of_all)

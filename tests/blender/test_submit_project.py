@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import OpenImageIO
@@ -73,17 +72,6 @@ def test_copy_finds_its_files_below_any_folder(project: Path, tmp_path: Path):
     assert files == {elsewhere / place for place in found.files if place != found.blend}
 
 
-@pytest.fixture
-def manager(tmp_path: Path) -> Iterator[str]:
-    serve = Running("serve", "--listen", "127.0.0.1:0", env=environment(tmp_path / "its home"))
-    try:
-        found = re.search(r"http://127\.0\.0\.1:\d+", serve.wait_for("http://127.0.0.1:"))
-        assert found is not None
-        yield found[0]
-    finally:
-        serve.kill()
-
-
 def framefarm(home: Path, *words: str | Path) -> subprocess.CompletedProcess[str]:
     done = subprocess.run(
         [*PROGRAM, *map(str, words)],
@@ -98,24 +86,24 @@ def framefarm(home: Path, *words: str | Path) -> subprocess.CompletedProcess[str
 
 
 def test_worker_elsewhere_renders_what_this_machine_would(
-    manager: str, project: Path, tmp_path: Path
+    far_manager: str, project: Path, tmp_path: Path
 ):
     home, own = tmp_path / "home", tmp_path / "own"
     framefarm(home, "render", project, "--output", own, "--movie", "none")
 
-    first = framefarm(home, "submit", project, "--url", manager, "--movie", "none")
-    again = framefarm(home, "submit", project, "--url", manager, "--movie", "none", "--json")
+    first = framefarm(home, "submit", project, "--url", far_manager, "--movie", "none")
+    again = framefarm(home, "submit", project, "--url", far_manager, "--movie", "none", "--json")
     job = json.loads(again.stdout.splitlines()[0])["job"]["id"]
     # From here on nobody has the files but the manager.
     lone = tmp_path / "lone.blend"
     lone.write_bytes(project.read_bytes())
     project.parents[3].rename(tmp_path / "away")
-    worker = Running("worker", manager, "--name", "far", env=environment(tmp_path / "far"))
+    worker = Running("worker", far_manager, "--name", "far", env=environment(tmp_path / "far"))
     try:
-        framefarm(home, "watch", job, "--url", manager)
+        framefarm(home, "watch", job, "--url", far_manager)
     finally:
         worker.kill()
-    framefarm(home, "fetch", job, tmp_path / "fetched", "--url", manager)
+    framefarm(home, "fetch", job, tmp_path / "fetched", "--url", far_manager)
     framefarm(home, "render", lone, "--output", tmp_path / "bare", "--movie", "none")
 
     assert re.search(r"Sent [\d.]+ (kB|MB) for 5 files of [\d.]+ (kB|MB)\.", first.stderr)

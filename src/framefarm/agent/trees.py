@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import shutil
 from collections import OrderedDict
 from typing import TYPE_CHECKING
 
+from framefarm.agent.several_files import use_together
 from framefarm.protocol.trees import decode_tree
 
 if TYPE_CHECKING:
@@ -22,7 +24,6 @@ if TYPE_CHECKING:
     from framefarm.protocol.trees import Tree, TreeFile
 
 _KEPT = 20
-_AT_A_TIME = 4
 
 
 class Trees:
@@ -79,31 +80,17 @@ class Trees:
     ) -> None:
         have: dict[str, int] = {}
         whole = tree.size_bytes
-        several = asyncio.Semaphore(_AT_A_TIME)
 
-        async def use(file: TreeFile) -> None:
-            def told(bytes_: int) -> None:
-                have[file.sha256] = bytes_
-                arrived(sum(have.values()), whole)
+        def told(file: TreeFile, bytes_: int) -> None:
+            have[file.sha256] = bytes_
+            arrived(sum(have.values()), whole)
 
-            use = self._cache.use(file.sha256, file.size_bytes, told)
-            await stack.enter_async_context(use)
-
-        async def fetch(file: TreeFile) -> None:
-            async with several:
-                await use(file)
-
-        tasks = [
-            asyncio.create_task(fetch(file))
-            for file in tree.files
-            if file.sha256 not in self._cache
-        ]
-        try:
-            await asyncio.gather(*tasks)
-        finally:
-            await _end(tasks)
+        lacking = [file for file in tree.files if file.sha256 not in self._cache]
+        await use_together(stack, self._cache, lacking, arrived=told)
+        # One after the other: all are here, and a project may have thousands.
         for file in tree.files:
-            await use(file)
+            use = self._cache.use(file.sha256, file.size_bytes, functools.partial(told, file))
+            await stack.enter_async_context(use)
 
     async def _lay_out(self, sha256: str, tree: Tree) -> None:
         folder = self._root / sha256
@@ -124,13 +111,6 @@ class Trees:
             place.parent.mkdir(parents=True, exist_ok=True)
             place.symlink_to(self._cache.place_of(file.sha256).absolute())
         begun.rename(folder)
-
-
-async def _end(tasks: list[asyncio.Task[None]]) -> None:
-    """See to it that none of some tasks goes on."""
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _read(manifest: Path) -> Tree:

@@ -1,12 +1,8 @@
-"""`/api/events`: what happens on the whole farm, as server-sent events.
-
-https://html.spec.whatwg.org/multipage/server-sent-events.html says how the lines are meant.
-"""
+"""`/api/events`: what happens on the whole farm, as server-sent events."""
 
 from __future__ import annotations
 
 import asyncio
-import json
 import re
 from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -20,6 +16,7 @@ from sqlalchemy import Connection, select
 
 from framefarm.api.bodies import clamped
 from framefarm.api.guard import caller_of
+from framefarm.api.server_sent import QUIET_S, STILL_HERE, server_sent, streamed
 from framefarm.core.accounts import UserRole
 from framefarm.core.errors import FrameFarmError
 from framefarm.db import tables as t
@@ -27,7 +24,6 @@ from framefarm.farm.event_log import Happening
 from framefarm.farm.service import Farm
 from framefarm.farm.worker_names import find_worker
 
-_QUIET_S = 15.0
 _AT_A_TIME = 500
 _AT_MOST = 100
 _PLACE = re.compile(r"([0-9a-f]{16})\.([0-9]{1,18})")
@@ -115,11 +111,7 @@ def routes(farm: Farm) -> APIRouter:
             frozenset([await farm.read(partial(_worker_id, wanted=name)) for name in workers]),
             person.name if person is not None and artist else None,
         )
-        return StreamingResponse(
-            _follow(farm, request, wanted, _place(farm, last_event_id)),
-            media_type="text/event-stream",
-            headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
-        )
+        return streamed(_follow(farm, request, wanted, _place(farm, last_event_id)))
 
     return router
 
@@ -163,12 +155,12 @@ async def _follow(
                 if told := await _told(farm, wanted, part):
                     yield told
             if not await _heard(listener):
-                yield b": still here\n\n"
+                yield STILL_HERE
 
 
 async def _heard(listener: asyncio.Event) -> bool:
     try:
-        await asyncio.wait_for(listener.wait(), _QUIET_S)
+        await asyncio.wait_for(listener.wait(), QUIET_S)
     except TimeoutError:
         return False
     return True
@@ -196,4 +188,4 @@ def _iso(at: float) -> str:
 
 
 def _event(farm: Farm, kind: str, facts: dict[str, Any], number: int) -> bytes:
-    return f"id: {farm.epoch}.{number}\nevent: {kind}\ndata: {json.dumps(facts)}\n\n".encode()
+    return server_sent(kind, facts, f"{farm.epoch}.{number}")

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import AsyncIterator
 from dataclasses import asdict
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Body, Query, Request, Response
 from fastapi.responses import FileResponse, PlainTextResponse, StreamingResponse
@@ -23,6 +22,7 @@ from framefarm.api.bodies import (
 )
 from framefarm.api.guard import caller_of
 from framefarm.api.planning import plan_render
+from framefarm.api.server_sent import QUIET_S, STILL_HERE, server_sent, streamed
 from framefarm.core.accounts import UserRole
 from framefarm.core.errors import FrameFarmError
 from framefarm.core.states import ENDED_JOBS, JobState
@@ -35,7 +35,6 @@ from framefarm.farm.trial_jobs import plan_trial_job
 from framefarm.farm.views import FileList, FileView, JobList, JobView, UnitList, units_page
 from framefarm.farm.why import Why, explain
 
-_QUIET_S = 15.0
 _FIRST: Place = (0, -(1 << 31), -1)
 
 
@@ -150,11 +149,7 @@ def routes(farm: Farm) -> APIRouter:  # noqa: C901  one short function for each 
     async def events(job_id: Number, request: Request) -> StreamingResponse:
         """Follow a job by server-sent events: `job`, `progress`, `unit`, `end`."""
         await farm.view(job_id)
-        return StreamingResponse(
-            _follow(farm, job_id, request),
-            media_type="text/event-stream",
-            headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
-        )
+        return streamed(_follow(farm, job_id, request))
 
     return router
 
@@ -221,21 +216,17 @@ async def _frame_file(farm: Farm, job_id: int, frame: int, role: str, kind: str)
 async def _follow(farm: Farm, job_id: int, request: Request) -> AsyncIterator[bytes]:
     with farm.bus.follow(job_id) as following:
         view = await farm.view(job_id)
-        yield _event("job", asdict(view))
+        yield server_sent("job", asdict(view))
         if view.state in ENDED_JOBS:
             await farm.delivery.all_of(job_id)
-            yield _event("end", {})
+            yield server_sent("end", {})
             return
         while not await request.is_disconnected():
             try:
-                event = await asyncio.wait_for(following.events.get(), _QUIET_S)
+                event = await asyncio.wait_for(following.events.get(), QUIET_S)
             except TimeoutError:
-                yield b": still here\n\n"
+                yield STILL_HERE
                 continue
-            yield _event(event.kind, event.facts)
+            yield server_sent(event.kind, event.facts)
             if event.kind == "end":
                 return
-
-
-def _event(kind: str, facts: dict[str, Any]) -> bytes:
-    return f"event: {kind}\ndata: {json.dumps(facts)}\n\n".encode()

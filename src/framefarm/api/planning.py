@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from framefarm.blender.errors import BlendFileError
+from framefarm.core.listing import first_of
 from framefarm.farm.new_jobs import PlannedJob
 from framefarm.farm.render_jobs import JobRefusedError, RenderRequest, plan_render_job
 from framefarm.farm.service import Farm
@@ -18,8 +19,6 @@ from framefarm.protocol.trees import (
 )
 from framefarm.storage import BlobFolder
 
-_SHOWN = 10
-
 
 async def plan_render(farm: Farm, request: RenderRequest) -> PlannedJob:
     """Plan the rendering of a .blend that was uploaded before.
@@ -32,18 +31,22 @@ async def plan_render(farm: Farm, request: RenderRequest) -> PlannedJob:
     path = farm.blobs.existing(request.blend_sha256)
     farm.blobs.touch(request.blend_sha256)
     versions = farm.roster.blender_versions()
-    tree = None
+    tree, tree_bytes = None, 0
     if request.tree_sha256 is not None:
-        tree = await asyncio.to_thread(_read_tree, farm.blobs, request, request.tree_sha256)
+        tree, tree_bytes = await asyncio.to_thread(
+            _read_tree, farm.blobs, request, request.tree_sha256
+        )
     try:
-        return await asyncio.to_thread(plan_render_job, request, path, versions=versions, tree=tree)
+        return await asyncio.to_thread(
+            plan_render_job, request, path, versions=versions, tree=tree, tree_bytes=tree_bytes
+        )
     except BlendFileError as error:
         # Where it lies here is nothing that its owner knows, or needs to.
         raise error.called(request.blend_name) from error
 
 
-def _read_tree(blobs: BlobFolder, request: RenderRequest, tree_sha256: str) -> Tree:
-    """The project that a request names, all of whose files are here."""
+def _read_tree(blobs: BlobFolder, request: RenderRequest, tree_sha256: str) -> tuple[Tree, int]:
+    """The project that a request names, all of whose files are here, and its list's size."""
     path = blobs.existing(tree_sha256)
     if path.stat().st_size > MAX_TREE_BYTES:
         raise TreeError(f"A project's list has at most {MAX_TREE_BYTES >> 20} MiB.")
@@ -57,11 +60,10 @@ def _read_tree(blobs: BlobFolder, request: RenderRequest, tree_sha256: str) -> T
     blobs.touch(tree_sha256)
     lacking = [file.path for file in tree.files if not _is_here(blobs, file)]
     if lacking:
-        more = ", ..." if len(lacking) > _SHOWN else ""
-        listed = ", ".join(map(ascii, lacking[:_SHOWN])) + more
+        listed = first_of([ascii(path) for path in lacking])
         text = f"{len(lacking)} files of the project were not uploaded: {listed}."
         raise JobRefusedError("lacking_files", text)
-    return tree
+    return tree, len(content)
 
 
 def _is_here(blobs: BlobFolder, file: TreeFile) -> bool:

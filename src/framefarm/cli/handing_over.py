@@ -95,8 +95,10 @@ class _Sender:
         size_bytes = path.stat().st_size
         is_blend = path.suffix.lower() == _SUFFIX
         sha256 = sha256 or hash_file(path)
-        if self.here or self.farm.has_blob(sha256):
+        if self.here:
             return self.farm.upload_blob(path, sha256=sha256), size_bytes
+        if self.farm.has_blob(sha256):
+            return sha256, size_bytes
         if is_blend:
             unpacked = open_unpacked(path)
             with unpacked.stream as stream:

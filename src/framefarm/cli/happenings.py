@@ -9,6 +9,7 @@ import msgspec
 
 from framefarm.cli.display import words
 from framefarm.client.happenings import (
+    KINDS,
     BeginHappening,
     GapHappening,
     Happening,
@@ -17,13 +18,7 @@ from framefarm.client.happenings import (
     WorkerHappening,
 )
 
-_NAMES: dict[type[Happening], str] = {
-    BeginHappening: "begin",
-    JobHappening: "job",
-    UnitHappening: "unit",
-    WorkerHappening: "worker",
-    GapHappening: "gap",
-}
+_NAMES = {kind: name for name, kind in KINDS.items()}
 
 
 def object_of(happening: Happening) -> str:

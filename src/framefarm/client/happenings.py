@@ -63,13 +63,14 @@ class GapHappening(msgspec.Struct, frozen=True):
 
 
 Happening = BeginHappening | JobHappening | UnitHappening | WorkerHappening | GapHappening
-_KINDS: dict[str, type[Happening]] = {
+KINDS: dict[str, type[Happening]] = {
     "begin": BeginHappening,
     "job": JobHappening,
     "unit": UnitHappening,
     "worker": WorkerHappening,
     "gap": GapHappening,
 }
+"""By the names that they have in the stream."""
 
 
 def decode_happening(event: StreamedEvent) -> Happening | None:
@@ -78,5 +79,5 @@ def decode_happening(event: StreamedEvent) -> Happening | None:
     Raises:
         msgspec.DecodeError: The data is not what that event carries.
     """
-    kind = _KINDS.get(event.name)
+    kind = KINDS.get(event.name)
     return read_json(event.data, kind) if kind is not None else None

@@ -7,10 +7,15 @@ while somebody listens to the engine's statements, they go the ordinary way, so 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from operator import attrgetter, methodcaller
 from typing import Any
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
+
+_ROWS = methodcaller("fetchall")
+_COUNT = attrgetter("rowcount")
 
 
 def fetch(connection: Connection, text: str, values: Any) -> list[tuple[Any, ...]]:
@@ -26,16 +31,8 @@ def fetch(connection: Connection, text: str, values: Any) -> list[tuple[Any, ...
     """
     if _heard(connection):
         return [tuple(row) for row in connection.exec_driver_sql(text, values)]
-    cursor = _cursor(connection)
-    try:
-        cursor.execute(text, values)
-        rows: list[tuple[Any, ...]] = cursor.fetchall()
-    except Exception as error:
-        _translate(connection, error, text, values)
-        raise
-    finally:
-        cursor.close()
-    return rows
+    found: list[tuple[Any, ...]] = _run(connection, text, values, _ROWS)
+    return found
 
 
 def change(connection: Connection, text: str, values: Any, *, many: bool = False) -> int:
@@ -51,19 +48,31 @@ def change(connection: Connection, text: str, values: Any, *, many: bool = False
     """
     if _heard(connection):
         return connection.exec_driver_sql(text, values).rowcount
+    found: int = _run(connection, text, values, _COUNT, many=many)
+    return found
+
+
+def _run(
+    connection: Connection,
+    text: str,
+    values: Any,
+    take: Callable[[Any], Any],
+    *,
+    many: bool = False,
+) -> Any:
+    """Run a statement; returns what is taken of its cursor."""
     cursor = _cursor(connection)
     try:
         if many:
             cursor.executemany(text, values)
         else:
             cursor.execute(text, values)
-        found: int = cursor.rowcount
+        return take(cursor)
     except Exception as error:
         _translate(connection, error, text, values)
         raise
     finally:
         cursor.close()
-    return found
 
 
 def _heard(connection: Connection) -> bool:

@@ -14,6 +14,7 @@ from framefarm.blender.driver.picture_size import picture_size
 from framefarm.blender.scene_facts import SceneFacts
 from framefarm.core.errors import FrameFarmError
 from framefarm.core.formats import EXTENSIONS, Resolution, parse_resolution, parse_still_format
+from framefarm.core.listing import first_of
 from framefarm.core.naming import movie_name
 from framefarm.core.plans import JobPlan, plan_render
 from framefarm.core.spans import Spans
@@ -22,7 +23,7 @@ from framefarm.farm.new_jobs import PlannedJob, PlannedStage, Wishes
 from framefarm.media.blender_output import BlenderMovie, from_blender
 from framefarm.media.settings import MovieSettings, default_for
 from framefarm.protocol.tasks import JoinTask, MovieTask, RenderTask
-from framefarm.protocol.trees import Tree, encode_tree
+from framefarm.protocol.trees import Tree
 
 _SHOWN = 10
 
@@ -96,7 +97,12 @@ class _Drafted:
 
 
 def plan_render_job(
-    request: RenderRequest, path: Path, *, versions: Iterable[str], tree: Tree | None = None
+    request: RenderRequest,
+    path: Path,
+    *,
+    versions: Iterable[str],
+    tree: Tree | None = None,
+    tree_bytes: int = 0,
 ) -> PlannedJob:
     """Plan a job. Reads the file, so call it outside the event loop.
 
@@ -106,6 +112,7 @@ def plan_render_job(
         versions: Blenders (`major.minor`) that connected workers offer; with none connected the
             choice is left open until one is.
         tree: The project's files, where there are more.
+        tree_bytes: How large their list is.
 
     Raises:
         BlendFileError: The file is none, damaged or too large.
@@ -115,7 +122,7 @@ def plan_render_job(
         JobRefusedError: No such scene or camera, no camera at all, or missing files.
     """
     blend = read_blend(path, trace=False)
-    size_bytes = len(encode_tree(tree)) if tree is not None else path.stat().st_size
+    size_bytes = path.stat().st_size if tree is None else tree_bytes
     draft = _Drafted(request, blend, _scene(blend, request), size_bytes)
     _check_camera(draft)
     _check_missing(draft)
@@ -175,8 +182,8 @@ def _check_missing(draft: _Drafted) -> None:
     missing = draft.request.missing
     if not missing:
         return
-    listed = ", ".join(missing[:_SHOWN]) + (", ..." if len(missing) > _SHOWN else "")
-    text = f"{len(missing)} linked file(s) of {draft.request.blend_name} are missing: {listed}."
+    name = draft.request.blend_name
+    text = f"{len(missing)} linked file(s) of {name} are missing: {first_of(missing)}."
     if draft.request.strict:
         raise JobRefusedError("missing_files", text)
     draft.warnings.append(text)

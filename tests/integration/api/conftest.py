@@ -9,7 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.integration.api.far import Far
 from tests.integration.api.manager import Manager
+from tests.integration.other_machine import other_machine
+
+ANY = "0.0.0.0"  # noqa: S104  what others reach is what is tested
 
 SCENES = Path(__file__).parents[2] / "scenes"
 WANTED = {
@@ -51,3 +55,14 @@ def blends(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
         timeout=120,
     )
     return {name: (folder / f"{name}.blend").read_bytes() for name in WANTED}
+
+
+@pytest.fixture
+def far(tmp_path: Path) -> Iterator[Far]:
+    with other_machine() as elsewhere:
+        manager = Manager(tmp_path / "manager", host=ANY)
+        try:
+            yield Far(manager, elsewhere)
+        finally:
+            manager.close()
+        manager.check()

@@ -3,50 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import json
-from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
 
-import pytest
-
-from tests.integration.api.manager import Manager, Worker, until
+from tests.integration.api.far import Far
+from tests.integration.api.manager import Worker, until
 from tests.integration.api.test_held_files import job_of
-from tests.integration.other_machine import OtherMachine, other_machine
 
-ANY = "0.0.0.0"  # noqa: S104  what others reach is what is tested
 SCENE, SECRET = b"a scene", b"somebody else's"
-
-
-@dataclass
-class Far:
-    """A manager that is asked from another machine."""
-
-    manager: Manager
-    elsewhere: OtherMachine
-
-    def get(self, worker: Worker, sha256: str, **headers: str) -> tuple[int, bytes]:
-        """Status and body."""
-        port = int(self.manager.http.base_url.port or 0)
-        shown = {"Authorization": f"Bearer {worker.key}", **headers}
-        status, _, body = self.elsewhere.ask(port, "GET", f"/api/blobs/{sha256}", shown)
-        return status, body
-
-    def refuses(self, worker: Worker, sha256: str) -> bool:
-        """Whether a file is refused because no lease needs it."""
-        status, body = self.get(worker, sha256)
-        return status == 403 and json.loads(body)["code"] == "not_leased"
-
-
-@pytest.fixture
-def far(tmp_path: Path) -> Iterator[Far]:
-    with other_machine() as elsewhere:
-        manager = Manager(tmp_path / "manager", host=ANY)
-        try:
-            yield Far(manager, elsewhere)
-        finally:
-            manager.close()
-        manager.check()
 
 
 def test_a_worker_gets_the_file_of_its_lease_whole_and_in_ranges(far: Far):

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -13,9 +11,8 @@ import msgspec
 import pytest
 
 from framefarm.protocol.trees import Tree, TreeFile, encode_tree
+from tests.integration.api.far import Far
 from tests.integration.api.manager import Manager, is_problem
-from tests.integration.api.test_fetching import ANY, Far
-from tests.integration.other_machine import other_machine
 
 WOOD = b"the picture of a plank"
 
@@ -38,17 +35,6 @@ def submit(manager: Manager, blend: bytes, listed: bytes, **changes: Any) -> htt
 
 def project(blend: bytes, *files: TreeFile) -> bytes:
     return encode_tree(Tree("shots/shot.blend", (entry("shots/shot.blend", blend), *files)))
-
-
-@pytest.fixture
-def far(tmp_path: Path) -> Iterator[Far]:
-    with other_machine() as elsewhere:
-        manager = Manager(tmp_path / "manager", host=ANY)
-        try:
-            yield Far(manager, elsewhere)
-        finally:
-            manager.close()
-        manager.check()
 
 
 def test_worker_is_told_of_a_project_and_gets_all_its_files_and_no_others(

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 from typing import TYPE_CHECKING
 
 from framefarm.agent.errors import FetchError, UnitFailedError
+from framefarm.agent.several_files import use_together
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -15,9 +15,6 @@ if TYPE_CHECKING:
     from framefarm.agent.cache import BlobCache
     from framefarm.agent.executors.contract import Progress
     from framefarm.protocol.messages import InputFile
-
-_AT_ONCE = 4
-"""Fetches on their way together: hides the round trips, and keeps the order roughly."""
 
 
 @contextlib.asynccontextmanager
@@ -56,26 +53,15 @@ async def _fetch_all(
     inputs: tuple[InputFile, ...],
     progress: Progress,
 ) -> list[Path]:
-    room = asyncio.Semaphore(_AT_ONCE)
     done = 0
 
-    def arrived(_: int) -> None:
+    def arrived(_: InputFile, __: int) -> None:
         # Of a large file no count moves for long, but bytes keep coming (L10).
         progress(done, len(inputs), "fetching")
 
-    async def fetch(file: InputFile) -> Path:
+    def there(_: InputFile) -> None:
         nonlocal done
-        async with room:
-            use = cache.use(file.sha256, file.size_bytes, arrived)
-            path = await stack.enter_async_context(use)
         done += 1
         progress(done, len(inputs), "fetching")
-        return path
 
-    tasks = [asyncio.create_task(fetch(file)) for file in inputs]
-    try:
-        return await asyncio.gather(*tasks)
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+    return await use_together(stack, cache, inputs, arrived=arrived, there=there)

@@ -10,6 +10,7 @@ from framefarm.cli.failures import CliError, UsageFailure
 from framefarm.cli.job_options import JobOptions
 from framefarm.cli.settings import Settings
 from framefarm.client.farm import hash_file
+from framefarm.core.listing import first_of
 from framefarm.core.versions import BlenderVersion, NoBlenderForFileError, choose_version
 
 if TYPE_CHECKING:
@@ -77,11 +78,10 @@ def read_for_farm(path: Path, *, strict: bool) -> ReadBlend:
     return ReadBlend(path, hash_file(path), blend.saved_by, tuple(sorted(linked)), missing, blend)
 
 
-def told_missing(missing: tuple[str, ...], *, most: int = 10) -> str:
+def told_missing(missing: tuple[str, ...]) -> str:
     """A sentence about missing files."""
-    listed = ", ".join(missing[:most]) + (", ..." if len(missing) > most else "")
     count = "1 linked file is" if len(missing) == 1 else f"{len(missing):,} linked files are"
-    return f"{count} missing: {listed}"
+    return f"{count} missing: {first_of(missing)}"
 
 
 def check_blender(read: ReadBlend, options: JobOptions, settings: Settings) -> BlenderVersion:
