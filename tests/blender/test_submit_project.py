@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 import subprocess
@@ -12,6 +13,7 @@ import pytest
 
 from framefarm.blender.blendfile import read_blend
 from framefarm.blender.project import gather
+from framefarm.core.tree_paths import TreePathError
 from tests.blender.conftest import run_script
 from tests.blender.pictures import same
 from tests.integration.cli.processes import PROGRAM, Running, environment
@@ -72,6 +74,22 @@ def test_copy_finds_its_files_below_any_folder(project: Path, tmp_path: Path):
     assert files == {elsewhere / place for place in found.files if place != found.blend}
 
 
+@pytest.mark.parametrize("renamed", ["wo:od.png", "wood\\x.png"])
+def test_name_that_others_could_not_have_is_told_before_anything_is_sent(
+    project: Path, tmp_path: Path, renamed: str
+):
+    read = read_blend(project)
+    wood = next(file for link in read.links for file in link.files if file.name == "wood.png")
+    odd = wood.rename(wood.with_name(renamed))
+    links = [
+        dataclasses.replace(link, files=(odd,)) if wood in link.files else link
+        for link in read.links
+    ]
+
+    with pytest.raises(TreePathError, match="Rename it"):
+        gather(project, links, tmp_path)
+
+
 def framefarm(home: Path, *words: str | Path) -> subprocess.CompletedProcess[str]:
     done = subprocess.run(
         [*PROGRAM, *map(str, words)],
@@ -114,3 +132,12 @@ def test_worker_elsewhere_renders_what_this_machine_would(
     assert all(map(same, ours, theirs))
     assert not any(map(same, ours, bare))
     assert "missing" not in first.stderr
+
+
+def test_library_that_is_damaged_travels_as_it_is(far_manager: str, project: Path, tmp_path: Path):
+    props = project.parents[2] / "assets" / "props.blend"
+    props.write_bytes(b"no library any more")
+
+    done = framefarm(tmp_path / "home", "submit", project, "--url", far_manager, "--json")
+
+    assert json.loads(done.stdout.splitlines()[0])["job"]["state"] == "queued"

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from framefarm.blender.errors import BlenderError
 from framefarm.blender.rewriting import rewrite_links
-from framefarm.core.tree_paths import check_tree_paths
+from framefarm.core.tree_paths import TreePathError, check_tree_paths
 from framefarm.protocol.trees import MAX_TREE_FILES
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def gather(blend: Path, links: Iterable[LinkedFile], folder: Path) -> Project:
     sources = _sources(main, linked)
     places = _places(sources)
     project = Project(places[main], {place: source for source, place in places.items()})
-    check_tree_paths(project.files)
+    _check_names(project)
     absolute = {link.linked_by for link in linked if link.files and not link.path.startswith("//")}
     warnings: list[str] = []
     for number, file in enumerate(sorted(absolute & places.keys())):
@@ -75,6 +75,13 @@ def gather(blend: Path, links: Iterable[LinkedFile], folder: Path) -> Project:
         warnings += _rewrite(file, copy, places)
         project.files[places[file]] = copy
     return Project(project.blend, project.files, tuple(warnings))
+
+
+def _check_names(project: Project) -> None:
+    try:
+        check_tree_paths(project.files)
+    except TreePathError as error:
+        raise TreePathError(f"{error} Rename it, and link it anew in Blender.") from error
 
 
 def _sources(main: Path, links: Iterable[LinkedFile]) -> list[Path]:

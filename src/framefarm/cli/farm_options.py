@@ -18,12 +18,13 @@ _HIGHEST_JOB = 10**12
 DEFAULT_URL = "http://127.0.0.1:7070"
 
 
-class _JobNumber(click.ParamType[int]):
-    """Reads a job's number."""
+class JobNumber(click.ParamType[int]):
+    """A job's number."""
 
     name = "job"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Read it, or say what is wrong with it."""
         try:
             number = int(value)
         except ValueError:
@@ -47,7 +48,7 @@ def json_option(function: _F) -> _F:
 
 def job_argument(function: _F) -> _F:
     """Add a job's number as an argument."""
-    return click.argument("job", metavar="JOB", type=_JobNumber())(function)
+    return click.argument("job", metavar="JOB", type=JobNumber())(function)
 
 
 def worker_argument(function: _F) -> _F:

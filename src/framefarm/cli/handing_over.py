@@ -15,6 +15,7 @@ from framefarm.client.submissions import BlendRef
 
 if TYPE_CHECKING:
     from framefarm.blender.project import Project
+    from framefarm.blender.unpacking import UnpackedFile
     from framefarm.cli.embedded.reading import ReadBlend
     from framefarm.client.farm import Farm
 
@@ -89,18 +90,16 @@ class _Sender:
 
     def send(self, path: Path, *, sha256: str | None = None) -> tuple[str, int]:
         """Send a file, unless the manager has it; returns its hash and size there."""
-        from framefarm.blender.unpacking import open_unpacked  # noqa: PLC0415  not for --help
-        from framefarm.client.farm import hash_file  # noqa: PLC0415
+        from framefarm.client.farm import hash_file  # noqa: PLC0415  not for --help
 
         size_bytes = path.stat().st_size
-        is_blend = path.suffix.lower() == _SUFFIX
         sha256 = sha256 or hash_file(path)
         if self.here:
             return self.farm.upload_blob(path, sha256=sha256), size_bytes
         if self.farm.has_blob(sha256):
             return sha256, size_bytes
-        if is_blend:
-            unpacked = open_unpacked(path)
+        unpacked = _unpacked(path)
+        if unpacked is not None:
             with unpacked.stream as stream:
                 whole = unpacked.size_bytes
                 return self.farm.upload_in_chunks(stream, whole, count=self._count), whole
@@ -117,3 +116,19 @@ class _Sender:
         if not self.sent_bytes:
             return f"The farm had all of {what} {size(whole)}."
         return f"Sent {size(self.sent_bytes)} for {what} {size(whole)}."
+
+
+def _unpacked(path: Path) -> UnpackedFile | None:
+    """A .blend, open for reading what is in it; None for any other file.
+
+    A library that is damaged is one: it travels as it is, and Blender, too, opens the rest.
+    """
+    from framefarm.blender.errors import BlendFileError  # noqa: PLC0415  not for --help
+    from framefarm.blender.unpacking import open_unpacked  # noqa: PLC0415
+
+    if path.suffix.lower() != _SUFFIX:
+        return None
+    try:
+        return open_unpacked(path)
+    except BlendFileError:
+        return None

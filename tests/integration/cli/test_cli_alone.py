@@ -26,7 +26,15 @@ def closed_port():
 
 @pytest.mark.parametrize(
     "words",
-    [("jobs",), ("workers",), ("watch", "1"), ("fetch", "1", "out"), ("logs", "1"), ("trial",)],
+    [
+        ("jobs",),
+        ("workers",),
+        ("watch", "1"),
+        ("fetch", "1", "out"),
+        ("logs", "1"),
+        ("trial",),
+        ("events",),
+    ],
     ids=" ".join,
 )
 def test_without_a_manager_commands_say_how_to_start_one(cli, tmp_path, closed_port, words):

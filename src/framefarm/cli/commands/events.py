@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from framefarm.cli.farm_options import open_farm, url_option
+from framefarm.cli.farm_options import JobNumber, open_farm, url_option
 from framefarm.cli.groups import command as declare
 from framefarm.cli.groups import option
 
@@ -12,7 +12,7 @@ _KINDS = ("job", "unit", "worker")
 
 
 @declare("events", short_help="Follow all that happens on the farm.")
-@option("--job", "jobs", type=click.IntRange(1), multiple=True, metavar="JOB", help="Of this job.")
+@option("--job", "jobs", type=JobNumber(), multiple=True, metavar="JOB", help="Of this job.")
 @option(
     "--worker", "workers", multiple=True, metavar="WORKER", help="Of this worker and its units."
 )
@@ -42,6 +42,8 @@ def command(
 
     told = object_of if json_lines else line_of
     with open_farm(url) as farm:
+        # What follows waits for a manager that went away; one that is not there is told at once.
+        farm.health()
         for happening in farm.happenings(jobs=jobs, workers=workers, kinds=kinds):
             click.echo(told(happening))
     return 0
