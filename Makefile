@@ -17,12 +17,14 @@ demo: demo/shot.blend
 demo/shot.blend: scripts/demo_scene.py | setup
 	@$(PY) $< $@
 
-# Two processes share what mostly waits; what uses all cores, or measures recoveries, runs alone.
+# Two processes share what mostly waits, and then what Blender does; recoveries are measured alone.
 TOGETHER := tests/architecture tests/unit tests/media tests/integration tests/simulation
-ALONE := tests/blender tests/browser tests/faults
+BLENDER := tests/blender tests/browser
+ALONE := tests/faults
 test: setup
 	@$(PYTHON) scripts/setup.py --tests
 	$(PY) -m pytest -q -n 2 --dist loadfile $(TOGETHER)
+	$(PY) -m pytest -q -n 2 --dist loadfile $(BLENDER)
 	$(PY) -m pytest -q $(ALONE)
 
 # The whole farm with its faults in fast time, see docs/explanation/simulation.md. SEEDS=100 for
