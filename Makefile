@@ -17,15 +17,15 @@ demo: demo/shot.blend
 demo/shot.blend: scripts/demo_scene.py | setup
 	@$(PY) $< $@
 
-# Two processes share what mostly waits, and then what Blender does; recoveries are measured alone.
+# Two processes share each part: what is quick, what Blender does, and faults, which mostly wait.
 TOGETHER := tests/architecture tests/unit tests/media tests/integration tests/simulation
 BLENDER := tests/blender tests/browser
-ALONE := tests/faults
+FAULTS := tests/faults
 test: setup
 	@$(PYTHON) scripts/setup.py --tests
 	$(PY) -m pytest -q -n 2 --dist loadfile $(TOGETHER)
 	$(PY) -m pytest -q -n 2 --dist loadfile $(BLENDER)
-	$(PY) -m pytest -q $(ALONE)
+	$(PY) -m pytest -q -n 2 --dist loadfile $(FAULTS)
 
 # The whole farm with its faults in fast time, see docs/explanation/simulation.md. SEEDS=100 for
 # fewer, START=4200 to go on where an earlier run was stopped.
