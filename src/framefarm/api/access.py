@@ -8,17 +8,17 @@ from __future__ import annotations
 import re
 from functools import partial
 
-from sqlalchemy import Connection, exists, or_, select
+from sqlalchemy import Connection, select
 
 from framefarm.api.bodies import clamped
 from framefarm.core.accounts import Scope, UserRole
 from framefarm.core.errors import FrameFarmError
 from framefarm.db import tables as t
 from framefarm.farm.accounts import Identity
+from framefarm.farm.ownership import check_own
 from framefarm.farm.render_tasks import NoSuchTaskError
 from framefarm.farm.service import Farm
 from framefarm.farm.steering import NoSuchJobError
-from framefarm.storage import BlobMissingError
 
 _READS = frozenset({"GET", "HEAD"})
 _OWN_ACCOUNT = re.compile(r"/api/me(/.*)?")
@@ -86,10 +86,8 @@ async def _check_own(farm: Farm, who: Identity, method: str, path: str) -> None:
         owner = await farm.read(partial(_owner_of_task, task_key=found[1]))
         if owner not in {None, who.name}:
             raise NoSuchTaskError("No render task has this key, or its job was deleted.")
-    elif (found := _BLOB.fullmatch(path)) and method == "GET":
-        own = await farm.read(partial(_is_in_own_job, sha256=found[1], owner=who.name))
-        if not own:
-            raise BlobMissingError(f"None of your jobs has a file with the hash {found[1][:64]}.")
+    elif (found := _BLOB.fullmatch(path)) and method in _READS:
+        await check_own(farm, who, found[1])
 
 
 async def _check_job(farm: Farm, who: Identity, text: str) -> None:
@@ -114,28 +112,6 @@ def _owner_of_task(connection: Connection, task_key: str) -> str | None:
         select(t.jobs.c.owner).where(t.jobs.c.task_key == task_key)
     ).scalar_one_or_none()
     return found
-
-
-def _is_in_own_job(connection: Connection, sha256: str, owner: str) -> bool:
-    """Whether a blob is a result, the .blend or a file of it, of a person's own job."""
-    result = exists().where(
-        t.files.c.sha256 == sha256,
-        t.files.c.stage_id == t.stages.c.id,
-        t.stages.c.job_id == t.jobs.c.id,
-        t.jobs.c.owner == owner,
-    )
-    blend = exists().where(
-        t.stages.c.blend_sha256 == sha256,
-        t.stages.c.job_id == t.jobs.c.id,
-        t.jobs.c.owner == owner,
-    )
-    of_tree = exists().where(
-        t.trees.c.sha256 == sha256,
-        t.stages.c.blend_sha256 == t.trees.c.tree_sha256,
-        t.stages.c.job_id == t.jobs.c.id,
-        t.jobs.c.owner == owner,
-    )
-    return bool(connection.execute(select(or_(result, blend, of_tree))).scalar_one())
 
 
 def owner_for(who: Identity | None, asked: str) -> str:

@@ -11,6 +11,7 @@ from framefarm.api.body_limit import announced_bytes
 from framefarm.api.guard import Role, caller_of
 from framefarm.api.results import Body
 from framefarm.farm.fetching import check_fetch
+from framefarm.farm.ownership import keep_owner, not_theirs
 from framefarm.farm.service import Farm
 from framefarm.protocol import ManifestError
 from framefarm.storage import BlobTooLargeError, IncomingBlob
@@ -22,7 +23,7 @@ def routes(farm: Farm) -> APIRouter:
 
     @router.head("/{sha256}")
     async def has(sha256: str) -> Response:
-        """Whether the farm has a file, and how large it is."""
+        """Whether the farm has a file, and how large it is; an artist's own."""
         path = await asyncio.to_thread(farm.blobs.existing, sha256)
         # Who asks is about to name it in a job, and will not upload it.
         farm.blobs.touch(sha256)
@@ -42,9 +43,11 @@ def routes(farm: Farm) -> APIRouter:
 
     @router.put("/{sha256}", status_code=201)
     async def put(sha256: str, request: Request) -> Response:
-        """Upload a file: 201 when it is new, 200 when the farm had it."""
+        """Upload a file: 200 when the farm had it from the same person, else 201."""
         farm.blobs.path_of(sha256)
-        if farm.blobs.has(sha256):
+        who = caller_of(request.scope).person
+        # What only others brought must come all the same, or a hash would be as good as the file.
+        if farm.blobs.has(sha256) and not await not_theirs(farm, who, [sha256]):
             farm.blobs.touch(sha256)
             return Response(status_code=200)
         length = announced_bytes(request.headers)
@@ -56,6 +59,7 @@ def routes(farm: Farm) -> APIRouter:
             async for piece in Body(request).pieces():
                 await asyncio.to_thread(incoming.write, piece)
             await asyncio.to_thread(_keep, incoming)
+        await keep_owner(farm, who, sha256)
         return Response(status_code=201)
 
     return router

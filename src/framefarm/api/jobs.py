@@ -56,10 +56,11 @@ def routes(farm: Farm) -> APIRouter:  # noqa: C901  one short function for each 
         job: Annotated[NewJob, Body()], request: Request, response: Response
     ) -> JobView:
         """Submit a job; with a known fingerprint the job that has it goes on (200)."""
-        owner = owner_for(caller_of(request.scope).person, job.owner)
+        who = caller_of(request.scope).person
+        owner = owner_for(who, job.owner)
         job = job.model_copy(update={"owner": owner})
         if isinstance(job, NewRenderJob):
-            planned = await plan_render(farm, job.request())
+            planned = await plan_render(farm, job.request(), who)
         else:
             planned = plan_trial_job(job.request())
         view, new = await farm.submit(planned)

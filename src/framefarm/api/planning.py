@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 from framefarm.blender.errors import BlendFileError
 from framefarm.core.listing import first_of
+from framefarm.farm.accounts import Identity
 from framefarm.farm.new_jobs import PlannedJob
+from framefarm.farm.ownership import check_own, not_theirs, sees_all
 from framefarm.farm.render_jobs import JobRefusedError, RenderRequest, plan_render_job
 from framefarm.farm.service import Farm
 from framefarm.protocol.trees import (
@@ -20,22 +23,34 @@ from framefarm.protocol.trees import (
 from framefarm.storage import BlobFolder
 
 
-async def plan_render(farm: Farm, request: RenderRequest) -> PlannedJob:
+async def plan_render(
+    farm: Farm, request: RenderRequest, who: Identity | None = None
+) -> PlannedJob:
     """Plan the rendering of a .blend that was uploaded before.
 
+    Args:
+        who: Who asks. An artist may name own files only, and no place on a worker's disk: what lies
+            beside a file there may be another's.
+
     Raises:
-        BlobMissingError: It was not.
+        BlobMissingError: It was not, or not by who asks.
         TreeError, TreePathError: What came as the list of its project's files is none.
         FrameFarmError: See `plan_render_job`.
     """
+    await check_own(farm, who, request.blend_sha256)
     path = farm.blobs.existing(request.blend_sha256)
     farm.blobs.touch(request.blend_sha256)
     versions = farm.roster.blender_versions()
     tree, tree_bytes = None, 0
+    if not sees_all(who):
+        request = replace(request, source_path="")
     if request.tree_sha256 is not None:
+        await check_own(farm, who, request.tree_sha256)
         tree, tree_bytes = await asyncio.to_thread(
             _read_tree, farm.blobs, request, request.tree_sha256
         )
+        others = await not_theirs(farm, who, [file.sha256 for file in tree.files])
+        await asyncio.to_thread(_check_files, farm.blobs, tree, others)
     try:
         return await asyncio.to_thread(
             plan_render_job, request, path, versions=versions, tree=tree, tree_bytes=tree_bytes
@@ -46,7 +61,7 @@ async def plan_render(farm: Farm, request: RenderRequest) -> PlannedJob:
 
 
 def _read_tree(blobs: BlobFolder, request: RenderRequest, tree_sha256: str) -> tuple[Tree, int]:
-    """The project that a request names, all of whose files are here, and its list's size."""
+    """The project that a request names, and its list's size."""
     path = blobs.existing(tree_sha256)
     if path.stat().st_size > MAX_TREE_BYTES:
         raise TreeError(f"A project's list has at most {MAX_TREE_BYTES >> 20} MiB.")
@@ -58,12 +73,18 @@ def _read_tree(blobs: BlobFolder, request: RenderRequest, tree_sha256: str) -> t
     if tree.main.sha256 != request.blend_sha256:
         raise TreeError(f"The project's {tree.blend!a} is not the .blend that was named.")
     blobs.touch(tree_sha256)
-    lacking = [file.path for file in tree.files if not _is_here(blobs, file)]
+    return tree, len(content)
+
+
+def _check_files(blobs: BlobFolder, tree: Tree, others: set[str]) -> None:
+    """Make sure that all files of a project are here; those of others are not, for who asks."""
+    lacking = [
+        file.path for file in tree.files if file.sha256 in others or not _is_here(blobs, file)
+    ]
     if lacking:
         listed = first_of([ascii(path) for path in lacking])
         text = f"{len(lacking)} files of the project were not uploaded: {listed}."
         raise JobRefusedError("lacking_files", text)
-    return tree, len(content)
 
 
 def _is_here(blobs: BlobFolder, file: TreeFile) -> bool:

@@ -20,6 +20,7 @@ from framefarm.api.guard import caller_of
 from framefarm.api.planning import plan_render
 from framefarm.farm.downloads import What
 from framefarm.farm.new_jobs import Wishes
+from framefarm.farm.ownership import keep_owner
 from framefarm.farm.render_jobs import RenderRequest
 from framefarm.farm.render_tasks import (
     Shares,
@@ -102,9 +103,10 @@ def routes(farm: Farm) -> APIRouter:
         who = caller_of(request.scope).person
         owner_for(who, asked.owner)
         upload = await receive_blend(request, farm.blobs, most_bytes=most)
+        await keep_owner(farm, who, upload.sha256)
         settings = _settings(asked, upload)
         owner = owner_for(who, settings.owner)
-        planned = await plan_render(farm, _request(upload, settings, owner))
+        planned = await plan_render(farm, _request(upload, settings, owner), who)
         key = new_task_key()
         view, _ = await farm.submit(replace(planned, task_key=key))
         response.headers["Location"] = f"{PREFIX}/{key}/progress"

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from framefarm.api.bodies import Sha256
 from framefarm.api.body_limit import announced_bytes
+from framefarm.api.guard import caller_of
 from framefarm.api.results import TooLargeError
 from framefarm.farm.uploads import Uploads
 from framefarm.protocol.chunks import MAX_PACK_BYTES, Chunk, ChunkError
@@ -48,10 +49,13 @@ def routes(uploads: Uploads) -> APIRouter:
     router = APIRouter(prefix="/api/uploads", tags=["blobs"])
 
     @router.post("")
-    async def offer(file: Annotated[Offer, Body()], response: Response) -> Missing:
+    async def offer(
+        file: Annotated[Offer, Body()], request: Request, response: Response
+    ) -> Missing:
         """Put a file together (201), or name chunks that are missing (200); repeat until 201."""
         pieces = [Chunk(bytes.fromhex(name), size) for name, size in file.pieces]
-        missing = await uploads.offer(file.sha256, file.size_bytes, pieces)
+        who = caller_of(request.scope).person
+        missing = await uploads.offer(who, file.sha256, file.size_bytes, pieces)
         response.status_code = 200 if missing else 201
         return Missing(missing=[name.hex() for name in missing])
 
@@ -62,7 +66,8 @@ def routes(uploads: Uploads) -> APIRouter:
         if not 0 <= length <= MAX_PACK_BYTES:
             most = MAX_PACK_BYTES
             raise TooLargeError(f"Content-Length must say at most {most:,} bytes of chunks.")
-        await uploads.take_pack(await asyncio.to_thread(_unpacked, await request.body()))
+        pack = await asyncio.to_thread(_unpacked, await request.body())
+        await uploads.take_pack(caller_of(request.scope).person, pack)
 
     return router
 

@@ -369,6 +369,17 @@ tokens = Table(
 """What people's programs show; only hashes are kept. `prefix`: its first characters, by which
 people tell tokens apart."""
 
+blob_owners = Table(
+    "blob_owners",
+    metadata,
+    Column("user_id", Key, ForeignKey("users.id", ondelete="CASCADE"), nullable=False),
+    Column("sha256", String(64), nullable=False),
+    PrimaryKeyConstraint("user_id", "sha256"),
+    Index("ix_blob_owners_sha256", "sha256"),
+    sqlite_with_rowid=False,
+)
+"""Who brought all bytes of a blob. It keeps none: a row goes with its blob."""
+
 workers = Table(
     "workers",
     metadata,

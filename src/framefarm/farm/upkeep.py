@@ -68,6 +68,7 @@ def remove_unneeded(
         for sha256 in unneeded(connection, hashes)
         if blobs.remove(sha256, untouched_since=untouched_since)
     ]
+    connection.execute(delete(t.blob_owners).where(t.blob_owners.c.sha256.in_(gone)))
     # The next look finds what only this project needed.
     connection.execute(delete(t.trees).where(t.trees.c.tree_sha256.in_(gone)))
     return len(gone)

@@ -24,12 +24,13 @@ class Packs:
     """A folder of packs, each with the chunks of one request. For use from any thread.
 
     Args:
-        blobs: The folder of blobs, in which it is.
+        blobs: The folder of blobs, on whose disk it is.
+        folder: Where it is, or will be.
     """
 
-    def __init__(self, blobs: BlobFolder) -> None:
+    def __init__(self, blobs: BlobFolder, folder: Path) -> None:
         self._blobs = blobs
-        self._folder = blobs.root / "packs"
+        self._folder = folder
         self._places: dict[bytes, _Place] = {}
         self._lock = threading.Lock()
         self._loaded = False
@@ -59,7 +60,7 @@ class Packs:
         self._blobs.make_sure_of_room(len(pack))
         coming = self._blobs.write_aside(pack)
         with translated(self._folder):
-            self._folder.mkdir(exist_ok=True)
+            self._folder.mkdir(parents=True, exist_ok=True)
             # At one moment for `forget`, which removes what nobody has a place in.
             with self._lock:
                 coming.rename(self._folder / name)

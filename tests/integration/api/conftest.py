@@ -11,6 +11,7 @@ import pytest
 
 from tests.integration.api.far import Far
 from tests.integration.api.manager import Manager
+from tests.integration.api.people import People
 from tests.integration.other_machine import other_machine
 
 ANY = "0.0.0.0"  # noqa: S104  what others reach is what is tested
@@ -63,6 +64,17 @@ def far(tmp_path: Path) -> Iterator[Far]:
         manager = Manager(tmp_path / "manager", host=ANY)
         try:
             yield Far(manager, elsewhere)
+        finally:
+            manager.close()
+        manager.check()
+
+
+@pytest.fixture(scope="module")
+def people(tmp_path_factory: pytest.TempPathFactory) -> Iterator[People]:
+    with other_machine() as elsewhere:
+        manager = Manager(tmp_path_factory.mktemp("manager"), host=ANY)
+        try:
+            yield People(manager, elsewhere)
         finally:
             manager.close()
         manager.check()

@@ -11,10 +11,9 @@ import pytest
 
 from framefarm.core.accounts import is_token
 from tests.integration.api.manager import Manager, is_problem, of, picture, result_file
+from tests.integration.api.people import People, bearer
 from tests.integration.api.test_roles import all_routes, concrete
-from tests.integration.other_machine import OtherMachine, other_machine
 
-ANY = "0.0.0.0"  # noqa: S104  what others reach is what is tested
 NOT_FOR_PEOPLE = {
     ("WEBSOCKET", "/api/workers/connect"),
     ("PUT", "/api/leases/{lease}/units/{unit}"),
@@ -66,52 +65,6 @@ ALLOWED = {
     "viewer": OWN | READING | WORKERS,
     "artist": OWN | READING | HANDING_IN | STEERING,
 }
-
-
-class People:
-    """A manager that others reach, and how each of some people asks it."""
-
-    def __init__(self, manager: Manager, elsewhere: OtherMachine) -> None:
-        self.manager = manager
-        self.elsewhere = elsewhere
-        self.tokens = {
-            name: self.add(name, role)
-            for name, role in (
-                ("ada", "artist"),
-                ("bob", "artist"),
-                ("vic", "viewer"),
-                ("root", "admin"),
-            )
-        }
-
-    def add(self, name: str, role: str) -> str:
-        body = {"name": name, "role": role}
-        assert self.manager.http.post("/api/users", json=body).status_code == 201
-        return self.token(name)
-
-    def token(self, name: str, **asked: Any) -> str:
-        answer = self.manager.http.post(f"/api/users/{name}/tokens", json={"name": "t", **asked})
-        assert answer.status_code == 201, answer.text
-        return str(answer.json()["token"])
-
-    def ask(self, who: str, method: str, path: str, **more: Any) -> httpx.Response:
-        headers = {**more.pop("headers", {}), **bearer(self.tokens.get(who, who))}
-        return self.manager.http.request(method, path, headers=headers, **more)
-
-
-def bearer(token: str) -> dict[str, str]:
-    return {"Authorization": f"Bearer {token}"}
-
-
-@pytest.fixture(scope="module")
-def people(tmp_path_factory: pytest.TempPathFactory) -> Iterator[People]:
-    with other_machine() as elsewhere:
-        manager = Manager(tmp_path_factory.mktemp("manager"), host=ANY)
-        try:
-            yield People(manager, elsewhere)
-        finally:
-            manager.close()
-        manager.check()
 
 
 @pytest.fixture

@@ -96,3 +96,14 @@ def _add_people() -> None:
         sqlite_autoincrement=True,
     )
     op.create_index("ix_tokens_user_id", "tokens", ["user_id"])
+    op.create_table(
+        "blob_owners",
+        sa.Column("user_id", _KEY, nullable=False),
+        sa.Column("sha256", sa.String(length=64), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["user_id"], ["users.id"], name=op.f("fk_blob_owners_user_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("user_id", "sha256", name=op.f("pk_blob_owners")),
+        sqlite_with_rowid=False,
+    )
+    op.create_index("ix_blob_owners_sha256", "blob_owners", ["sha256"])

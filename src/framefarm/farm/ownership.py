@@ -1,0 +1,92 @@
+"""Whose files are whose: which blobs a person may name in a job, and read.
+
+A hash is no secret, so knowing one opens nothing. A file is a person's own once all of its bytes
+came from there, or once it belongs to one of the person's own jobs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
+from typing import TYPE_CHECKING
+
+from sqlalchemy import Connection, Select, insert, select
+
+from framefarm.core.accounts import UserRole
+from framefarm.db import tables as t
+from framefarm.farm.accounts import Identity
+from framefarm.storage import BlobMissingError
+
+if TYPE_CHECKING:
+    from framefarm.farm.service import Farm
+
+_AT_A_TIME = 500
+
+
+def sees_all(who: Identity | None) -> bool:
+    """Whether all files are open to somebody: to admins and viewers, and on the own machine."""
+    return who is None or who.role is not UserRole.ARTIST
+
+
+def note_owner(connection: Connection, user_id: int, sha256: str) -> None:
+    """Keep note that a person brought all bytes of a blob."""
+    mine = t.blob_owners.c
+    there = select(t.users.c.id).where(t.users.c.id == user_id)
+    known = select(mine.sha256).where(mine.user_id == user_id, mine.sha256 == sha256)
+    # A large file takes its time; the account may have been removed meanwhile.
+    if connection.execute(there).first() and not connection.execute(known).first():
+        connection.execute(insert(t.blob_owners).values(user_id=user_id, sha256=sha256))
+
+
+def of_others(connection: Connection, who: Identity, hashes: Iterable[str]) -> set[str]:
+    """Those of some blobs that a person neither brought nor has in a job."""
+    wanted = sorted(set(hashes))
+    found: set[str] = set()
+    for start in range(0, len(wanted), _AT_A_TIME):
+        found |= _of_others(connection, who, wanted[start : start + _AT_A_TIME])
+    return found
+
+
+def _of_others(connection: Connection, who: Identity, some: Sequence[str]) -> set[str]:
+    left = set(some)
+    for query in _own(who, some):
+        left -= set(connection.execute(query).scalars())
+        if not left:
+            break
+    return left
+
+
+def _own(who: Identity, some: Sequence[str]) -> Iterator[Select[tuple[str]]]:
+    """Blobs that the person brought, then those of the person's jobs: .blends, files, results."""
+    mine, stages, files, trees = t.blob_owners.c, t.stages.c, t.files.c, t.trees.c
+    yield select(mine.sha256).where(mine.user_id == who.user_id, mine.sha256.in_(some))
+    own_stage = (t.stages.c.job_id == t.jobs.c.id) & (t.jobs.c.owner == who.name)
+    yield select(stages.blend_sha256).where(stages.blend_sha256.in_(some), own_stage)
+    tree = stages.blend_sha256 == trees.tree_sha256
+    yield select(trees.sha256).where(trees.sha256.in_(some), tree, own_stage)
+    yield select(files.sha256).where(files.sha256.in_(some), files.stage_id == stages.id, own_stage)
+
+
+async def not_theirs(farm: Farm, who: Identity | None, hashes: Iterable[str]) -> set[str]:
+    """Those of some blobs that somebody may not name or read, whether they are here or not."""
+    if who is None or sees_all(who):
+        return set()
+    return await farm.read(partial(of_others, who=who, hashes=hashes))
+
+
+async def check_own(farm: Farm, who: Identity | None, sha256: str) -> None:
+    """Make sure that somebody may name a blob, and read it.
+
+    Raises:
+        BlobMissingError: It is another's, or is not there: which of them is not told.
+    """
+    if await not_theirs(farm, who, [sha256]):
+        raise BlobMissingError(
+            f"You sent no file with the hash {sha256[:64]}, nor has a job of yours."
+        )
+
+
+async def keep_owner(farm: Farm, who: Identity | None, sha256: str) -> None:
+    """Keep note that somebody brought all bytes of a blob; they were checked."""
+    if who is not None:
+        await farm.writer.write(partial(note_owner, user_id=who.user_id, sha256=sha256))
