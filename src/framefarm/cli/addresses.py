@@ -1,4 +1,4 @@
-"""The address that a manager listens on."""
+"""The addresses of managers, as people type them."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from framefarm.cli.failures import UsageFailure
 _LOCAL = "127.0.0.1"
 EVERYWHERE = "0.0.0.0"  # noqa: S104  listened on by who asks for it
 _HIGHEST_PORT = 65_535
+_USUAL_PORT = 7070
 _NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
 
 
@@ -31,6 +32,31 @@ def parse_listen(text: str) -> tuple[str, int]:
             "or 0.0.0.0:7070 for other machines as well"
         )
     return (_LOCAL if host == "localhost" else host), int(port_text)
+
+
+def full_url(text: str, *, encrypted: bool) -> str:
+    """A manager's address from what people type of it: `render-box`, `render-box:7171`, `[::1]:7070`.
+
+    Args:
+        text: As typed; with a scheme it is left as it is.
+        encrypted: Whether it is known to speak TLS; asked of an address without a scheme only.
+
+    Returns:
+        With scheme and port. What is no address comes back as it is, and is refused where it is
+        used.
+    """
+    if "://" in text:
+        return text
+    host, colon, port = text.strip().rstrip("/").rpartition(":")
+    if not colon or port.endswith("]"):
+        host, port = f"{host}{colon}{port}", str(_USUAL_PORT)
+    if not (port.isascii() and port.isdigit()) or not _is_host(_bare(host)):
+        return text
+    return f"{'https' if encrypted else 'http'}://{host}:{port}"
+
+
+def _bare(host: str) -> str:
+    return host[1:-1] if host.startswith("[") and host.endswith("]") else host
 
 
 def _is_host(host: str) -> bool:

@@ -200,7 +200,19 @@ def load_settings(environment: Mapping[str, str] = os.environ, **typed: Any) -> 
     for source in (_from_file(environment), _from_environment(environment), told):
         values |= source
         rules |= source.get("rules", {})
+    if values.get("url"):
+        values["url"] = _full_url(values["url"], values.get("join") or "")
     return Settings(**{**values, "rules": rules})
+
+
+def _full_url(text: str, join: str) -> str:
+    """Whoever types an address on another machine types `render-box:7070`."""
+    if "://" in text:
+        return text
+    from framefarm.cli.addresses import full_url  # noqa: PLC0415  seldom needed
+
+    # A token that pins a certificate comes from a manager that encrypts.
+    return full_url(text, encrypted="." in join)
 
 
 def default_home(environment: Mapping[str, str]) -> Path:
