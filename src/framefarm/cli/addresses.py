@@ -35,7 +35,7 @@ def parse_listen(text: str) -> tuple[str, int]:
 
 
 def full_url(text: str, *, encrypted: bool) -> str:
-    """A manager's address from what people type of it: `render-box`, `render-box:7171`, `[::1]:7070`.
+    """A manager's address from what people type of it, such as `render-box` or `[::1]:7171`.
 
     Args:
         text: As typed; with a scheme it is left as it is.

@@ -24,6 +24,7 @@ PLACES = {
     "submit": _place("submit", "Hand a .blend to the manager.", _FARM),
     "trial": _place("trial", "Try the farm's plumbing without Blender.", _FARM),
     "jobs": _place("jobs", "List jobs.", _FARM),
+    "show": _place("show", "Show all that is known of a job.", _FARM),
     "why": _place("why", "Tell why a job is not running, or not on more.", _FARM),
     "watch": _place("watch", "Follow a job until it ends.", _FARM),
     "events": _place("events", "Follow all that happens on the farm.", _FARM),

@@ -10,11 +10,12 @@ from dataclasses import replace
 import click
 
 from framefarm.cli.display import words
-from framefarm.cli.display.displays import Heading, choose_display
+from framefarm.cli.display.displays import Display, Heading, choose_display
 from framefarm.cli.display.summary import as_it_went
 from framefarm.cli.failures import DONE, INTERRUPTED, UNITS_FAILED
 from framefarm.cli.following import Feed, Follower, feed_events, summarize
 from framefarm.cli.interruptions import Interrupted, Interruptions
+from framefarm.cli.standstill import Lookout, standstill
 from framefarm.client.farm import Farm
 from framefarm.client.views import JobView
 
@@ -31,7 +32,7 @@ def watch_job(farm: Farm, job: JobView, *, json_lines: bool) -> int:
     try:
         with Interruptions(feed):
             feed_events(farm, job.id, feed)
-            ending = Follower(feed, display).follow()
+            ending = _follower(farm, job, feed, display).follow()
         if isinstance(ending, Interrupted):
             display.close()
             click.echo(f"framefarm: job {job.id} goes on without being watched", err=True)
@@ -48,21 +49,34 @@ def watch_job(farm: Farm, job: JobView, *, json_lines: bool) -> int:
         display.close()
 
 
-def tell_submitted(job: JobView, *, json_lines: bool, url: str | None) -> None:
+def _follower(farm: Farm, job: JobView, feed: Feed, display: Display) -> Follower:
+    def look() -> None:
+        board = follower.board
+        lookout.look(board.job or job, in_work=bool(board.work))
+
+    follower = Follower(feed, display, on_tick=look)
+    lookout = Lookout(farm, follower.warn_once)
+    return follower
+
+
+def tell_submitted(farm: Farm, job: JobView, *, json_lines: bool, url: str | None) -> None:
     """Say that a job was taken, and what can be done with it at the address that was typed."""
+    there = f" --url {url}" if url else ""
+    waits = standstill(farm, job, there=there)
     if json_lines:
         from framefarm.cli.display.board import Board  # noqa: PLC0415  not needed otherwise
         from framefarm.cli.display.json_lines import JsonLines  # noqa: PLC0415
         from framefarm.client.events import JobEvent  # noqa: PLC0415
 
         JsonLines(sys.stdout, Heading(job.name)).event(JobEvent(job), Board())
+        if waits:  # beside the one object that programs read
+            click.echo(f"framefarm: warning: {waits}", err=True)
         return
     stage = job.main_stage
     what = words.plural(stage.total, "unit" if job.kind == "trial" else "frame") if stage else ""
     click.echo(f"job {job.id}: {job.name}, {what}")
-    for warning in job.warnings:
+    for warning in (*job.warnings, *((waits,) if waits else ())):
         click.echo(f"framefarm: warning: {warning}", err=True)
-    there = f" --url {url}" if url else ""
     click.echo(f"follow it with: framefarm watch {job.id}{there}")
 
 

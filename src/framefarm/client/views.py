@@ -164,20 +164,31 @@ class UnitPage(msgspec.Struct, frozen=True):
 
 
 class WorkerReason(msgspec.Struct, frozen=True):
-    """Where one worker stands with a job: `reasons` is why no other slot of it works on it."""
+    """Where one worker stands with a job.
+
+    Attributes:
+        able: Whether it will work on it some time, as things are.
+        reasons: Why no (other) slot of it works on it.
+    """
 
     worker: str
     state: str = ""
     working: bool = False
+    able: bool = False
     reasons: tuple[str, ...] = ()
 
 
 class Why(msgspec.Struct, frozen=True):
-    """Why a job is not running, or not on more workers."""
+    """Why a job is not running, or not on more workers.
+
+    Attributes:
+        stuck: Whether nothing of it is in work and, as things are, no worker will ever take it up.
+    """
 
     job: int
     state: str = ""
     answer: str = ""
+    stuck: bool = False
     stages: tuple[str, ...] = ()
     workers: tuple[WorkerReason, ...] = ()
 

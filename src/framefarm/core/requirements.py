@@ -24,6 +24,9 @@ class Pool(StrEnum):
 
 _TRUST = tuple(Pool)
 
+_ON_DEVICES = frozenset({"render", "trial"})
+"""Kinds of work of slots with a device. A trial goes where a render that asks the same would."""
+
 
 def trusted_enough(worker: Pool | str, asked: Pool | str) -> bool:
     """Whether a worker's pool is as trusted as the least trusted one that a job allows."""
@@ -113,7 +116,7 @@ def unmet(asked: Requirements, ability: Ability) -> tuple[str, ...]:
             f"the job asks for {_gib(asked.min_memory_bytes)}"
         )
     # Movies are encoded by processors, whatever renders their frames.
-    if asked.gpu and asked.kind == "render" and not ability.gpu:
+    if asked.gpu and asked.kind in _ON_DEVICES and not ability.gpu:
         found.append("it renders on the processor, the job asks for a GPU; use --slots gpu:0")
     return tuple(found)
 

@@ -10,6 +10,7 @@ from typing import Any, Literal
 from sqlalchemy import Connection, Row, func, select
 
 from framefarm.core.errors import FrameFarmError
+from framefarm.core.listing import are, plural
 from framefarm.core.naming import safe_name
 from framefarm.core.spans import Spans
 from framefarm.core.states import ENDED_JOBS, JobState
@@ -114,7 +115,9 @@ def archive_of(
     if not partial:
         there = first.done if frames is None else _count(connection, first.id, asked)
         if there < len(asked):
-            raise _missing(job, f"{len(asked) - there:,} of {len(asked):,} frames are not there")
+            missing = len(asked) - there
+            of_all = f"{missing:,} of {plural(len(asked), 'frame')}"
+            raise _missing(job, f"{of_all} {are(missing)} not there")
         if what == "all" and frames is None and job.state != JobState.DONE:
             raise _missing(job, "it is not done")
     only = first.id if what == "frames" or frames is not None else None

@@ -14,7 +14,7 @@ from framefarm.blender.driver.picture_size import picture_size
 from framefarm.blender.scene_facts import SceneFacts
 from framefarm.core.errors import FrameFarmError
 from framefarm.core.formats import EXTENSIONS, Resolution, parse_resolution, parse_still_format
-from framefarm.core.listing import first_of
+from framefarm.core.listing import are, first_of, plural
 from framefarm.core.naming import movie_name
 from framefarm.core.plans import JobPlan, plan_render
 from framefarm.core.spans import Spans
@@ -183,7 +183,9 @@ def _check_missing(draft: _Drafted) -> None:
     if not missing:
         return
     name = draft.request.blend_name
-    text = f"{len(missing)} linked file(s) of {name} are missing: {first_of(missing)}."
+    count = len(missing)
+    counted = f"{plural(count, 'linked file')} of {name} {are(count)} missing"
+    text = f"{counted}: {first_of(missing)}."
     if draft.request.strict:
         raise JobRefusedError("missing_files", text)
     draft.warnings.append(text)

@@ -257,7 +257,8 @@ def _retag(step: _Step, tags: set[str]) -> Steered:
     after = tuple(sorted(tags))
     if len(after) > MOST_TAGS:
         return step.told("refused", f"would have more than {MOST_TAGS} tags")
-    words = f"has the tags {', '.join(after)}" if after else "has no tags"
+    tags_word = "tag" if len(after) == 1 else "tags"
+    words = f"has the {tags_word} {', '.join(after)}" if after else "has no tags"
     if set(after) == set(step.worker.tags):
         return step.told("unchanged", words)
     step.connection.execute(

@@ -90,6 +90,8 @@ def test_frames_that_are_not_there_yet_are_told_or_left_out(shared: Manager, fil
 
     assert "3 of 5 frames are not there yet" in is_problem(answer, 409, "not_ready")["detail"]
     assert answer.headers["retry-after"]
+    one = is_problem(ask(shared, film.task, what="frames", frames="3"), 409, "not_ready")
+    assert "1 of 1 frame is not there yet" in one["detail"]
     is_problem(ask(shared, film.task, what="all"), 409, "not_ready")
     is_problem(ask(shared, film.task, what="frames", frames="2-3"), 409, "not_ready")
     there = archive(ask(shared, film.task, what="frames", partial=True))

@@ -135,7 +135,7 @@ def test_missing_files_are_warned_of_or_refused(shared: Manager, uploaded: dict[
     blend = {"missing": ["//textures/wood.png"]}
 
     view = accepted(submit(shared, uploaded["plain"], blend))
-    assert view["warnings"] == ["1 linked file(s) of shot.blend are missing: //textures/wood.png."]
+    assert view["warnings"] == ["1 linked file of shot.blend is missing: //textures/wood.png."]
     is_problem(submit(shared, uploaded["plain"], blend, strict=True), 422, "missing_files")
 
 

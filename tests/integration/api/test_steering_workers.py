@@ -155,7 +155,7 @@ def test_a_worker_that_gets_a_tag_gets_the_job_that_waits_for_it(manager: Manage
     for worker in three:
         assert is_silent(worker)
 
-    assert steer(manager, "tag", "b", tags=["fast"]) == {"b": "done: has the tags fast now"}
+    assert steer(manager, "tag", "b", tags=["fast"]) == {"b": "done: has the tag fast now"}
 
     assert two.finish(two.hear("lease")) == "accepted"
     assert manager.job(job)["state"] == "done"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from sqlalchemy import insert, update
@@ -32,6 +33,7 @@ def test_a_farm_without_workers_says_how_to_start_one(manager: Manager):
 
     assert "framefarm worker" in told["answer"]
     assert told["workers"] == []
+    assert told["stuck"]
 
 
 def test_each_worker_is_told_with_its_own_reason(manager: Manager):
@@ -57,7 +59,8 @@ def test_each_worker_is_told_with_its_own_reason(manager: Manager):
         True
     ] * 3
     assert "no trial work" in found["other"][0]
-    assert "last seen" in found["gone"][0]
+    assert re.search(r"last seen \d+ s ago", found["gone"][0])
+    assert told["stuck"]
     assert told["stages"] == ["trial: 0 of 3 done, 0 in work, 3 wait for a slot"]
 
 
@@ -73,6 +76,8 @@ def test_a_worker_that_is_busy_elsewhere_is_told_with_the_priority_that_would_he
     [reason] = reasons(told)["busy"]
     assert f"works on job {other['id']} (priority 70, this job has 50)" in reason
     assert f"framefarm priority {job['id']} 71" in reason
+    assert told["workers"][0]["able"]
+    assert not told["stuck"]
 
 
 def test_those_that_work_on_it_come_first(manager: Manager):
@@ -122,6 +127,22 @@ def test_a_worker_that_rests_of_its_own_accord_is_told_with_its_own_words(manage
     assert expected not in awake["owl"]
 
 
+def test_a_job_that_only_waits_for_a_workers_hours_is_not_stuck(manager: Manager):
+    night = {"host": "here", "resting": "it works 19:00-07:00 only, next at 19:00"}
+    job = manager.trial()
+    with manager.worker(name="owl", facts=night):
+        assert not why(manager, job)["stuck"]
+
+
+def test_a_trial_that_asks_for_a_gpu_waits_for_one(manager: Manager):
+    job = manager.trial(requires={"gpu": True})
+    with manager.worker(name="plain"):
+        told = why(manager, job)
+
+    assert told["stuck"]
+    assert "asks for a GPU" in reasons(told)["plain"][0]
+
+
 def test_paused_and_ended_jobs_say_so(manager: Manager):
     paused, cancelled = manager.trial(), manager.trial()
     manager.http.post(f"/api/jobs/{cancelled['id']}/cancel").raise_for_status()
@@ -135,6 +156,18 @@ def test_paused_and_ended_jobs_say_so(manager: Manager):
     assert f"framefarm retry {cancelled['id']}" in why(manager, cancelled)["answer"]
 
 
+def test_of_a_paused_job_only_those_are_listed_that_end_something_of_it(manager: Manager):
+    job = manager.trial()
+    with manager.worker(name="a"), manager.worker(name="z") as working:
+        working.lease()
+        manager.http.post(f"/api/jobs/{job['id']}/pause").raise_for_status()
+        told = why(manager, job)
+
+    assert [one["worker"] for one in told["workers"]] == ["z"]
+    assert "1 worker works on what was handed out before" in told["answer"]
+    assert not told["stuck"]
+
+
 def test_a_job_whose_blender_nobody_has_says_which(manager: Manager):
     job = manager.trial()
     change(
@@ -146,6 +179,8 @@ def test_a_job_whose_blender_nobody_has_says_which(manager: Manager):
 
     assert "asks for Blender 9.9" in told["stages"][0]
     assert "there: 5.0" in told["stages"][0]
+    assert "waits for a worker with a Blender that reads its file" in told["answer"]
+    assert told["stuck"]
 
 
 def test_what_a_worker_has_failed_is_for_others_to_try(manager: Manager):

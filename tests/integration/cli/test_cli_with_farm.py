@@ -77,6 +77,50 @@ def test_wishes_that_make_no_sense_are_refused(farm_cli, words, told):
     assert told in refused.err
 
 
+def test_a_job_that_nobody_can_do_is_told_at_once(farm_cli):
+    told = farm_cli("trial", "--units", "1-3", "--gpu", "--no-watch")
+    json_told = farm_cli("trial", "--units", "1-3", "--gpu", "--no-watch", "--json")
+    plain = farm_cli("trial", "--units", "1-3", "--seconds", "0", "--no-watch")
+    job = told.out.split(":")[0].removeprefix("job ")
+    for number in (job, str(json.loads(json_told.out)["job"]["id"])):
+        farm_cli("cancel", number)
+
+    assert told.code == 0
+    assert "as things are no worker will do it" in told.err
+    assert "the job asks for a GPU" in told.err
+    assert "as things are no worker will do it" in json_told.err
+    assert plain.err == ""
+
+
+def test_a_job_is_shown_in_full_and_its_steering_answers_in_json(farm_cli, tmp_path):
+    job = submit_trial(farm_cli, "--units", "1-500", "--seconds", "0.2")
+    asked = {
+        "pause": ("pause", str(job), "--now"),
+        "priority": ("priority", str(job), "70"),
+        "resume": ("resume", str(job)),
+        "cancel": ("cancel", str(job)),
+        "retry": ("retry", str(job), "--frames", "1-2"),
+    }
+    answers = {name: json.loads(farm_cli(*words, "--json").out) for name, words in asked.items()}
+    shown = farm_cli("show", str(job))
+    facts = json.loads(farm_cli("show", str(job), "--json").out)
+    fetched = json.loads(farm_cli("fetch", str(job), tmp_path / "out", "--json").out)
+    deleted = json.loads(farm_cli("delete", str(job), "--yes", "--json").out)
+
+    assert {name: view["id"] for name, view in answers.items()} == dict.fromkeys(asked, job)
+    assert answers["pause"]["state"] == "paused"
+    assert answers["priority"]["priority"] == 70
+    assert answers["cancel"]["state"] == "cancelled"
+    assert shown.out.startswith(f"job {job}  trial\n")
+    assert "500 units" in shown.out
+    assert max(map(len, shown.out.splitlines())) <= 80
+    assert facts["job"]["id"] == job
+    assert facts["failures"] == []
+    assert (fetched["job"], fetched["kept"]) == (job, 0)
+    assert deleted == {"id": job, "deleted": True, "outputs_deleted": False}
+    assert farm_cli("show", str(job)).code == 2
+
+
 def test_files_are_fetched_as_they_are_made(farm_cli, tmp_path):
     job = submit_trial(farm_cli, "--units", "1-12", "--seconds", "0.1", "--image-bytes", "3000")
 

@@ -94,7 +94,7 @@ def test_tags_and_names_are_given_and_taken(farm_cli):
     )
     assert ants(farm_cli)["tags"] == ["fast", "studio-2"]
     assert said(farm_cli("workers", "untag", "fast", "--tag", "studio-2")) == (
-        "ants  has the tags studio-2 now\n"
+        "ants  has the tag studio-2 now\n"
     )
     assert said(farm_cli("workers", "rename", "ants", "bees")) == "ants is called bees now\n"
     assert ants(farm_cli)["name"] == "bees"

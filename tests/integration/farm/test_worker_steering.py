@@ -148,7 +148,7 @@ def test_tags_are_added_and_taken_away(bench: Bench):
 
     assert tell(bench, worker, "tag", tags=frozenset({"b", "a"})).message == "has the tags a, b now"
     assert tell(bench, worker, "tag", tags=frozenset({"a"})).outcome == "unchanged"
-    assert tell(bench, worker, "untag", tags=frozenset({"a", "zz"})).message == "has the tags b now"
+    assert tell(bench, worker, "untag", tags=frozenset({"a", "zz"})).message == "has the tag b now"
     assert tell(bench, worker, "untag", tags=frozenset({"zz"})).outcome == "unchanged"
     assert row(bench, worker).tags == ["b"]
     assert tell(bench, worker, "untag", tags=frozenset({"b"})).message == "has no tags now"

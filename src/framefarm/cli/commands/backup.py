@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict
 from pathlib import Path
 
 import click
 
+from framefarm.cli.farm_options import json_option
 from framefarm.cli.groups import command as declare
 from framefarm.cli.groups import option
 
@@ -18,7 +21,8 @@ from framefarm.cli.groups import option
     metavar="DIR",
     help="The manager's folder. Default: ~/.local/share/framefarm/manager.",
 )
-def command(folder: Path, data: Path | None) -> None:
+@json_option
+def command(folder: Path, data: Path | None, *, as_json: bool) -> None:
     """Copy all that a manager on this machine knows to a FOLDER, while it works.
 
     A later backup to the same FOLDER copies only what is new. To restore, stop the manager and
@@ -29,6 +33,9 @@ def command(folder: Path, data: Path | None) -> None:
     from framefarm.farm.backup import back_up  # noqa: PLC0415
 
     done = back_up(load_settings(data=data).manager_dir, folder)
+    if as_json:
+        click.echo(json.dumps(asdict(done)))
+        return
     click.echo(
         f"backed up to {words.place(folder)}: the database and {words.plural(done.blobs, 'file')}, "
         f"{done.copied} of them new ({words.size(done.copied_bytes)})"

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import sys
 
 import click
 
-from framefarm.cli.farm_options import job_argument, open_farm, url_option
+from framefarm.cli.farm_options import job_argument, json_option, open_farm, url_option
 from framefarm.cli.groups import command as declare
 from framefarm.cli.groups import option
 from framefarm.client.views import JobView
@@ -16,8 +17,9 @@ from framefarm.client.views import JobView
 @job_argument
 @option("--outputs", is_flag=True, help="Also remove its files from the manager's outputs.")
 @option("--yes", is_flag=True, help="Do not ask.")
+@json_option
 @url_option
-def command(job: int, url: str | None, *, outputs: bool, yes: bool) -> None:
+def command(job: int, url: str | None, *, outputs: bool, yes: bool, as_json: bool) -> None:
     """Forget a job: what is being rendered of it stops, and nothing of it is listed any more.
 
     Its files in the manager's outputs folder stay, unless --outputs.
@@ -26,7 +28,10 @@ def command(job: int, url: str | None, *, outputs: bool, yes: bool) -> None:
         if not yes:
             _confirm(farm.job(job), outputs=outputs)
         farm.delete(job, outputs=outputs)
-    click.echo(f"job {job} is deleted")
+    if as_json:
+        click.echo(json.dumps({"id": job, "deleted": True, "outputs_deleted": outputs}))
+    else:
+        click.echo(f"job {job} is deleted")
 
 
 def _confirm(job: JobView, *, outputs: bool) -> None:

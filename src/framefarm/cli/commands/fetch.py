@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import time
 from collections.abc import Iterator
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from framefarm.cli.farm_options import job_argument, open_farm, url_option
+from framefarm.cli.farm_options import job_argument, json_option, open_farm, url_option
 from framefarm.cli.groups import command as declare
 from framefarm.cli.groups import option
 
@@ -36,8 +37,11 @@ _LONGEST_PAUSE_S = 5.0
     metavar="N",
     help="Downloads at the same time. Default: 4.",
 )
+@json_option
 @url_option
-def command(job: int, folder: Path, parallel: int, url: str | None, *, follow: bool) -> int:
+def command(
+    job: int, folder: Path, parallel: int, url: str | None, *, follow: bool, as_json: bool
+) -> int:
     """Bring a job's frames and movie into DIR.
 
     Files that are there already are left alone, broken downloads are continued, and every file is
@@ -45,31 +49,34 @@ def command(job: int, folder: Path, parallel: int, url: str | None, *, follow: b
     """
     with open_farm(url) as farm:
         view = farm.job(job)
-        fetching = _Fetching(farm, job, folder, parallel)
+        fetching = _Fetching(farm, job, folder, parallel, quiet=as_json)
         if follow:
             view = fetching.follow(view)
         else:
             fetching.fetch()
+    code = 1 if follow and view.state != "done" else 0
+    if as_json:
+        click.echo(json.dumps({"job": job, "state": view.state, **fetching.counts()}))
+        return code
     fetching.tell_the_end()
     if not view.finished:
         click.echo(f"job {job} is still {view.state}; fetch again for the rest")
     elif follow and view.state != "done":
         click.echo(f"job {job} is {view.state}; see: framefarm logs {job}")
-        return 1
-    return 0
+    return code
 
 
 class _Fetching:
     """Brings a job's files, again and again if need be, and counts them."""
 
-    def __init__(self, farm: Farm, job: int, folder: Path, parallel: int) -> None:
+    def __init__(self, farm: Farm, job: int, folder: Path, parallel: int, *, quiet: bool) -> None:
         self._farm = farm
         self._job = job
         self._folder = folder
         self._parallel = parallel
         self._brought: set[tuple[str, str]] = set()
         self._fetched = self._kept = self._bytes = 0
-        self._shown = sys.stderr.isatty()
+        self._shown = sys.stderr.isatty() and not quiet
 
     def follow(self, view: JobView) -> JobView:
         """Fetch whenever more is done, until the job ends; returns it as it is then."""
@@ -112,6 +119,10 @@ class _Fetching:
         if self._shown:
             told = f"\r{self._fetched:,} files, {words.size(self._bytes)} "
             click.echo(told, nl=False, err=True)
+
+    def counts(self) -> dict[str, int]:
+        """What was brought, for a program."""
+        return {"fetched": self._fetched, "fetched_bytes": self._bytes, "kept": self._kept}
 
     def tell_the_end(self) -> None:
         """Say what was brought, in place of the line that counted."""

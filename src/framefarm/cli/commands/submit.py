@@ -83,5 +83,5 @@ def _tell(farm: Farm, job: JobView, values: dict[str, Any]) -> int:
 
     if values["watch"]:
         return watch_job(farm, job, json_lines=values["json_lines"])
-    tell_submitted(job, json_lines=values["json_lines"], url=values["url"])
+    tell_submitted(farm, job, json_lines=values["json_lines"], url=values["url"])
     return 0

@@ -62,5 +62,5 @@ def command(**values: Any) -> int:
         )
         if values["watch"]:
             return watch_job(farm, job, json_lines=values["json_lines"])
-    tell_submitted(job, json_lines=values["json_lines"], url=values["url"])
+        tell_submitted(farm, job, json_lines=values["json_lines"], url=values["url"])
     return 0

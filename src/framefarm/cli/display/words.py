@@ -5,9 +5,13 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
+from framefarm.core import listing
+
 _MINUTE = 60
 _HOUR = 3600
 _DAY = 86_400
+
+plural = listing.plural
 
 
 def duration(seconds: float) -> str:
@@ -67,11 +71,6 @@ def _fives(seconds: float, cut: type[int] | object) -> int:
     """Seconds in steps of five; single seconds would only flicker."""
     rounded = cut(seconds / 5) * 5  # type: ignore[operator]
     return int(rounded)
-
-
-def plural(count: int, word: str) -> str:
-    """`1 frame`, `48 frames`, `1,000,000 frames`."""
-    return f"{count:,} {word}" if count == 1 else f"{count:,} {word}s"
 
 
 def place(path: Path | str) -> str:

@@ -2,51 +2,36 @@
 
 from __future__ import annotations
 
-import textwrap
-from collections.abc import Iterator, Sequence
-from datetime import datetime
+from collections.abc import Iterator
 
 from framefarm.cli.display import words
 from framefarm.cli.display import worker_words as say
+from framefarm.cli.display.sheets import Fact, facts_page, when
 from framefarm.cli.tables import table, text_width
 from framefarm.client.worker_views import GpuFacts, MachineFacts, WorkerDetails
 
 CLOCK_OFF_S = 5.0
 """A clock that is further off misleads whoever compares logs; nothing else depends on it."""
 
-_LABEL = 12
-
 
 def worker_sheet(worker: WorkerDetails, *, width: int | None = None) -> str:
     """The page, without a line feed at its end."""
     width = width or text_width()
     parts = [
-        _facts(_now(worker), width),
-        _facts(_machine(worker.facts), width),
-        _facts(_farm(worker), width),
+        facts_page(_now(worker), width),
+        facts_page(_machine(worker.facts), width),
+        facts_page(_farm(worker), width),
         _slots(worker, width),
-        _facts([*_history(worker)], width),
+        facts_page([*_history(worker)], width),
     ]
     return "\n\n".join([_title(worker), *(part for part in parts if part)])
-
-
-_Fact = tuple[str, str]
 
 
 def _title(worker: WorkerDetails) -> str:
     return f"{worker.name}  ({worker.id})"
 
 
-def _facts(facts: Sequence[_Fact], width: int) -> str:
-    lines = []
-    for label, text in facts:
-        wrapped = textwrap.wrap(text, width - _LABEL) if text else []
-        for index, line in enumerate(wrapped):
-            lines.append(f"{label if index == 0 else '':<{_LABEL}}{line}")
-    return "\n".join(lines)
-
-
-def _now(worker: WorkerDetails) -> list[_Fact]:
+def _now(worker: WorkerDetails) -> list[Fact]:
     state = say.state(worker)
     facts = [("state", f"{state}: {worker.reason}" if worker.reason else state)]
     if worker.restarting:
@@ -66,7 +51,7 @@ def _clock(ahead_s: float) -> str:
     )
 
 
-def _machine(facts: MachineFacts) -> list[_Fact]:
+def _machine(facts: MachineFacts) -> list[Fact]:
     address = ", ".join(part for part in (facts.ip, facts.mac) if part)
     cores = words.plural(facts.cores, "core") if facts.cores else ""
     load = f"load {facts.load:.0%}".replace("%", " %") if facts.load is not None else ""
@@ -89,7 +74,7 @@ def _gpu(gpu: GpuFacts) -> str:
     return ", ".join(part for part in (gpu.name, memory, gpu.backend, tried) if part)
 
 
-def _farm(worker: WorkerDetails) -> list[_Fact]:
+def _farm(worker: WorkerDetails) -> list[Fact]:
     blenders = {
         offer.get("full") or offer.get("version", "")
         for slot in worker.slots
@@ -100,8 +85,8 @@ def _farm(worker: WorkerDetails) -> list[_Fact]:
         ("agent", f"FrameFarm {worker.agent_version}"),
         ("pool", worker.pool),
         ("tags", ", ".join(worker.tags)),
-        ("first seen", _when(worker.first_seen_at)),
-        ("last seen", "now" if worker.connected else _when(worker.last_seen_at)),
+        ("first seen", when(worker.first_seen_at)),
+        ("last seen", "now" if worker.connected else when(worker.last_seen_at)),
     ]
 
 
@@ -122,19 +107,14 @@ def _slots(worker: WorkerDetails, width: int) -> str:
     return table(heads, rows, flexible=4, right=(2, 3), width=width)
 
 
-def _history(worker: WorkerDetails) -> Iterator[_Fact]:
+def _history(worker: WorkerDetails) -> Iterator[Fact]:
     history = worker.history
     told = f"{words.plural(history.done, 'unit')} done"
     if history.done:
-        told += f" in {words.duration(history.seconds)}, last {_when(history.last_done_at)}"
+        told += f" in {words.duration(history.seconds)}, last {when(history.last_done_at)}"
     yield "history", told
     if history.failed or history.lost:
         yield "", f"{history.failed:,} failed, {history.lost:,} lost"
     for one in worker.quarantines:
         what = f"{one.kind} with Blender {one.blender}" if one.blender else one.kind
-        yield "quarantine", f"{what} until {_when(one.until_at)}: {one.reason}"
-
-
-def _when(at: datetime | None) -> str:
-    """Local time, to the minute."""
-    return at.astimezone().strftime("%Y-%m-%d %H:%M") if at else "never"
+        yield "quarantine", f"{what} until {when(one.until_at)}: {one.reason}"

@@ -8,17 +8,9 @@ from collections.abc import Sequence
 
 from framefarm.cli.display import words
 from framefarm.client.worker_views import SlotWork, WorkerView
+from framefarm.core.elapsed import ago
 
 _AWAY = ("offline", "lost")
-_MINUTE, _HOUR, _DAY = 60, 3_600, 86_400
-
-
-def ago(seconds: float) -> str:
-    """`40 s`, `12 min`, `3 h`, `5 d`: how long ago, in one unit."""
-    for unit_s, unit in ((_DAY, "d"), (_HOUR, "h"), (_MINUTE, "min")):
-        if seconds >= unit_s:
-            return f"{int(seconds // unit_s)} {unit}"
-    return f"{int(seconds)} s"
 
 
 def state(worker: WorkerView) -> str:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import click
+import msgspec
 
-from framefarm.cli.farm_options import open_farm, url_option
+from framefarm.cli.farm_options import json_option, open_farm, url_option
 from framefarm.cli.groups import command as declare
 from framefarm.cli.groups import option
 from framefarm.core.accounts import Scope
@@ -22,9 +23,16 @@ _MOST_DAYS = 3_660
     metavar="N",
     help="How long it counts. Default: until it is taken away.",
 )
+@json_option
 @url_option
 def command(
-    user: str, purpose: str, days: float | None, url: str | None, *, read_only: bool
+    user: str,
+    purpose: str,
+    days: float | None,
+    url: str | None,
+    *,
+    read_only: bool,
+    as_json: bool,
 ) -> None:
     """Make a token that lets NAME's programs in, from anywhere the manager can be reached.
 
@@ -33,6 +41,9 @@ def command(
     scope = Scope.READ if read_only else Scope.FULL
     with open_farm(url) as farm:
         made = farm.make_token(user, name=purpose, scope=scope, days=days)
+    if as_json:
+        click.echo(msgspec.json.encode(made).decode())
+        return
     click.echo(made.token)
     for line in (
         f"Token {made.view.id} of {user}, shown once. On their machine, set FRAMEFARM_TOKEN to it",

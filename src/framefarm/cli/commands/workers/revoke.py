@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import click
+import msgspec
 
-from framefarm.cli.farm_options import open_farm, url_option, worker_argument
+from framefarm.cli.farm_options import json_option, open_farm, url_option, worker_argument
 from framefarm.cli.groups import command as declare
 
 
 @declare("revoke", short_help="Shut a worker out: its key counts no more.")
 @worker_argument
+@json_option
 @url_option
-def command(worker: str, url: str | None) -> None:
+def command(worker: str, url: str | None, *, as_json: bool) -> None:
     """Shut WORKER out at once, given by its name or id: its key counts no more.
 
     What it was working on goes to others; what it has handed in stays. Its machine can come back
@@ -19,5 +21,8 @@ def command(worker: str, url: str | None) -> None:
     """
     with open_farm(url) as farm:
         told = farm.revoke(worker)
+    if as_json:
+        click.echo(msgspec.json.encode(told).decode())
+        return
     done = "is revoked" if told.new else "had been revoked before"
     click.echo(f"worker {told.name} {done}")

@@ -1,0 +1,194 @@
+"""Where each worker stands with a job: the exact reason why it does not work on it, or not more."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, Row, select
+
+from framefarm.core.elapsed import ago
+from framefarm.core.requirements import Ability, Pool, Requirements, requirements_of, unmet
+from framefarm.core.states import WorkerState
+from framefarm.db import database_now
+from framefarm.db import tables as t
+from framefarm.farm.roster import Link, Slot, ability_of
+from framefarm.farm.worker_states import shown_state
+from framefarm.protocol.messages import SlotOffer
+
+
+@dataclass(frozen=True)
+class WorkerReason:
+    """Where one worker stands with a job.
+
+    Attributes:
+        working: Whether a slot of it works on the job.
+        able: Whether it will work on it some time, as things are: it is there, may work, and
+            suits the job.
+        reasons: Why no (other) slot of it does, each with what would change it; empty when nothing
+            stands in the way.
+    """
+
+    worker: str
+    state: str
+    working: bool
+    able: bool
+    reasons: list[str]
+
+
+@dataclass(frozen=True)
+class Case:
+    """A job whose workers are looked at. `asking`: its stages that have units for a slot."""
+
+    connection: Connection
+    job: Row[Any]
+    asking: Sequence[Row[Any]]
+
+
+def reasons_of(case: Case, links: Mapping[str, Link]) -> list[WorkerReason]:
+    """Every worker that is not revoked, those that work on the job first.
+
+    Args:
+        case: The job.
+        links: The connected workers, by id.
+    """
+    rows = case.connection.execute(
+        select(t.workers).where(t.workers.c.revoked_at.is_(None)).order_by(t.workers.c.name)
+    )
+    found = [_worker(worker, links.get(worker.id), case) for worker in rows]
+    return sorted(found, key=lambda one: (not one.working, bool(one.reasons)))
+
+
+def _worker(worker: Row[Any], link: Link | None, case: Case) -> WorkerReason:
+    working = link is not None and any(
+        slot.work is not None and slot.work.job_id == case.job.id for slot in link.slots.values()
+    )
+    away = _away(worker, link, case)
+    lacking = _lacking(worker, case) if case.asking else []
+    able = bool(case.asking) and not away and not lacking
+    reasons = [*away, *_resting(link), *lacking]
+    if case.asking and not lacking:
+        reasons += _barred(worker, case)
+    if link is not None and able and not reasons:
+        reasons += _occupied(link, case)
+    state = shown_state(
+        worker.state,
+        connected=link is not None,
+        working=link is not None and any(slot.work for slot in link.slots.values()),
+    )
+    return WorkerReason(worker.name, state, working, able, reasons)
+
+
+def _away(worker: Row[Any], link: Link | None, case: Case) -> list[str]:
+    """Why a worker takes no work at all."""
+    if worker.state == WorkerState.DISABLED:
+        return [f"it is disabled{_because(worker)}; `framefarm workers enable {worker.name}`"]
+    if worker.state == WorkerState.DRAINING:
+        ends = "it ends what it has and takes no more"
+        return [
+            f"it is draining{_because(worker)}: {ends}; `framefarm workers enable {worker.name}`"
+        ]
+    if link is None:
+        silent = ago(database_now(case.connection) - worker.last_seen_at)
+        return [f"it is not connected, last seen {silent} ago; start it there"]
+    return []
+
+
+def _resting(link: Link | None) -> list[str]:
+    if link is None or not link.facts.resting:
+        return []
+    return [f"it asks for no work just now: {link.facts.resting}"]
+
+
+def _because(worker: Row[Any]) -> str:
+    return f" ({worker.reason})" if worker.reason else ""
+
+
+def _lacking(worker: Row[Any], case: Case) -> list[str]:
+    """What the slot that comes nearest lacks for the stage that it comes nearest to."""
+    abilities = _abilities(worker)
+    if not abilities:
+        return ["it offers no slot"]
+    asked = [requirements_of(stage.queue) for stage in case.asking]
+    found = [unmet(one, ability) for one in asked for ability in abilities]
+    fewest = min(map(len, found))
+    return list(next(reasons for reasons in found if len(reasons) == fewest))
+
+
+def _abilities(worker: Row[Any]) -> list[Ability]:
+    """What its slots can do, as it said when it was last here."""
+    offers = msgspec.convert(worker.slots, tuple[SlotOffer, ...])
+    pool, tags = Pool(worker.pool), frozenset(worker.tags)
+    return [ability_of(offer, pool, tags) for offer in offers]
+
+
+def _barred(worker: Row[Any], case: Case) -> list[str]:
+    """What a worker that could do it is not trusted with (L9)."""
+    now = database_now(case.connection)
+    kinds = {(asked.kind, asked.blender) for asked in map(_asked, case.asking)}
+    rows = case.connection.execute(
+        select(t.quarantines).where(t.quarantines.c.worker_id == worker.id)
+    )
+    return [
+        f"it is quarantined for {row.kind}{' with Blender ' + row.blender if row.blender else ''}: "
+        f"{row.reason} It is tried again in {max(0, row.until_at - now) / 60:.0f} min, or now by "
+        f"`framefarm workers enable {worker.name}`"
+        for row in rows
+        if (row.kind, row.blender) in kinds
+    ]
+
+
+def _asked(stage: Row[Any]) -> Requirements:
+    return requirements_of(stage.queue)
+
+
+def _occupied(link: Link, case: Case) -> list[str]:
+    """What slots that could do it do instead."""
+    asked = [_asked(stage) for stage in case.asking]
+    able = [s for s in link.slots.values() if any(s.ability.suits(one) for one in asked)]
+    if any(slot.work is None for slot in able):
+        return _hesitant(link, case)
+    others = _other_jobs(case, able)
+    return [
+        f"slot {name} works on job {other.id} (priority {other.priority}, this job has "
+        f"{case.job.priority}); `framefarm priority {case.job.id} {min(100, other.priority + 1)}` "
+        "would put this job before it"
+        for name, other in others
+    ]
+
+
+def _hesitant(link: Link, case: Case) -> list[str]:
+    if all(stage.id in link.resting for stage in case.asking):
+        return ["it failed units of this job just now and rests from it for some seconds"]
+    if all(_failed_here(case, link, stage) == stage.pending for stage in case.asking):
+        return ["it has failed all that is left; other workers are to try it first"]
+    return []
+
+
+def _failed_here(case: Case, link: Link, stage: Row[Any]) -> int:
+    units = case.connection.execute(
+        select(t.faults.c.unit)
+        .where(
+            t.faults.c.stage_id == stage.id,
+            t.faults.c.worker_id == link.worker_id,
+            t.faults.c.reason != "lost",
+            ~t.faults.c.forgiven,
+        )
+        .distinct()
+    )
+    return len(units.all())
+
+
+def _other_jobs(case: Case, slots: Iterable[Slot]) -> list[tuple[str, Row[Any]]]:
+    found = []
+    for slot in slots:
+        if slot.work is None or slot.work.job_id == case.job.id:
+            continue
+        other = case.connection.execute(
+            select(t.jobs).where(t.jobs.c.id == slot.work.job_id)
+        ).one_or_none()
+        if other is not None:
+            found.append((slot.offer.slot, other))
+    return found
