@@ -90,7 +90,7 @@ class _Sender:
 
     def send(self, path: Path, *, sha256: str | None = None) -> tuple[str, int]:
         """Send a file, unless the manager has it; returns its hash and size there."""
-        from framefarm.client.farm import hash_file  # noqa: PLC0415  not for --help
+        from framefarm.client.blob_calls import hash_file  # noqa: PLC0415  not for --help
 
         size_bytes = path.stat().st_size
         sha256 = sha256 or hash_file(path)

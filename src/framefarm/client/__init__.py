@@ -7,6 +7,7 @@ with Farm("http://127.0.0.1:7070") as farm:
         print(job.id, job.state, job.name)
 """
 
+from framefarm.client.blob_calls import hash_file
 from framefarm.client.errors import (
     BadFarmUrlError,
     ClientError,
@@ -17,7 +18,7 @@ from framefarm.client.errors import (
     UnsafeFileNameError,
 )
 from framefarm.client.events import EndEvent, Event, JobEvent, ProgressEvent, UnitEvent
-from framefarm.client.farm import Farm, hash_file
+from framefarm.client.farm import Farm
 from framefarm.client.happenings import (
     BeginHappening,
     GapHappening,

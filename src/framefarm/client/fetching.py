@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from framefarm.client.blob_calls import hash_file
 from framefarm.client.errors import DamagedDownloadError, UnsafeFileNameError
-from framefarm.client.farm import Farm, hash_file
+from framefarm.client.farm import Farm
 from framefarm.client.views import FileView
 
 Outcome = Literal["fetched", "kept"]

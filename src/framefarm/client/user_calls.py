@@ -2,27 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
 from urllib.parse import quote
 
 import msgspec
 
+from framefarm.client.calls import Calls
 from framefarm.client.user_views import MadeToken, Me, UserPage, UserView
 
-_T = TypeVar("_T")
 
-
-class UserCalls:
+class UserCalls(Calls):
     """The part of `Farm` that is about people."""
-
-    def _get(self, path: str, kind: type[_T]) -> _T:
-        raise NotImplementedError
-
-    def _change(self, path: str, kind: type[_T], body: bytes = b"", *, method: str = "POST") -> _T:
-        raise NotImplementedError
-
-    def _remove(self, path: str) -> None:
-        raise NotImplementedError
 
     def me(self) -> UserView | None:
         """Who asks; None for nobody in particular, on the manager's own machine."""

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, TypeVar
+from typing import Any
 from urllib.parse import quote, urlencode
 
 import msgspec
 
+from framefarm.client.calls import Calls
 from framefarm.client.worker_views import (
     InvitationView,
     RevokedView,
@@ -19,7 +20,6 @@ from framefarm.client.worker_views import (
     WorkerView,
 )
 
-_T = TypeVar("_T")
 _PAGE = 500
 
 
@@ -45,14 +45,8 @@ class WorkerFilter:
         return {key: value for key, value in asdict(self).items() if value}
 
 
-class WorkerCalls:
+class WorkerCalls(Calls):
     """The part of `Farm` that is about workers."""
-
-    def _get(self, path: str, kind: type[_T]) -> _T:
-        raise NotImplementedError
-
-    def _change(self, path: str, kind: type[_T], body: bytes = b"", *, method: str = "POST") -> _T:
-        raise NotImplementedError
 
     def workers(self, where: WorkerFilter | None = None) -> Iterator[WorkerView]:
         """The workers the manager knows, by name; only those that match where given."""

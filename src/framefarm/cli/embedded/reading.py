@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from framefarm.cli.failures import CliError, UsageFailure
 from framefarm.cli.job_options import JobOptions
 from framefarm.cli.settings import Settings
-from framefarm.client.farm import hash_file
+from framefarm.client.blob_calls import hash_file
 from framefarm.core.listing import first_of
 from framefarm.core.versions import BlenderVersion, NoBlenderForFileError, choose_version
 
