@@ -113,6 +113,22 @@ class NoDelivery:
     all_of = leftovers
 
 
+class NoNotifying:
+    """Nobody is told anything, so nothing is looked for that could be."""
+
+    def __init__(self, _: object) -> None:
+        """Nothing is needed for that."""
+
+    def job_ended(self, _: int) -> None:
+        """Nobody waits for it."""
+
+    def wake(self) -> None:
+        """There is nothing to do."""
+
+    async def run(self) -> None:
+        """It is done."""
+
+
 class NoUploads:
     """Jobs here have no files that anybody would have to upload."""
 
@@ -299,6 +315,7 @@ class ManagerMachine:
                 "migrate": lambda _: None,
                 "Delivery": NoDelivery,
                 "Uploads": NoUploads,
+                "Notifying": NoNotifying,
                 "BlobFolder": lambda *_, **__: self.blobs,
                 "GroupCommitWriter": partial(SimulatedWriter, life=life),
                 "Dispatcher": partial(

@@ -21,7 +21,7 @@ from framefarm.farm.service import Farm
 from framefarm.farm.steering import NoSuchJobError
 
 _READS = frozenset({"GET", "HEAD"})
-_OWN_ACCOUNT = re.compile(r"/api/me(/.*)?")
+_OWN_ACCOUNT = re.compile(r"/api/(me|notifications)(/.*)?")
 _JOBS = re.compile(r"/api/jobs")
 _JOB = re.compile(r"/api/jobs/([^/]+)(/.*)?")
 _RUN_TASK = re.compile(r"/api/render-tasks/run_task/?")

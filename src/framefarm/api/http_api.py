@@ -15,6 +15,7 @@ from framefarm.api import (
     error_answers,
     events,
     jobs,
+    notifications,
     render_tasks,
     results,
     uploads,
@@ -97,6 +98,7 @@ def make_api(farm: Farm, keys: KeyRing, people: TokenRing, reach: Reach) -> Fast
     api.include_router(events.routes(farm))
     api.include_router(admission.routes(farm, keys, reach))
     api.include_router(workers.routes(farm))
+    api.include_router(notifications.routes(farm))
     api.include_router(users.user_routes(farm, people))
     api.include_router(users.own_routes(farm, people))
     return api

@@ -38,6 +38,7 @@ PLACES = {
     "logs": _place("logs", "Show what Blender said.", _FARM),
     "workers": _place("workers.group", "List, show and steer workers.", _FARM),
     "users": _place("users.group", "Let people in from other machines.", _FARM),
+    "notify": _place("notify.group", "Be told elsewhere when jobs end.", _FARM),
     "backup": _place("backup", "Copy a manager's data while it works.", _SETUP),
     "doctor": _place("doctor", "Check this machine; say how to mend what is wrong.", _SETUP),
     "blender": _place("blender", "List and install Blenders.", _SETUP),

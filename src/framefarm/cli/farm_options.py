@@ -56,14 +56,19 @@ def worker_argument(function: _F) -> _F:
     return click.argument("worker", metavar="WORKER")(function)
 
 
-def open_farm(url: str | None) -> Farm:
-    """The manager that a command talks to: as typed, of the environment, or on this machine."""
+def open_farm(url: str | None, *, timeout_s: float = 30.0) -> Farm:
+    """The manager that a command talks to: as typed, of the environment, or on this machine.
+
+    Args:
+        timeout_s: How long one step of a request may take.
+    """
     settings = load_settings(url=url)
     local = local_manager.find(settings.manager_dir)
     found = settings.url or (local.url if local else DEFAULT_URL)
     # What the manager of this machine shows is known from its own data folder.
     trusted = local.certificate if local and is_loopback(found) else ""
-    return Farm(found, certificate=trusted, token=settings.token or "")
+    token = settings.token or ""
+    return Farm(found, timeout_s=timeout_s, certificate=trusted, token=token)
 
 
 def is_here(url: str) -> bool:

@@ -22,6 +22,8 @@ from framefarm.core.errors import FrameFarmError
 from framefarm.core.hours import Hours
 from framefarm.core.sizes import parse_memory_limit, parse_size
 from framefarm.core.slot_plans import plan_slots
+from framefarm.notify.mail_server import parse_mail_server
+from framefarm.notify.networks import Allowed
 
 _PREFIX = "FRAMEFARM_"
 _MAX_NICE = 19
@@ -91,6 +93,25 @@ def _token(value: Any) -> str:
     return text
 
 
+def _mail_server(value: Any) -> str:
+    text = _text(value)
+    try:
+        parse_mail_server(text, "")
+    except ValueError as error:
+        # Never shown: it may hold a password.
+        raise SettingsError(f"The mail server {error}") from error
+    return text
+
+
+def _hosts(value: Any) -> tuple[str, ...]:
+    parts = value.split(",") if isinstance(value, str) else value
+    if not isinstance(parts, list) or not all(isinstance(part, str) for part in parts):
+        raise ValueError("must be a list of hosts and networks")
+    hosts = tuple(part.strip() for part in parts if part.strip())
+    Allowed.parse(hosts)
+    return hosts
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """What commands need to know beyond their own options.
@@ -118,6 +139,9 @@ class Settings:
         blenders: Blenders besides those found: executables, folders, Pythons with `bpy`.
         json_logs: Write log lines as JSON.
         rules: Numbers of the lease rules that differ from their defaults, for `serve`.
+        mail_server: What `serve` sends mail by, `smtps://user:password@host:465`.
+        mail_from: Whom its mail is from.
+        notify_allow: Hosts and networks inside that people may be told at.
     """
 
     url: str | None = None
@@ -141,6 +165,9 @@ class Settings:
     blenders: tuple[Path, ...] = ()
     json_logs: bool = False
     rules: Mapping[str, float] = field(default_factory=dict)
+    mail_server: str | None = field(default=None, repr=False)
+    mail_from: str = ""
+    notify_allow: tuple[str, ...] = ()
 
     @property
     def manager_dir(self) -> Path:
@@ -180,6 +207,9 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "blenders": _paths,
     "json_logs": _flag,
     "rules": read_rules,
+    "mail_server": _mail_server,
+    "mail_from": _text,
+    "notify_allow": _hosts,
 }
 
 
@@ -213,6 +243,18 @@ def _full_url(text: str, join: str) -> str:
 
     # A token that pins a certificate comes from a manager that encrypts.
     return full_url(text, encrypted="." in join)
+
+
+def typed_hosts(words: tuple[str, ...]) -> tuple[str, ...] | None:
+    """Hosts and networks as they were typed; None when none was.
+
+    Raises:
+        SettingsError: One is neither.
+    """
+    try:
+        return _hosts(list(words)) if words else None
+    except ValueError as error:
+        raise SettingsError(f"--notify-allow {error}") from error
 
 
 def default_home(environment: Mapping[str, str]) -> Path:

@@ -8,13 +8,14 @@ from typing import Self
 from framefarm.client.blob_calls import BlobCalls
 from framefarm.client.event_calls import EventCalls
 from framefarm.client.job_calls import JobCalls
+from framefarm.client.notify_calls import NotifyCalls
 from framefarm.client.transport import Transport
 from framefarm.client.user_calls import UserCalls
 from framefarm.client.views import Health
 from framefarm.client.worker_calls import WorkerCalls
 
 
-class Farm(JobCalls, EventCalls, BlobCalls, WorkerCalls, UserCalls):
+class Farm(JobCalls, EventCalls, BlobCalls, WorkerCalls, UserCalls, NotifyCalls):
     """A manager, as its clients see it. May be used from several threads at once.
 
     Args:

@@ -97,6 +97,7 @@ jobs = Table(
     Index("ix_jobs_fingerprint", "fingerprint"),
     Index("ix_jobs_task_key", "task_key", unique=True),
     Index("ix_jobs_owner", "owner", "id"),
+    Index("ix_jobs_finished_at", "finished_at"),
     sqlite_autoincrement=True,
 )
 """`pool` is the least trusted pool whose workers may do the job; `tags`, `min_memory_bytes` and
@@ -380,6 +381,58 @@ blob_owners = Table(
 )
 """Who brought all bytes of a blob. It keeps none: a row goes with its blob."""
 
+notify_targets = Table(
+    "notify_targets",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("user_id", Key, ForeignKey("users.id", ondelete="CASCADE")),
+    Column("name", String(80), nullable=False),
+    Column("kind", String(8), nullable=False),
+    Column("sealed", Text, nullable=False),
+    Column("shown", String(300), nullable=False),
+    Column("tells", JSON, nullable=False),
+    Column("all_jobs", Boolean, nullable=False, server_default=false()),
+    Column("created_at", Float, nullable=False),
+    Column("since_at", Float, nullable=False),
+    Column("next_at", Float, nullable=False, server_default="0"),
+    Column("tries", Integer, nullable=False, server_default="0"),
+    Column("reason", Text, nullable=False, server_default=""),
+    Column("fault", Text, nullable=False, server_default=""),
+    CheckConstraint("kind IN ('mail', 'service', 'hook')", name="kind"),
+    Index("ix_notify_targets_user_id", "user_id"),
+    sqlite_autoincrement=True,
+)
+"""Where people are told; `user_id` is empty for those of the manager's own machine. `sealed`: the
+address, encrypted; `shown`: as much of it as is no secret. `since_at`: nothing from before is told.
+`next_at`: nothing is sent before; `tries` went wrong since the last success, for `reason`. `fault`:
+why nothing is sent there any more."""
+
+notifications = Table(
+    "notifications",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("target_id", Key, ForeignKey("notify_targets.id", ondelete="CASCADE"), nullable=False),
+    Column("occurrence", String(160), nullable=False),
+    Column("event", String(20), nullable=False),
+    Column("subject", String(60), nullable=False),
+    Column("facts", JSON, nullable=False),
+    Column("happened_at", Float, nullable=False),
+    Column("made_at", Float, nullable=False),
+    Column("state", String(8), nullable=False),
+    Column("sent_at", Float),
+    Column("reason", Text, nullable=False, server_default=""),
+    UniqueConstraint("occurrence", "target_id"),
+    CheckConstraint(
+        "state IN ('waiting', 'sending', 'sent', 'given_up', 'unclear', 'muted')", name="state"
+    ),
+    Index("ix_notifications_state", "state", "target_id"),
+    Index("ix_notifications_subject", "target_id", "subject", "made_at"),
+    Index("ix_notifications_made_at", "made_at"),
+    sqlite_autoincrement=True,
+)
+"""What a target is told, was told, or why not. `occurrence` names what happened, so that no target
+is told of it twice; `subject` is what it happened to."""
+
 workers = Table(
     "workers",
     metadata,
@@ -401,6 +454,7 @@ workers = Table(
     Column("join_token_id", Key),
     Column("first_seen_at", Float, nullable=False),
     Column("last_seen_at", Float, nullable=False),
+    Column("lost_at", Float),
     CheckConstraint("pool IN ('own', 'friends', 'public')", name="pool"),
     CheckConstraint(
         "state IN ('offline', 'idle', 'busy', 'draining', 'disabled', 'lost', 'quarantined')",
@@ -412,7 +466,8 @@ workers = Table(
 """`reason`: why it is in its state, where that needs saying. `revoked_at`: its key counts no more;
 the row stays, since results name it. `named_here`: a person gave it its name, which counts above
 what it says itself. `restart_boot_id`: the process that is to be started anew; once another one
-greets, that has happened. `join_token_id`: the token it joined by, if it needed one."""
+greets, that has happened. `join_token_id`: the token it joined by, if it needed one. `lost_at`:
+when it was found lost, the last time."""
 
 quarantines = Table(
     "quarantines",

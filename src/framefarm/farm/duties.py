@@ -21,6 +21,7 @@ from framefarm.farm.deleting import remove_leftovers
 from framefarm.farm.expiry import Round, expiry_round
 from framefarm.farm.figures import Figures, count_up, read_figures
 from framefarm.farm.invariants import check_invariants
+from framefarm.farm.notify_finding import forget_old
 from framefarm.farm.oversized import give_up_oversized
 from framefarm.farm.redo_wishes import RedoWish, end_wish
 from framefarm.farm.redoing import redo_some
@@ -146,6 +147,7 @@ async def tidy(farm: Farm) -> None:
         await guarded("forget_leases", farm.writer.write(forget_ended_leases))
         await guarded("collect_blobs", collect_blobs(farm))
         await guarded("tidy_uploads", farm.uploads.tidy())
+        await guarded("forget_notifications", farm.writer.write(forget_old))
 
 
 async def clear_away(farm: Farm) -> None:

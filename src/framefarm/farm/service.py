@@ -55,6 +55,7 @@ from framefarm.farm.new_jobs import (
     store_job,
 )
 from framefarm.farm.news import News, UnitNews
+from framefarm.farm.notifying import Notifying
 from framefarm.farm.pulse import Pulse
 from framefarm.farm.quarantine import Bars, bars
 from framefarm.farm.redoing import retry
@@ -111,6 +112,7 @@ class Farm:
         self.catalog = Catalog()
         self.roster = Roster()
         self.live = LiveFacts()
+        self.notifying = Notifying(self)
         self.telling = Telling(self)
         self.bus = self.telling.bus
         self.pulse = Pulse()
@@ -172,6 +174,7 @@ class Farm:
             ),
             asyncio.create_task(self._note_lost(), name="note_lost"),
             asyncio.create_task(self.telling.run(), name="tell_followers"),
+            asyncio.create_task(self.notifying.run(), name="notify"),
             asyncio.create_task(self._settle_for_newcomers(), name="settle_for_newcomers"),
             asyncio.create_task(self.delivery.leftovers(), name="deliver_leftovers"),
             *(asyncio.create_task(duty, name=name) for name, duty in duties_of(self).items()),

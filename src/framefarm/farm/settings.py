@@ -8,6 +8,7 @@ from pathlib import Path
 from framefarm.core.blame import BlameLimits
 from framefarm.core.requirements import Pool
 from framefarm.farm.expiry import LeaseLives
+from framefarm.notify.mail_server import MailServer
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,8 @@ class ManagerSettings:
         longest_check_s: How long a keeper may take for a picture of a result; one that takes
             longer is refused like one that cannot be decoded.
         connections: What connections may take.
+        mail_server: What mail to people goes by; None where there is none.
+        notify_allow: Hosts and networks inside that people may be told at.
     """
 
     data_dir: Path
@@ -90,6 +93,8 @@ class ManagerSettings:
     keeper: bool = False
     longest_check_s: float = 120.0
     connections: ConnectionLimits = field(default_factory=ConnectionLimits)
+    mail_server: MailServer | None = None
+    notify_allow: tuple[str, ...] = ()
 
     def lease_s_of(self, pool: Pool) -> float:
         """How long leases of a worker in this pool live."""

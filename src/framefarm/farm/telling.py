@@ -100,6 +100,8 @@ class Telling:
         facts = {"worker": row.name, "id": row.id, "state": state, "reason": row.reason}
         if self._told.get(row.id) != facts:
             self._told[row.id] = facts
+            if row.state in {WorkerState.LOST, WorkerState.QUARANTINED}:
+                self._farm.notifying.wake()
             self.log.note("worker", facts, worker_id=row.id)
 
     async def _tell_of_jobs(self, job_ids: Sequence[int]) -> None:
@@ -113,6 +115,7 @@ class Telling:
         job_id, state = facts["job"], JobState(facts["state"])
         if state in ENDED_JOBS:
             await self._farm.delivery.all_of(job_id)
+            self._farm.notifying.job_ended(job_id)
         self.log.note("job", facts, job_id=job_id)
         # A picture takes far longer to make than a look at the counters.
         if not self.bus.followed(job_id):

@@ -115,8 +115,9 @@ _SILENT = select(t.workers.c.id, t.workers.c.state).where(
 _LOSE = Many(
     update(t.workers)
     .where(t.workers.c.id == bindparam("worker"), t.workers.c.state == bindparam("before"))
-    .values(state=bindparam("after")),
+    .values(state=bindparam("after"), lost_at=bindparam("lost_at")),
     "after",
+    "lost_at",
     "worker",
     "before",
 )
@@ -151,7 +152,7 @@ def note_lost(
     silent = connection.execute(_SILENT, limits).all()
     lost = [worker for worker in silent if not connected(worker.id)]
     moves = [
-        (advance(WORKER, WorkerState(worker.state), WorkerEvent.LOSE), worker.id, worker.state)
+        (advance(WORKER, WorkerState(worker.state), WorkerEvent.LOSE), now, worker.id, worker.state)
         for worker in lost
     ]
     if _LOSE.run(connection, moves) != len(moves):

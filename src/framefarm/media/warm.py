@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -10,7 +9,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from framefarm.processes.child_process import NO_LIMITS, ChildLimits, ChildProcess
+from framefarm.processes.child_process import (
+    NO_LIMITS,
+    ChildLimits,
+    ChildProcess,
+    own_libraries,
+)
 from framefarm.processes.warm import WarmProcess
 
 if TYPE_CHECKING:
@@ -64,7 +68,7 @@ class WarmEncoder(WarmProcess):
             [sys.executable, "-P", "-m", "framefarm.media.driver"],
             log_limit_bytes=LOG_LIMIT_BYTES,
             scratch_dir=scratch_dir,
-            limits=replace(limits, environment=limits.environment | _own_libraries()),
+            limits=replace(limits, environment=limits.environment | own_libraries()),
         )
         warm = cls(child, who=_WHO, stall_s=stall_s)
         await warm._hello(_WHO, START_TIMEOUT_S, began=began)
@@ -149,9 +153,3 @@ def _movie(settings: MovieSettings, out: Path) -> dict[str, Any]:
 def _named(paths: Sequence[Path]) -> list[str]:
     # The process works in a folder of its own.
     return [str(path.absolute()) for path in paths]
-
-
-def _own_libraries() -> dict[str, str]:
-    """Where this process finds its modules, so that the child finds the same: it has no home."""
-    own = (str(Path(entry).absolute()) for entry in sys.path if entry)
-    return {"PYTHONPATH": os.pathsep.join(own)}

@@ -285,3 +285,9 @@ def child_environment(own: os._Environ[str] | dict[str, str], scratch: Path) -> 
     }
     folder = str(scratch)
     return kept | {"HOME": folder, "TMPDIR": folder, "TEMP": folder, "LANG": "C.UTF-8"}
+
+
+def own_libraries() -> dict[str, str]:
+    """Where this process finds its modules, so that the child finds the same: it has no home."""
+    own = (str(Path(entry).absolute()) for entry in sys.path if entry)
+    return {"PYTHONPATH": os.pathsep.join(own)}

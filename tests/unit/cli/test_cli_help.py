@@ -6,6 +6,7 @@ import pytest
 from click.testing import CliRunner
 
 from framefarm.cli.app import PLACES, app
+from framefarm.cli.commands.notify import group as notify
 from framefarm.cli.commands.workers import group as workers
 from framefarm.cli.running import run
 
@@ -15,6 +16,7 @@ COMMANDS = [
     ["blender", "list"],
     ["blender", "install"],
     *(["workers", name] for name in workers.PLACES),
+    *(["notify", name] for name in notify.PLACES),
 ]
 
 

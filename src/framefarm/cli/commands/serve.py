@@ -41,6 +41,13 @@ _FIRST_TOKEN_S = 3600.0
     metavar="NAME=NUMBER",
     help="Change a number of the lease rules; docs/reference/rules.md lists them.",
 )
+@option(
+    "--notify-allow",
+    "notify_allow",
+    multiple=True,
+    metavar="HOST",
+    help="Let people be told at this host or network inside, such as 10.1.0.0/16.",
+)
 @option("--watch-invariants", is_flag=True, help="Check each minute that nothing is lost.")
 @option("--json-logs", is_flag=True, help="Write log lines as JSON.")
 @option(
@@ -63,6 +70,7 @@ def command(
     listen: str | None,
     data: Path | None,
     rules: tuple[str, ...],
+    notify_allow: tuple[str, ...],
     *,
     watch_invariants: bool,
     json_logs: bool,
@@ -76,10 +84,14 @@ def command(
     need_posix("the manager")
     from framefarm.cli.addresses import EVERYWHERE, parse_listen  # noqa: PLC0415  not for --help
     from framefarm.cli.rule_numbers import typed_rules, with_rules  # noqa: PLC0415
-    from framefarm.cli.settings import load_settings  # noqa: PLC0415
+    from framefarm.cli.settings import load_settings, typed_hosts  # noqa: PLC0415
 
     settings = load_settings(
-        listen=listen, data=data, json_logs=json_logs or None, rules=typed_rules(rules)
+        listen=listen,
+        data=data,
+        json_logs=json_logs or None,
+        rules=typed_rules(rules),
+        notify_allow=typed_hosts(notify_allow),
     )
     host, port = parse_listen(settings.listen)
     certificate = _certificate(settings, **others)
@@ -89,10 +101,16 @@ def command(
     from framefarm.api.serving import ManagerServer  # noqa: PLC0415  takes a second
     from framefarm.cli.logs import log_to_stderr  # noqa: PLC0415
     from framefarm.farm.settings import ManagerSettings  # noqa: PLC0415
+    from framefarm.notify.mail_server import parse_mail_server  # noqa: PLC0415
 
     log_to_stderr(as_json=settings.json_logs)
+    mail_server = settings.mail_server
     manager = ManagerSettings(
-        data_dir=settings.manager_dir, keeper=True, watch_invariants=watch_invariants
+        data_dir=settings.manager_dir,
+        keeper=True,
+        watch_invariants=watch_invariants,
+        mail_server=parse_mail_server(mail_server, settings.mail_from) if mail_server else None,
+        notify_allow=settings.notify_allow,
     )
     server = ManagerServer(
         with_rules(manager, settings.rules),

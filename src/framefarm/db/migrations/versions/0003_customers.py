@@ -1,4 +1,4 @@
-"""Keys of render tasks, projects of several files, the chunks of files, people and their tokens."""
+"""Render tasks, projects of several files, chunks of files, people, and what they are told."""
 
 from __future__ import annotations
 
@@ -18,9 +18,12 @@ def upgrade() -> None:
     op.add_column("jobs", sa.Column("task_key", sa.String(length=32)))
     op.create_index("ix_jobs_task_key", "jobs", ["task_key"], unique=True)
     op.create_index("ix_jobs_owner", "jobs", ["owner", "id"])
+    op.create_index("ix_jobs_finished_at", "jobs", ["finished_at"])
+    op.add_column("workers", sa.Column("lost_at", sa.Float()))
     _add_trees()
     _add_chunks()
     _add_people()
+    _add_notifications()
 
 
 def _add_trees() -> None:
@@ -107,3 +110,66 @@ def _add_people() -> None:
         sqlite_with_rowid=False,
     )
     op.create_index("ix_blob_owners_sha256", "blob_owners", ["sha256"])
+
+
+def _add_notifications() -> None:
+    op.create_table(
+        "notify_targets",
+        sa.Column("id", _KEY, nullable=False),
+        sa.Column("user_id", _KEY),
+        sa.Column("name", sa.String(length=80), nullable=False),
+        sa.Column("kind", sa.String(length=8), nullable=False),
+        sa.Column("sealed", sa.Text(), nullable=False),
+        sa.Column("shown", sa.String(length=300), nullable=False),
+        sa.Column("tells", sa.JSON(), nullable=False),
+        sa.Column("all_jobs", sa.Boolean(), server_default=sa.false(), nullable=False),
+        sa.Column("created_at", sa.Float(), nullable=False),
+        sa.Column("since_at", sa.Float(), nullable=False),
+        sa.Column("next_at", sa.Float(), server_default="0", nullable=False),
+        sa.Column("tries", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("reason", sa.Text(), server_default="", nullable=False),
+        sa.Column("fault", sa.Text(), server_default="", nullable=False),
+        sa.CheckConstraint(
+            "kind IN ('mail', 'service', 'hook')", name=op.f("ck_notify_targets_kind")
+        ),
+        sa.ForeignKeyConstraint(
+            ["user_id"], ["users.id"], name=op.f("fk_notify_targets_user_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_notify_targets")),
+        sqlite_autoincrement=True,
+    )
+    op.create_index("ix_notify_targets_user_id", "notify_targets", ["user_id"])
+    op.create_table(
+        "notifications",
+        sa.Column("id", _KEY, nullable=False),
+        sa.Column("target_id", _KEY, nullable=False),
+        sa.Column("occurrence", sa.String(length=160), nullable=False),
+        sa.Column("event", sa.String(length=20), nullable=False),
+        sa.Column("subject", sa.String(length=60), nullable=False),
+        sa.Column("facts", sa.JSON(), nullable=False),
+        sa.Column("happened_at", sa.Float(), nullable=False),
+        sa.Column("made_at", sa.Float(), nullable=False),
+        sa.Column("state", sa.String(length=8), nullable=False),
+        sa.Column("sent_at", sa.Float()),
+        sa.Column("reason", sa.Text(), server_default="", nullable=False),
+        sa.CheckConstraint(
+            "state IN ('waiting', 'sending', 'sent', 'given_up', 'unclear', 'muted')",
+            name=op.f("ck_notifications_state"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["target_id"],
+            ["notify_targets.id"],
+            name=op.f("fk_notifications_target_id"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_notifications")),
+        sa.UniqueConstraint(
+            "occurrence", "target_id", name=op.f("uq_notifications_occurrence_target_id")
+        ),
+        sqlite_autoincrement=True,
+    )
+    op.create_index("ix_notifications_state", "notifications", ["state", "target_id"])
+    op.create_index(
+        "ix_notifications_subject", "notifications", ["target_id", "subject", "made_at"]
+    )
+    op.create_index("ix_notifications_made_at", "notifications", ["made_at"])

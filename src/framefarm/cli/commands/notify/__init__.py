@@ -1,0 +1,1 @@
+"""`framefarm notify` and its commands."""

@@ -1,0 +1,105 @@
+"""The calls about being told elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import msgspec
+
+from framefarm.client.calls import Calls
+from framefarm.client.notify_views import (
+    MadeTarget,
+    NotificationPage,
+    NotificationView,
+    TargetPage,
+    TargetView,
+    Tested,
+)
+
+_TARGETS = "/api/notifications/targets"
+_PAGE = 200
+
+
+class NotifyCalls(Calls):
+    """The part of `Farm` that is about what one is told, and where."""
+
+    def notify_targets(self) -> tuple[TargetView, ...]:
+        """Where one is told."""
+        return self._get(_TARGETS, TargetPage).targets
+
+    def add_notify_target(
+        self,
+        name: str,
+        *,
+        address: str | None = None,
+        email: str = "",
+        tells: Sequence[str] = ("job_done", "job_failed"),
+        all_jobs: bool = False,
+    ) -> MadeTarget:
+        """Be told somewhere of what happens from now on.
+
+        Args:
+            address: Of a service or a web hook; None for mail by the farm's own server.
+            email: Where mail goes, on the manager's own machine; else the account's address.
+            tells: `job_done`, `job_failed`, `worker_lost`, `worker_quarantined`, `disk_low`.
+            all_jobs: Of everybody's jobs, for who may see them.
+
+        Raises:
+            FarmAnswerError: It is refused; `detail` says why.
+        """
+        body = {"name": name, "address": address, "email": email, "all_jobs": all_jobs}
+        asked = msgspec.json.encode(body | {"tells": list(tells)})
+        return self._change(_TARGETS, MadeTarget, asked)
+
+    def change_notify_target(
+        self,
+        target: int,
+        *,
+        name: str | None = None,
+        address: str | None = None,
+        tells: Sequence[str] | None = None,
+        all_jobs: bool | None = None,
+    ) -> TargetView:
+        """Change a target; None leaves it as it is.
+
+        Raises:
+            FarmAnswerError: There is no such target, or it cannot be so.
+        """
+        asked = {"name": name, "address": address, "all_jobs": all_jobs}
+        body = {key: value for key, value in asked.items() if value is not None}
+        more = {} if tells is None else {"tells": list(tells)}
+        encoded = msgspec.json.encode(body | more)
+        return self._change(f"{_TARGETS}/{target}", TargetView, encoded, method="PATCH")
+
+    def remove_notify_target(self, target: int) -> None:
+        """Be told there no more.
+
+        Raises:
+            FarmAnswerError: There is no such target.
+        """
+        self._remove(f"{_TARGETS}/{target}")
+
+    def test_notify_target(self, target: int) -> Tested:
+        """Send a test message now, which may take half a minute.
+
+        Raises:
+            FarmAnswerError: There is no such target, or it had a message a moment ago.
+        """
+        return self._change(f"{_TARGETS}/{target}/test", Tested)
+
+    def notifications(
+        self, *, state: str | None = None, limit: int | None = None
+    ) -> Iterator[NotificationView]:
+        """What one was told, newest first; only what is in a state where given."""
+        cursor: int | None = None
+        left = limit
+        while left is None or left > 0:
+            query = f"limit={min(_PAGE, left or _PAGE)}"
+            query += f"&state={state}" if state else ""
+            query += f"&cursor={cursor}" if cursor is not None else ""
+            page = self._get(f"/api/notifications?{query}", NotificationPage)
+            yield from page.notifications
+            left = None if left is None else left - len(page.notifications)
+            cursor = page.next
+            if cursor is None:
+                return
