@@ -58,14 +58,28 @@ async def check_access(farm: Farm, who: Identity, method: str, path: str) -> Non
         NotAllowedError: The role or the token does not allow it.
         FrameFarmError: It is about something of somebody else's; said as if it were not there.
     """
-    if who.scope is Scope.READ and method not in _READS:
-        raise NotAllowedError("This token may only read; make one with the scope full.")
+    if method not in _READS and not _in_scope(who.scope, method, path):
+        raise NotAllowedError(
+            f"This token may only {_MAY[who.scope]}; make one with the scope full."
+        )
     if who.role is UserRole.ADMIN or _OWN_ACCOUNT.fullmatch(path):
         return
     if not _may(who.role, method, path):
         raise NotAllowedError(f"{who.name} is {_A[who.role]} here, which does not go so far.")
     if who.role is UserRole.ARTIST:
         await _check_own(farm, who, method, path)
+
+
+_MAY = {Scope.READ: "read", Scope.SUBMIT: "read and hand in jobs"}
+_HANDING_IN = (_RUN_TASK, _BLOB, _UPLOADS)
+
+
+def _in_scope(scope: Scope, method: str, path: str) -> bool:
+    if scope is Scope.SUBMIT:
+        return (method == "POST" and _JOBS.fullmatch(path) is not None) or any(
+            allowed.fullmatch(path) for allowed in _HANDING_IN
+        )
+    return scope is Scope.FULL
 
 
 _A = {UserRole.ARTIST: "an artist", UserRole.VIEWER: "a viewer"}

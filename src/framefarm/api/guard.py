@@ -4,29 +4,29 @@ There are four roles:
 
 * **local**: a person or program on the manager's own machine that shows no token. May do
   everything.
-* **person**: shows a token of a user's. May do what that user's role allows (see `access`), from
-  anywhere, also from the manager's own machine.
+* **person**: shows a token of a user's, or the cookie of a browser in which one is logged in. May
+  do what that user's role allows (see `access`), from anywhere, also from the manager's machine.
 * **worker**: shows the key that it got in its first welcome. May fetch what its leases need and
   hand in results.
-* **stranger**: anyone else. May ask whether the manager is there, and knock as a worker with a join
-  token.
+* **stranger**: anyone else. May ask whether the manager is there, log in, and knock as a worker
+  with a join token.
 
 Local is who connects from a loopback address, under a local name, for no page but a local one, and
 not through a proxy. The name keeps out pages whose own name resolves to 127.0.0.1 (DNS rebinding),
 the origin those that send forms or scripts here (cross-site request forgery); browsers do both on
-behalf of strangers, on the manager's machine.
+behalf of strangers, on the manager's machine. What a cookie lets in has to come from one of the
+manager's own pages (see `origins`).
 
 What is not listed here is for local callers only, so a new route cannot be open by accident.
 """
 
 from __future__ import annotations
 
-import ipaddress
 import re
+import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
-from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
 from starlette.responses import Response
@@ -34,6 +34,17 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from framefarm.api.access import check_access
 from framefarm.api.keys import KeyRing
+from framefarm.api.locality import (
+    LOCAL_NAMES,
+    address_of,
+    has_local_name,
+    host_of,
+    is_local,
+    is_loopback,
+    is_proxied,
+)
+from framefarm.api.logins import cookie_of
+from framefarm.api.origins import is_foreign_form, is_own_page, own_origins
 from framefarm.api.people import TokenRing
 from framefarm.api.problems import problem, problem_of
 from framefarm.core.accounts import TOKEN_START
@@ -41,18 +52,33 @@ from framefarm.core.errors import FrameFarmError
 from framefarm.farm.accounts import Identity
 from framefarm.farm.service import Farm
 
-_LOCAL_NAMES = frozenset({"127.0.0.1", "localhost", "::1"})
-_FORWARDING = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via")
 _CALLER = "framefarm.caller"
 
 WEBSOCKET = "WEBSOCKET"
 """In place of a method, for the opening of a WebSocket."""
 
-_FOR_EVERYONE = {("GET", "/api/health"), (WEBSOCKET, "/api/workers/connect")}
+_SIGNING_IN = {
+    ("POST", "/api/login"),
+    ("POST", "/api/login/token"),
+    ("POST", "/api/first-admin"),
+    ("POST", "/api/logout"),
+}
+_FOR_EVERYONE = {
+    ("GET", "/api/health"),
+    ("GET", "/api/login"),
+    (WEBSOCKET, "/api/workers/connect"),
+    *_SIGNING_IN,
+}
 _FOR_WORKERS = (
     ("GET", re.compile(r"/api/blobs/[^/]+")),
     ("PUT", re.compile(r"/api/leases/[^/]+/units/[^/]+")),
 )
+
+
+class ForeignPageError(FrameFarmError):
+    """A page of others made a browser use the login that it keeps."""
+
+    code = "foreign_origin"
 
 
 class Role(StrEnum):
@@ -72,13 +98,15 @@ class Caller:
         role: What it is to this manager.
         address: Where it connects from, without the port.
         worker_id: Whose key it shows; a local caller may show one as well.
-        person: Whose token it shows.
+        person: Whose token it shows, or whose login.
+        was_logged_in: Whether it shows the cookie of a login that has ended.
     """
 
     role: Role
     address: str = ""
     worker_id: str | None = None
     person: Identity | None = None
+    was_logged_in: bool = False
 
 
 class RoleGuard:
@@ -96,6 +124,7 @@ class RoleGuard:
         self._keys = keys
         self._people = people
         self._farm = farm
+        self._public_url = farm.settings.public_url
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or turn it away."""
@@ -112,38 +141,61 @@ class RoleGuard:
     async def _refusal(self, scope: Scope) -> Response | None:
         headers = Headers(scope=scope)
         method = scope.get("method", WEBSOCKET)
-        if _is_foreign_page(headers) or _has_foreign_name(scope, headers, method):
+        if self._is_foreign(scope, headers, method):
             return problem(403, "foreign_origin", _FOREIGN)
         try:
             caller = scope[_CALLER] = await self._caller(scope, headers)
-            if caller.person is not None:
+            if caller.person is not None and (method, scope["path"]) not in _FOR_EVERYONE:
                 await check_access(self._farm, caller.person, method, scope["path"])
         except FrameFarmError as error:
             return problem_of(error)
         if caller.role is not Role.STRANGER and scope["type"] == "http":
             # A WebSocket is known by its hello only.
             scope["state"]["connection"].recognise(self._still_counts(caller))
-        return _not_allowed(caller.role, method, scope["path"])
+        return _not_allowed(caller, method, scope["path"])
+
+    def _is_foreign(self, scope: Scope, headers: Headers, method: str) -> bool:
+        if (method, scope["path"]) in _SIGNING_IN and is_foreign_form(
+            scope, headers, self._public_url
+        ):
+            return True
+        own = own_origins(scope, headers, self._public_url)
+        return _is_foreign_page(headers, own) or _has_foreign_name(scope, headers, method)
 
     def _still_counts(self, caller: Caller) -> Callable[[], bool]:
         worker_id, person = caller.worker_id, caller.person
         if person is not None:
             seen_at = self._people.changes
-            return lambda: self._people.unchanged_since(person.name, seen_at)
+            return lambda: (
+                self._people.unchanged_since(person.name, seen_at)
+                and (person.expires_at is None or person.expires_at > time.time())
+            )
         return lambda: worker_id is None or self._keys.counts(worker_id)
 
     async def _caller(self, scope: Scope, headers: Headers) -> Caller:
-        address = _address(scope)
-        local = _is_local(scope, headers)
+        address = address_of(scope)
+        local = is_local(scope, headers)
         role = Role.LOCAL if local else Role.STRANGER
         scheme, _, key = headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer":
-            return Caller(role, address)
+            return await self._by_cookie(scope, headers, Caller(role, address))
         if key.startswith(TOKEN_START):
             person = await self._people.identity_of(key, address)
             return Caller(Role.PERSON, address, person=person)
         worker_id = await self._keys.worker_of(key, None if local else address)
         return Caller(role if local else Role.WORKER, address, worker_id)
+
+    async def _by_cookie(self, scope: Scope, headers: Headers, otherwise: Caller) -> Caller:
+        secret = cookie_of(scope, headers, self._public_url)
+        if secret is None:
+            return otherwise
+        person = await self._people.logins.identity_of(secret, otherwise.address)
+        if person is None:
+            return replace(otherwise, was_logged_in=True)
+        signing_in = (scope.get("method"), scope["path"]) in _SIGNING_IN
+        if not signing_in and not is_own_page(scope, headers, self._public_url):
+            raise ForeignPageError(_NOT_OWN_PAGE)
+        return Caller(Role.PERSON, otherwise.address, person=person)
 
 
 def caller_of(scope: Scope) -> Caller:
@@ -152,13 +204,16 @@ def caller_of(scope: Scope) -> Caller:
     return caller
 
 
-def _not_allowed(role: Role, method: str, path: str) -> Response | None:
+def _not_allowed(caller: Caller, method: str, path: str) -> Response | None:
+    role = caller.role
     if role is Role.LOCAL or (method, path) in _FOR_EVERYONE:
         return None
     if role is Role.PERSON and not _is_only_for_workers(method, path):
         return None
     if _is_for_workers(method, path):
         return None if role is Role.WORKER else problem(401, "worker_key", _NO_KEY)
+    if caller.was_logged_in:
+        return problem(401, "login_ended", _ENDED)
     return problem(403, "local_only", _LOCAL_ONLY)
 
 
@@ -166,13 +221,20 @@ _FOREIGN = (
     "This manager does not answer web pages of others, nor under a name that is not its own. "
     "On its machine it is called 127.0.0.1 or localhost."
 )
+_NOT_OWN_PAGE = (
+    "This request came with the cookie of a login, and not from a page of this manager. A program "
+    "shows a token instead: Authorization: Bearer ff_..."
+)
+_ENDED = "This login has ended; log in again."
 _NO_KEY = (
     "Only a worker that this manager knows may do that. "
     "A new one joins with: framefarm worker URL --join TOKEN"
 )
 _LOCAL_ONLY = (
-    "Only the manager's own machine may do that without a token. Who runs it makes one with: "
-    "framefarm users token NAME. Set it here as FRAMEFARM_TOKEN."
+    "Only the manager's own machine may do that without an account. Who has one logs in with: "
+    "framefarm login URL. Who runs the manager makes one with: "
+    "framefarm users add NAME --password, or a token for FRAMEFARM_TOKEN with: "
+    "framefarm users token NAME."
 )
 
 
@@ -184,10 +246,14 @@ def _is_for_workers(method: str, path: str) -> bool:
     return any(method == allowed and pattern.fullmatch(path) for allowed, pattern in _FOR_WORKERS)
 
 
-def _is_foreign_page(headers: Headers) -> bool:
+def _is_foreign_page(headers: Headers, own: frozenset[str]) -> bool:
     """Whether a browser asks for a page that is none of ours. Only browsers state an origin."""
     origin = headers.get("origin")
-    return origin is not None and _host_of(origin) not in _LOCAL_NAMES
+    if origin is None or origin.lower() in own:
+        # Under a name of others that leads here this is no origin of ours (DNS rebinding), yet its
+        # pages have no cookie of ours; and nobody is local by such a name.
+        return False
+    return host_of(origin) not in LOCAL_NAMES
 
 
 def _has_foreign_name(scope: Scope, headers: Headers, method: str) -> bool:
@@ -196,42 +262,6 @@ def _has_foreign_name(scope: Scope, headers: Headers, method: str) -> bool:
     What workers do needs a key or a token, which no page has, so they may use any name: many a
     machine has its own name lead to its loopback.
     """
-    if not _is_loopback(_address(scope)) or _is_proxied(headers) or _has_local_name(headers):
+    if not is_loopback(address_of(scope)) or is_proxied(headers) or has_local_name(headers):
         return False
     return method != WEBSOCKET and not _is_for_workers(method, scope["path"])
-
-
-def _is_proxied(headers: Headers) -> bool:
-    return any(name in headers for name in _FORWARDING)
-
-
-def _is_local(scope: Scope, headers: Headers) -> bool:
-    loopback = _is_loopback(_address(scope))
-    return loopback and not _is_proxied(headers) and _has_local_name(headers)
-
-
-def _has_local_name(headers: Headers) -> bool:
-    return _host_of(f"//{headers.get('host', '')}") in _LOCAL_NAMES
-
-
-def _host_of(url: str) -> str | None:
-    try:
-        return urlsplit(url).hostname
-    except ValueError:
-        # "[" is no address.
-        return None
-
-
-def _address(scope: Scope) -> str:
-    client = scope.get("client")
-    return client[0] if client else ""
-
-
-def _is_loopback(address: str) -> bool:
-    try:
-        found = ipaddress.ip_address(address)
-    except ValueError:
-        return False
-    # An IPv6 socket that takes both kinds shows IPv4 peers as ::ffff:127.0.0.1.
-    mapped = found.ipv4_mapped if isinstance(found, ipaddress.IPv6Address) else None
-    return (mapped or found).is_loopback

@@ -1,7 +1,8 @@
-"""Slowing down those who guess join tokens or keys. Pure.
+"""Slowing down those who guess join tokens, keys or passwords. Pure.
 
 A token has 80 random bits and a key 256, so nobody guesses one. Yet each wrong guess costs the
-manager a look into its database, and that of a token fills its log.
+manager a look into its database, and that of a token fills its log. A password people choose, and
+each guess costs a lot of work.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ _ADDRESSES_REMEMBERED = 10_000
 
 
 class Guesses:
-    """Wrong tokens or keys of late, by address.
+    """Wrong tokens, keys or passwords of late, by address, or by what else they have in common.
 
     Args:
         most: So many within the window are looked at.
@@ -37,6 +38,12 @@ class Guesses:
         times.append(now)
         if len(self._wrong) > _ADDRESSES_REMEMBERED:
             self._wrong.popitem(last=False)
+
+    def take_back(self, address: str) -> None:
+        """The last that was noted was not wrong after all."""
+        times = self._wrong.get(_network(address))
+        if times:
+            times.pop()
 
     def wait_s(self, address: str, now: float) -> float:
         """How long no token from this address is looked at; 0 for now."""

@@ -16,8 +16,10 @@ from framefarm.api import (
     events,
     jobs,
     notifications,
+    passwords,
     render_tasks,
     results,
+    signing_in,
     uploads,
     users,
     workers,
@@ -25,6 +27,7 @@ from framefarm.api import (
 from framefarm.api.body_limit import BodyLimit
 from framefarm.api.guard import RoleGuard
 from framefarm.api.keys import KeyRing
+from framefarm.api.password_door import PasswordDoor
 from framefarm.api.people import TokenRing
 from framefarm.api.reach import Reach
 from framefarm.farm.service import Farm
@@ -99,6 +102,11 @@ def make_api(farm: Farm, keys: KeyRing, people: TokenRing, reach: Reach) -> Fast
     api.include_router(admission.routes(farm, keys, reach))
     api.include_router(workers.routes(farm))
     api.include_router(notifications.routes(farm))
-    api.include_router(users.user_routes(farm, people))
+    door = PasswordDoor(farm)
+    api.include_router(users.user_routes(farm, people, door))
     api.include_router(users.own_routes(farm, people))
+    api.include_router(signing_in.login_routes(farm, people, door))
+    api.include_router(signing_in.first_admin_routes(farm, door))
+    api.include_router(passwords.own_password_routes(farm, people, door))
+    api.include_router(passwords.password_routes(farm, people, door))
     return api

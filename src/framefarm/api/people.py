@@ -1,4 +1,4 @@
-"""Recognising a person by the token in a request."""
+"""Recognising a person by the token in a request, or by the cookie of a login."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import time
 from functools import partial
 
 from framefarm.api.guesses import Guesses
+from framefarm.api.logins import LoginRing
 from framefarm.core.accounts import hash_token, is_token
 from framefarm.core.errors import FrameFarmError
 from framefarm.db import DatabaseError
@@ -37,6 +38,9 @@ class TokenRing:
 
     Args:
         farm: Theirs.
+
+    Attributes:
+        logins: Knows them by their cookies.
     """
 
     def __init__(self, farm: Farm) -> None:
@@ -46,6 +50,7 @@ class TokenRing:
         self._changes = 0
         self._changed: dict[str, int] = {}
         self._guesses = Guesses(_MOST_WRONG)
+        self.logins = LoginRing(farm, self)
 
     async def identity_of(self, token: str, address: str) -> Identity:
         """Whose token this is.
@@ -69,7 +74,7 @@ class TokenRing:
         return self._changes
 
     def forget(self, name: str) -> None:
-        """Look a person's tokens up anew: the account or one of them has changed."""
+        """Look a person's tokens and logins up anew: the account or one of them has changed."""
         self._changes += 1
         self._changed[name] = self._changes
         self._known = {key: it for key, it in self._known.items() if it.name != name}
@@ -98,6 +103,7 @@ class TokenRing:
 
     async def _note(self, found: Identity) -> None:
         now = time.monotonic()
+        assert found.token_id is not None
         if now - self._noted.get(found.token_id, -_NOTE_EVERY_S) >= _NOTE_EVERY_S:
             self._noted[found.token_id] = now
             with contextlib.suppress(DatabaseError):

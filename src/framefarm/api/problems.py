@@ -37,6 +37,10 @@ _STATUS = {
     "child_memory": 503,
     "not_allowed": 403,
     "token": 401,
+    "login_failed": 401,
+    "first_code": 403,
+    "foreign_origin": 403,
+    "no_such_login": 404,
     "too_many_guesses": 429,
     "worker_key": 401,
     "revoked": 403,
@@ -84,4 +88,8 @@ def as_http(status: int, code: str, detail: str, *, retry_in_s: float | None = N
 
 def problem_of(error: FrameFarmError) -> JSONResponse:
     """The answer that one of our own errors gives; 422 unless it has a status of its own."""
-    return problem(_STATUS.get(error.code, REFUSED), error.code, str(error))
+    answer = problem(_STATUS.get(error.code, REFUSED), error.code, str(error))
+    wait_s = getattr(error, "retry_in_s", None)
+    if wait_s is not None:
+        answer.headers["Retry-After"] = str(math.ceil(wait_s))
+    return answer

@@ -7,22 +7,24 @@ from typing import Annotated, Any
 
 import structlog
 from fastapi import APIRouter, Path, Request
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from framefarm.api.access import NotAllowedError
 from framefarm.api.bodies import Number
 from framefarm.api.guard import caller_of
+from framefarm.api.password_door import PasswordDoor
 from framefarm.api.people import TokenRing
 from framefarm.core.accounts import Scope, UserRole
+from framefarm.core.passwords import check_password
 from framefarm.farm import accounts
-from framefarm.farm.accounts import TokenView, UserView
+from framefarm.farm.accounts import Identity, TokenView, UserView
 from framefarm.farm.service import Farm
 
 _log = structlog.get_logger(__name__)
 
-_NAME = r"^[A-Za-z0-9][A-Za-z0-9._@-]{0,79}$"
+NAME = r"^[A-Za-z0-9][A-Za-z0-9._@-]{0,79}$"
 _EMAIL = r"^([^@\s\x00-\x1f]+@[^@\s\x00-\x1f]+)?$"
-_DAY_S = 86_400.0
+DAY_S = 86_400.0
 
 UserName = Annotated[str, Path(max_length=200)]
 Email = Annotated[str, Field(max_length=254, pattern=_EMAIL)]
@@ -33,11 +35,15 @@ class _Body(BaseModel):
 
 
 class NewUser(_Body):
-    """A person to be. The name is what jobs are owned by: letters, digits and `. _ @ -`."""
+    """A person to be. The name is what jobs are owned by: letters, digits and `. _ @ -`.
 
-    name: Annotated[str, Field(pattern=_NAME)]
+    Without a password they come with a token, or by the login of a provider.
+    """
+
+    name: Annotated[str, Field(pattern=NAME)]
     role: UserRole = UserRole.ARTIST
     email: Email = ""
+    password: Annotated[SecretStr, Field(max_length=1_024)] | None = None
 
 
 class UserChange(_Body):
@@ -53,7 +59,7 @@ class NewTokenBody(_Body):
 
     Attributes:
         name: What it is for.
-        scope: `full`, or `read` for what changes nothing.
+        scope: `full`, `read` for what changes nothing, or `submit` for that and handing in jobs.
         days: How long it counts; for ever without.
     """
 
@@ -81,7 +87,7 @@ class UserList(BaseModel):
     users: list[UserView]
 
 
-def user_routes(farm: Farm, people: TokenRing) -> APIRouter:
+def user_routes(farm: Farm, people: TokenRing, door: PasswordDoor) -> APIRouter:
     """The routes for admins."""
     router = APIRouter(prefix="/api/users", tags=["users"])
 
@@ -93,7 +99,17 @@ def user_routes(farm: Farm, people: TokenRing) -> APIRouter:
     @router.post("", status_code=201)
     async def add(asked: NewUser) -> UserView:
         """Add a person."""
-        add = partial(accounts.add_user, name=asked.name, role=asked.role, email=asked.email)
+        hashed = None
+        if asked.password is not None:
+            check_password(asked.password.get_secret_value(), asked.name)
+            hashed = await door.hash(asked.password.get_secret_value())
+        add = partial(
+            accounts.add_user,
+            name=asked.name,
+            role=asked.role,
+            email=asked.email,
+            password_hash=hashed,
+        )
         made = await farm.writer.write(add)
         _log.info("user_added", user=made.name, role=made.role)
         return made
@@ -147,25 +163,32 @@ def own_routes(farm: Farm, people: TokenRing) -> APIRouter:
     @router.post("/tokens", status_code=201)
     async def make_token(request: Request, asked: NewTokenBody) -> MadeToken:
         """Make another token of one's own."""
-        return await _make_token(farm, _own_name(request), asked)
+        return await _make_token(farm, person_of(request).name, asked)
 
     @router.delete("/tokens/{token}", status_code=204)
     async def remove_token(request: Request, token: Number) -> None:
         """Take one of one's own tokens away, also the one that asks."""
-        await _remove_token(farm, people, _own_name(request), token)
+        await _remove_token(farm, people, person_of(request).name, token)
 
     return router
 
 
-def _own_name(request: Request) -> str:
+def person_of(request: Request) -> Identity:
+    """Who asks, in person.
+
+    Raises:
+        NotAllowedError: Nobody in particular, on the manager's own machine.
+    """
     who = caller_of(request.scope).person
     if who is None:
-        raise NotAllowedError("Nobody in particular has no tokens; name a user: /api/users/NAME.")
-    return who.name
+        raise NotAllowedError(
+            "Nobody in particular has no account of their own; name a user: /api/users/NAME."
+        )
+    return who
 
 
 async def _make_token(farm: Farm, user: str, asked: NewTokenBody) -> MadeToken:
-    lifetime_s = None if asked.days is None else asked.days * _DAY_S
+    lifetime_s = None if asked.days is None else asked.days * DAY_S
     make: Any = partial(
         accounts.make_token,
         user_name=user,

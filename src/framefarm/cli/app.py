@@ -37,6 +37,8 @@ PLACES = {
     "delete": _place("delete", "Forget a job.", _FARM),
     "logs": _place("logs", "Show what Blender said.", _FARM),
     "workers": _place("workers.group", "List, show and steer workers.", _FARM),
+    "login": _place("login", "Log in at a manager on another machine.", _FARM),
+    "logout": _place("logout", "End what `login` began.", _FARM),
     "users": _place("users.group", "Let people in from other machines.", _FARM),
     "notify": _place("notify.group", "Be told elsewhere when jobs end.", _FARM),
     "backup": _place("backup", "Copy a manager's data while it works.", _SETUP),

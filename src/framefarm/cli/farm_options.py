@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import click
 
 from framefarm.cli.groups import option
+from framefarm.cli.kept_logins import kept_logins
 from framefarm.cli.settings import load_settings
 from framefarm.client import local_manager
 from framefarm.client.farm import Farm
@@ -56,19 +57,48 @@ def worker_argument(function: _F) -> _F:
     return click.argument("worker", metavar="WORKER")(function)
 
 
-def open_farm(url: str | None, *, timeout_s: float = 30.0) -> Farm:
-    """The manager that a command talks to: as typed, of the environment, or on this machine.
+def farm_url(url: str | None) -> str:
+    """The manager that a command talks to.
+
+    As typed, of the environment, on this machine, or where one logged in last.
+    """
+    settings = load_settings(url=url)
+    if settings.url:
+        return settings.url.rstrip("/")
+    local = local_manager.find(settings.manager_dir)
+    if local is not None:
+        return local.url
+    return next(reversed(kept_logins(settings.home)), DEFAULT_URL)
+
+
+def token_for(url: str | None) -> str:
+    """The token that a command shows: the environment's, or that of `framefarm login`."""
+    settings = load_settings(url=url)
+    kept = kept_logins(settings.home).get(farm_url(url))
+    return settings.token or (kept.token if kept else "")
+
+
+def open_farm(
+    url: str | None, *, token: str | None = None, certificate: str = "", timeout_s: float = 30.0
+) -> Farm:
+    """The manager that a command talks to, see `farm_url`, asked as who one is there.
 
     Args:
+        token: Instead of the environment's, and of the one that `framefarm login` has kept.
+        certificate: Instead of the one that it has kept.
         timeout_s: How long one step of a request may take.
     """
     settings = load_settings(url=url)
+    found = farm_url(url)
+    kept = kept_logins(settings.home).get(found)
     local = local_manager.find(settings.manager_dir)
-    found = settings.url or (local.url if local else DEFAULT_URL)
     # What the manager of this machine shows is known from its own data folder.
-    trusted = local.certificate if local and is_loopback(found) else ""
-    token = settings.token or ""
-    return Farm(found, timeout_s=timeout_s, certificate=trusted, token=token)
+    if local and is_loopback(found):
+        certificate = certificate or local.certificate
+    if kept is not None:
+        certificate = certificate or kept.certificate
+    shown = token_for(url) if token is None else token
+    return Farm(found, timeout_s=timeout_s, certificate=certificate, token=shown)
 
 
 def is_here(url: str) -> bool:

@@ -7,8 +7,8 @@ from typing import Any, TypeVar
 
 import click
 
+from framefarm.cli.farm_options import token_for
 from framefarm.cli.groups import option
-from framefarm.cli.settings import load_settings
 from framefarm.client.views import Requires
 
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -83,7 +83,7 @@ def take_wishes(values: dict[str, Any]) -> tuple[Requires, str]:
         gpu=values.pop("gpu"),
     )
     # Whose token it is, the manager knows.
-    own = "" if load_settings().token else login_name()
+    own = "" if token_for(values["url"]) else login_name()
     return requires, values.pop("owner") or own
 
 

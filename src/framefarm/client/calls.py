@@ -40,6 +40,10 @@ class Calls:
         answer = self._transport.request(method, path, body=body, headers=headers)
         return self._decode(self._checked(answer), kind)
 
+    def _tell(self, path: str, body: bytes = b"", *, method: str = "POST") -> None:
+        headers = {"Content-Type": "application/json"} if body else {}
+        self._checked(self._transport.request(method, path, body=body, headers=headers))
+
     def _remove(self, path: str) -> None:
         self._checked(self._transport.request("DELETE", path))
 

@@ -8,6 +8,7 @@ from typing import Self
 from framefarm.client.blob_calls import BlobCalls
 from framefarm.client.event_calls import EventCalls
 from framefarm.client.job_calls import JobCalls
+from framefarm.client.login_calls import LoginCalls
 from framefarm.client.notify_calls import NotifyCalls
 from framefarm.client.transport import Transport
 from framefarm.client.user_calls import UserCalls
@@ -15,7 +16,7 @@ from framefarm.client.views import Health
 from framefarm.client.worker_calls import WorkerCalls
 
 
-class Farm(JobCalls, EventCalls, BlobCalls, WorkerCalls, UserCalls, NotifyCalls):
+class Farm(JobCalls, EventCalls, BlobCalls, WorkerCalls, UserCalls, NotifyCalls, LoginCalls):
     """A manager, as its clients see it. May be used from several threads at once.
 
     Args:

@@ -29,13 +29,17 @@ class UserCalls(Calls):
         """
         return self._get(_path(name), UserView)
 
-    def add_user(self, name: str, *, role: str, email: str = "") -> UserView:
-        """Add a person.
+    def add_user(
+        self, name: str, *, role: str, email: str = "", password: str | None = None
+    ) -> UserView:
+        """Add a person, with a password where given.
 
         Raises:
             FarmAnswerError: Somebody has that name, or it cannot be one.
         """
         body = {"name": name, "role": role, "email": email}
+        if password is not None:
+            body["password"] = password
         return self._change("/api/users", UserView, msgspec.json.encode(body))
 
     def change_user(

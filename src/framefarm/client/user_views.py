@@ -15,6 +15,7 @@ class TokenView(msgspec.Struct, frozen=True):
     created_at: str
     expires_at: str | None = None
     last_used_at: str | None = None
+    by_login: bool = False
 
 
 class UserView(msgspec.Struct, frozen=True):
@@ -25,6 +26,7 @@ class UserView(msgspec.Struct, frozen=True):
     email: str = ""
     disabled: bool = False
     created_at: str = ""
+    has_password: bool = False
     tokens: tuple[TokenView, ...] = ()
 
 
@@ -45,3 +47,33 @@ class Me(msgspec.Struct, frozen=True):
     """Who asks."""
 
     user: UserView | None = None
+
+
+class LoginView(msgspec.Struct, frozen=True):
+    """A browser in which a person is logged in."""
+
+    id: int
+    kind: str
+    address: str
+    agent: str
+    created_at: str
+    last_used_at: str
+    expires_at: str
+    current: bool = False
+
+
+class LoginPage(msgspec.Struct, frozen=True):
+    """All of them, the latest first."""
+
+    logins: tuple[LoginView, ...]
+
+
+class LoginWays(msgspec.Struct, frozen=True):
+    """How one can get in.
+
+    Attributes:
+        first_admin: With the code that the manager printed.
+    """
+
+    password: bool = False
+    first_admin: bool = False

@@ -343,12 +343,54 @@ users = Table(
     Column("role", String(8), nullable=False),
     Column("email", String(254), nullable=False, server_default=""),
     Column("disabled", Boolean, nullable=False, server_default=false()),
+    Column("password_hash", String(255)),
     Column("created_at", Float, nullable=False),
     UniqueConstraint("name"),
     CheckConstraint("role IN ('admin', 'artist', 'viewer')", name="role"),
     sqlite_autoincrement=True,
 )
-"""People. A job's `owner` is the name of one, or what the manager's own machine said."""
+"""People. A job's `owner` is the name of one, or what the manager's own machine said.
+`password_hash` is argon2's own text, with its parameters and salt."""
+
+identities = Table(
+    "identities",
+    metadata,
+    Column("issuer", String(255), nullable=False),
+    Column("subject", String(255), nullable=False),
+    Column("user_id", Key, ForeignKey("users.id", ondelete="CASCADE"), nullable=False),
+    PrimaryKeyConstraint("issuer", "subject"),
+    Index("ix_identities_user_id", "user_id"),
+    sqlite_with_rowid=False,
+)
+"""Who people are to an OpenID Connect provider, whose `subject` is one person's for ever."""
+
+logins = Table(
+    "logins",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("user_id", Key, ForeignKey("users.id", ondelete="CASCADE"), nullable=False),
+    Column("secret_hash", String(64), nullable=False),
+    Column("kind", String(8), nullable=False),
+    Column("address", String(64), nullable=False, server_default=""),
+    Column("agent", String(200), nullable=False, server_default=""),
+    Column("created_at", Float, nullable=False),
+    Column("last_used_at", Float, nullable=False),
+    Column("expires_at", Float, nullable=False),
+    UniqueConstraint("secret_hash"),
+    CheckConstraint("kind IN ('password', 'openid')", name="kind"),
+    Index("ix_logins_user_id", "user_id"),
+    sqlite_autoincrement=True,
+)
+"""Browsers in which people are logged in; only hashes of what their cookies hold are kept."""
+
+first_codes = Table(
+    "first_codes",
+    metadata,
+    Column("code_hash", String(64), primary_key=True),
+    Column("expires_at", Float, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""The code by which the first admin's account is made: one at most."""
 
 tokens = Table(
     "tokens",
@@ -358,17 +400,18 @@ tokens = Table(
     Column("name", String(80), nullable=False),
     Column("prefix", String(10), nullable=False),
     Column("token_hash", String(64), nullable=False),
-    Column("scope", String(4), nullable=False),
+    Column("scope", String(6), nullable=False),
+    Column("by_login", Boolean, nullable=False, server_default=false()),
     Column("created_at", Float, nullable=False),
     Column("expires_at", Float),
     Column("last_used_at", Float),
     UniqueConstraint("token_hash"),
-    CheckConstraint("scope IN ('full', 'read')", name="scope"),
+    CheckConstraint("scope IN ('full', 'read', 'submit')", name="scope"),
     Index("ix_tokens_user_id", "user_id"),
     sqlite_autoincrement=True,
 )
 """What people's programs show; only hashes are kept. `prefix`: its first characters, by which
-people tell tokens apart."""
+people tell tokens apart. `by_login`: made with a password, and ends when that is changed."""
 
 blob_owners = Table(
     "blob_owners",

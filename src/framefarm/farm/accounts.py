@@ -38,6 +38,7 @@ class TokenView:
 
     Attributes:
         prefix: How it begins, after `ff_`.
+        by_login: Made by `framefarm login`; ends when the password is changed.
     """
 
     id: int
@@ -47,37 +48,48 @@ class TokenView:
     created_at: str
     expires_at: str | None
     last_used_at: str | None
+    by_login: bool = False
 
 
 @dataclass(frozen=True)
 class UserView:
-    """A person."""
+    """A person.
+
+    Attributes:
+        has_password: Whether the person may log in with one.
+    """
 
     name: str
     role: str
     email: str
     disabled: bool
     created_at: str
+    has_password: bool = False
     tokens: list[TokenView] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
 class Identity:
-    """Whose token it is.
+    """Who asks, as shown by a token or by the cookie of a login.
 
     Attributes:
+        token_id: Of the token; None for a login.
         expires_at: Seconds since 1970 UTC; None for never.
+        login_id: Of the login; None for a token.
     """
 
     user_id: int
     name: str
     role: UserRole
-    token_id: int
+    token_id: int | None
     scope: Scope
     expires_at: float | None
+    login_id: int | None = None
 
 
-def add_user(connection: Connection, name: str, role: UserRole, email: str) -> UserView:
+def add_user(
+    connection: Connection, name: str, role: UserRole, email: str, password_hash: str | None = None
+) -> UserView:
     """Add a person.
 
     Raises:
@@ -90,7 +102,7 @@ def add_user(connection: Connection, name: str, role: UserRole, email: str) -> U
         raise UserExistsError(f"There is a user {known!r} already.")
     now = database_now(connection)
     values = {"name": name, "role": role, "email": email, "created_at": now}
-    connection.execute(insert(t.users).values(values))
+    connection.execute(insert(t.users).values(**values, password_hash=password_hash))
     return user(connection, name)
 
 
@@ -106,7 +118,7 @@ def user(connection: Connection, name: str) -> UserView:
     Raises:
         NoSuchUserError: Nobody has that name.
     """
-    return _user_view(connection, _find(connection, name))
+    return _user_view(connection, find_user(connection, name))
 
 
 def change_user(connection: Connection, name: str, **values: Any) -> UserView:
@@ -115,7 +127,7 @@ def change_user(connection: Connection, name: str, **values: Any) -> UserView:
     Raises:
         NoSuchUserError: Nobody has that name.
     """
-    row = _find(connection, name)
+    row = find_user(connection, name)
     if values:
         connection.execute(update(t.users).where(t.users.c.id == row.id).values(**values))
     return user(connection, name)
@@ -127,18 +139,25 @@ def remove_user(connection: Connection, name: str) -> None:
     Raises:
         NoSuchUserError: Nobody has that name.
     """
-    row = _find(connection, name)
+    row = find_user(connection, name)
     connection.execute(delete(t.users).where(t.users.c.id == row.id))
 
 
 def make_token(
-    connection: Connection, user_name: str, name: str, scope: Scope, lifetime_s: float | None
+    connection: Connection,
+    user_name: str,
+    name: str,
+    scope: Scope,
+    lifetime_s: float | None,
+    *,
+    by_login: bool = False,
 ) -> tuple[TokenView, str]:
     """Make a token for a person.
 
     Args:
         name: What it is for.
         lifetime_s: How long it counts; None for ever.
+        by_login: Whether it ends when the person's password is changed.
 
     Returns:
         The token, and its text, which is kept nowhere.
@@ -146,7 +165,7 @@ def make_token(
     Raises:
         NoSuchUserError: Nobody has that name.
     """
-    owner, made, now = _find(connection, user_name), new_token(), database_now(connection)
+    owner, made, now = find_user(connection, user_name), new_token(), database_now(connection)
     row = connection.execute(
         insert(t.tokens)
         .values(
@@ -155,6 +174,7 @@ def make_token(
             prefix=made.prefix,
             token_hash=made.hashed,
             scope=scope,
+            by_login=by_login,
             created_at=now,
             expires_at=None if lifetime_s is None else now + lifetime_s,
         )
@@ -170,7 +190,7 @@ def remove_token(connection: Connection, user_name: str, token_id: int) -> None:
         NoSuchUserError: Nobody has that name.
         NoSuchTokenError: The person has no such token.
     """
-    owner = _find(connection, user_name)
+    owner = find_user(connection, user_name)
     gone = connection.execute(
         delete(t.tokens).where(t.tokens.c.id == token_id, t.tokens.c.user_id == owner.id)
     )
@@ -197,7 +217,12 @@ def note_use(connection: Connection, token_id: int) -> None:
     connection.execute(update(t.tokens).where(t.tokens.c.id == token_id).values(last_used_at=now))
 
 
-def _find(connection: Connection, name: str) -> Row[Any]:
+def find_user(connection: Connection, name: str) -> Row[Any]:
+    """A person's row.
+
+    Raises:
+        NoSuchUserError: Nobody has that name.
+    """
     row = connection.execute(select(t.users).where(t.users.c.name == name)).one_or_none()
     if row is None:
         raise NoSuchUserError(
@@ -216,6 +241,7 @@ def _user_view(connection: Connection, row: Row[Any]) -> UserView:
         email=row.email,
         disabled=row.disabled,
         created_at=iso(row.created_at) or "",
+        has_password=row.password_hash is not None,
         tokens=[_token_view(token) for token in tokens],
     )
 
@@ -229,4 +255,5 @@ def _token_view(row: Row[Any]) -> TokenView:
         created_at=iso(row.created_at) or "",
         expires_at=iso(row.expires_at),
         last_used_at=iso(row.last_used_at),
+        by_login=row.by_login,
     )

@@ -21,6 +21,7 @@ from framefarm.farm.deleting import remove_leftovers
 from framefarm.farm.expiry import Round, expiry_round
 from framefarm.farm.figures import Figures, count_up, read_figures
 from framefarm.farm.invariants import check_invariants
+from framefarm.farm.logins import forget_ended_logins
 from framefarm.farm.notify_finding import forget_old
 from framefarm.farm.oversized import give_up_oversized
 from framefarm.farm.redo_wishes import RedoWish, end_wish
@@ -148,6 +149,8 @@ async def tidy(farm: Farm) -> None:
         await guarded("collect_blobs", collect_blobs(farm))
         await guarded("tidy_uploads", farm.uploads.tidy())
         await guarded("forget_notifications", farm.writer.write(forget_old))
+        forget = partial(forget_ended_logins, limits=farm.settings.logins)
+        await guarded("forget_logins", farm.writer.write(forget))
 
 
 async def clear_away(farm: Farm) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from framefarm.core.accounts import LoginLimits
 from framefarm.core.blame import BlameLimits
 from framefarm.core.requirements import Pool
 from framefarm.farm.expiry import LeaseLives
@@ -74,6 +75,9 @@ class ManagerSettings:
         connections: What connections may take.
         mail_server: What mail to people goes by; None where there is none.
         notify_allow: Hosts and networks inside that people may be told at.
+        logins: How long browsers stay logged in.
+        public_url: Where people's browsers reach it, if not where it listens: through a proxy, or
+            under a name.
     """
 
     data_dir: Path
@@ -95,6 +99,8 @@ class ManagerSettings:
     connections: ConnectionLimits = field(default_factory=ConnectionLimits)
     mail_server: MailServer | None = None
     notify_allow: tuple[str, ...] = ()
+    logins: LoginLimits = field(default_factory=LoginLimits)
+    public_url: str = ""
 
     def lease_s_of(self, pool: Pool) -> float:
         """How long leases of a worker in this pool live."""

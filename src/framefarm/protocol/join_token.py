@@ -52,8 +52,12 @@ class JoinToken:
         """As it is shown to people."""
         if self.fingerprint is None:
             return self.secret
-        pin = base64.urlsafe_b64encode(bytes.fromhex(self.fingerprint)).decode().rstrip("=")
-        return f"{self.secret}.{pin}"
+        return f"{self.secret}.{pin_text(self.fingerprint)}"
+
+
+def pin_text(fingerprint: str) -> str:
+    """A certificate's fingerprint as it is typed: shorter than in hexadecimal."""
+    return base64.urlsafe_b64encode(bytes.fromhex(fingerprint)).decode().rstrip("=")
 
 
 def secret_text(random: bytes) -> str:
@@ -85,10 +89,15 @@ def read_join_token(text: str) -> JoinToken:
         JoinTokenTextError: It is none, or only a part of one.
     """
     secret, dot, pin = text.strip().partition(".")
-    return JoinToken(read_secret(secret), _fingerprint(pin) if dot else None)
+    return JoinToken(read_secret(secret), read_pin(pin) if dot else None)
 
 
-def _fingerprint(pin: str) -> str:
+def read_pin(pin: str) -> str:
+    """A fingerprint in lower-case hexadecimal, from what `pin_text` made of it.
+
+    Raises:
+        JoinTokenTextError: It is none.
+    """
     try:
         digest = base64.b64decode(pin + "=" * (-len(pin) % 4), altchars=b"-_", validate=True)
     except (binascii.Error, ValueError):

@@ -12,14 +12,19 @@ import pytest
 from framefarm.core.accounts import is_token
 from tests.integration.api.manager import Manager, is_problem, of, picture, result_file
 from tests.integration.api.people import People, bearer
-from tests.integration.api.test_roles import all_routes, concrete
+from tests.integration.api.test_roles import EVERYONE, all_routes, concrete
 
 NOT_FOR_PEOPLE = {
     ("WEBSOCKET", "/api/workers/connect"),
     ("PUT", "/api/leases/{lease}/units/{unit}"),
 }
 OWN = {
+    *EVERYONE,
     ("GET", "/api/me"),
+    ("PUT", "/api/me/password"),
+    ("GET", "/api/me/logins"),
+    ("DELETE", "/api/me/logins"),
+    ("DELETE", "/api/me/logins/{login}"),
     ("POST", "/api/me/tokens"),
     ("DELETE", "/api/me/tokens/{token}"),
     ("GET", "/api/notifications"),
@@ -30,7 +35,6 @@ OWN = {
     ("DELETE", "/api/notifications/targets/{target}"),
     ("POST", "/api/notifications/targets/{target}/test"),
     ("GET", "/"),
-    ("GET", "/api/health"),
     ("GET", "/api/openapi.json"),
     ("HEAD", "/api/openapi.json"),
 }
@@ -72,6 +76,11 @@ ALLOWED = {
     "viewer": OWN | READING | WORKERS,
     "artist": OWN | READING | HANDING_IN | STEERING,
 }
+ENDS = {("POST", "/api/logout")}
+"""Ends what it is asked with, so it is not among those that are walked over."""
+
+WAYS = ("token", "read token", "submit token", "login", "token of a login")
+NAMES = {"artist": "ada", "viewer": "vic", "admin": "root"}
 
 
 @pytest.fixture
@@ -92,31 +101,41 @@ def routes(people: People) -> list[tuple[str, str]]:
     return found
 
 
-@pytest.mark.parametrize("role", ["artist", "viewer"])
-def test_role_opens_what_it_is_for_and_nothing_else(people: People, role: str):
-    """From another machine, with a token; what is refused is refused as not allowed."""
-    token = people.tokens["ada" if role == "artist" else "vic"]
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("role", ["artist", "viewer", "admin"])
+def test_role_opens_what_it_is_for_and_nothing_else(people: People, role: str, way: str):
+    """Every route, from another machine; what is refused is refused as not allowed."""
+    shown, port = people.shown(NAMES[role], way), int(people.manager.http.base_url.port or 0)
+    walked = [route for route in routes(people) if route not in ENDS]
     opened = set()
-    for method, path in routes(people):
-        status, _, body = people.elsewhere.ask(
-            int(people.manager.http.base_url.port or 0), method, concrete(path), bearer(token)
-        )
+    for method, path in walked:
+        status, _, body = people.elsewhere.ask(port, method, concrete(path), shown)
         refused = status == 403 and (method == "HEAD" or b'"not_allowed"' in body)
+        assert refused or status not in {401, 403}, (method, path, body)
         if not refused:
             opened.add((method, path))
 
-    assert opened == ALLOWED[role]
+    assert opened == allowed(role, way, walked)
 
 
-def test_admin_may_do_everything_from_anywhere(people: People):
+def allowed(role: str, way: str, walked: list[tuple[str, str]]) -> set[tuple[str, str]]:
+    of_role = (set(walked) if role == "admin" else ALLOWED[role]) - ENDS
+    reading = {route for route in of_role if route[0] in {"GET", "HEAD"}} | EVERYONE - ENDS
+    if way == "read token":
+        return of_role & reading
+    return of_role & (reading | HANDING_IN) if way == "submit token" else of_role
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_logging_out_ends_what_it_is_asked_with_and_nothing_else(people: People, way: str):
     port = int(people.manager.http.base_url.port or 0)
-    for method, path in routes(people):
-        if path.startswith("/api/me/tokens"):
-            continue
-        status, _, body = people.elsewhere.ask(
-            port, method, concrete(path), bearer(people.tokens["root"])
-        )
-        assert status not in {401, 403}, (method, path, body)
+    shown, others = people.shown("vic", way), [people.shown("vic", one) for one in WAYS]
+
+    assert people.elsewhere.ask(port, "POST", "/api/logout", shown)[0] == 204
+
+    assert people.elsewhere.ask(port, "GET", "/api/jobs", shown)[0] == 401
+    for other in others:
+        assert people.elsewhere.ask(port, "GET", "/api/jobs", other)[0] == 200
 
 
 def test_nobody_is_a_worker(people: People):
@@ -133,6 +152,7 @@ def test_without_a_token_another_machine_is_told_how_to_get_one(people: People):
     )
 
     assert status == 403
+    assert b"framefarm login URL" in body
     assert b"framefarm users token NAME" in body
 
 

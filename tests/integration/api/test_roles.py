@@ -19,7 +19,14 @@ from framefarm.api.app import CONNECT, Application
 from tests.integration.api.manager import Manager, Worker, hello
 from tests.integration.other_machine import OtherMachine, other_machine
 
-EVERYONE = {("GET", "/api/health")}
+EVERYONE = {
+    ("GET", "/api/health"),
+    ("GET", "/api/login"),
+    ("POST", "/api/login"),
+    ("POST", "/api/login/token"),
+    ("POST", "/api/logout"),
+    ("POST", "/api/first-admin"),
+}
 WORKERS = {
     ("GET", "/api/blobs/{sha256}"),
     ("PUT", "/api/leases/{lease}/units/{unit}"),
@@ -113,6 +120,7 @@ def concrete(path: str) -> str:
         "worker": "nobody",
         "user": "nobody",
         "token": "999999",
+        "login": "999999",
     }
     parts = [
         values.get(part[1:-1].partition(":")[0], "1") if part.startswith("{") else part
@@ -164,7 +172,7 @@ def test_a_worker_from_elsewhere_may_fetch_files_and_hand_in_results_and_nothing
     assert {code for code in answers.values() if code} == {"local_only"}
 
 
-def test_a_stranger_may_only_ask_whether_the_manager_is_there(farm: Farm):
+def test_a_stranger_may_only_ask_whether_the_manager_is_there_and_log_in(farm: Farm):
     answers = {
         route: code_of(_ask(farm.from_elsewhere, route), route[0]) for route in http_routes(farm)
     }

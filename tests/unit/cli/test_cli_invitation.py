@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
-from framefarm.cli.display.invitation import invitation
+from framefarm.cli.display.invitation import first_admin, invitation, log_in_line
+from framefarm.protocol.join_token import read_pin
 
 NOW = datetime(2026, 3, 1, 22, 30, tzinfo=timezone(timedelta(hours=1)))
 
@@ -56,3 +57,25 @@ def test_a_manager_for_its_own_machine_says_how_others_could_reach_it():
 
     assert told[0] == "Join token: k7mq-2xw9-p4rt-8n3h"
     assert "framefarm serve --lan" in told[-1]
+
+
+def test_first_admin_is_told_what_to_type_in_80_columns():
+    told = first_admin(
+        f"k7mq-2xw9-p4rt-8n3h.{'x' * 43}",
+        url="https://192.168.100.200:7070",
+        expires_at=NOW + timedelta(hours=24),
+        now=NOW,
+        command="framefarm",
+    ).splitlines()
+
+    assert "  framefarm login https://192.168.100.200:7070 --first" in told
+    assert all(len(line) <= 80 for line in told)
+
+
+def test_line_to_log_in_with_names_a_certificate_that_nobody_vouches_for():
+    plain = log_in_line(["http://10.0.0.9:7070"], None)
+    pinned = log_in_line(["https://10.0.0.9:7070"], "ab" * 32)
+
+    assert plain == "framefarm login http://10.0.0.9:7070"
+    assert pinned.splitlines()[0] == "framefarm login https://10.0.0.9:7070 \\"
+    assert read_pin(pinned.split()[-1]) == "ab" * 32

@@ -157,6 +157,25 @@ async def _tell(server: ManagerServer, farm: Farm, settings: Settings) -> None:
     click.echo(await _invitation(server, farm))
     click.echo(f"For more: {command} workers invite --uses 5")
     click.echo(f"A worker on this machine needs no token: {command} worker")
+    click.echo(await _first_admin(server, farm, command))
+
+
+async def _first_admin(server: ManagerServer, farm: Farm, command: str) -> str:
+    from framefarm.cli.display.invitation import first_admin, log_in_line  # noqa: PLC0415
+    from framefarm.farm.first_admin import make_first_code  # noqa: PLC0415
+    from framefarm.protocol.join_token import JoinToken  # noqa: PLC0415
+
+    urls, fingerprint = server.reach.urls(), server.reach.fingerprint
+    made = await farm.writer.write(make_first_code)
+    if made is None or not urls:
+        return f"People log in with: {log_in_line(urls, fingerprint)}"
+    return "\n" + first_admin(
+        JoinToken(made.text, fingerprint).text,
+        url=urls[0],
+        expires_at=datetime.fromtimestamp(made.expires_at, UTC),
+        now=datetime.now(UTC).astimezone(),
+        command=command,
+    )
 
 
 async def _invitation(server: ManagerServer, farm: Farm) -> str:

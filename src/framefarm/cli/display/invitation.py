@@ -1,9 +1,11 @@
-"""What to type on the other machine, as `serve` and `workers invite` tell it."""
+"""What to type on other machines, as `serve` and `workers invite` tell it."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+
+from framefarm.protocol.join_token import pin_text
 
 _OTHERS_TOLD = 3
 
@@ -46,6 +48,39 @@ def invitation(
 def join_line(url: str, token: str) -> str:
     """The line to type."""
     return f"framefarm worker {url} --join {token}"
+
+
+def first_admin(code: str, *, url: str, expires_at: datetime, now: datetime, command: str) -> str:
+    """Tell how the first admin's account is made.
+
+    Args:
+        code: As it is typed, with the certificate's fingerprint where there is one.
+        url: Where the manager is reached.
+        expires_at: Until when it counts, aware.
+        now: Aware; its zone is the reader's.
+        command: What starts `framefarm` here so that it finds this manager.
+    """
+    until = _clock(expires_at.astimezone(now.tzinfo), now)
+    return "\n".join(
+        [
+            "Nobody can log in yet. To become the first admin, on any machine, type:",
+            "",
+            f"  framefarm login {url} --first",
+            "",
+            f"and as the code, once, until {until}:",
+            "",
+            f"  {code}",
+            "",
+            f"Or make accounts here: {command} users add NAME --role admin --password",
+        ]
+    )
+
+
+def log_in_line(urls: Sequence[str], fingerprint: str | None) -> str:
+    """The line with which people log in."""
+    where = urls[0] if urls else "URL"
+    line = f"framefarm login {where}"
+    return line if fingerprint is None else f"{line} \\\n  --fingerprint {pin_text(fingerprint)}"
 
 
 def _of_pool(pool: str) -> str:

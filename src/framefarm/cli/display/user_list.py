@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from framefarm.client.user_views import TokenView, UserView
+from framefarm.client.user_views import LoginView, TokenView, UserView
 
+_WHAT = {"full": "", "read": ", reads only", "submit": ", hands in and reads"}
 _EMPTY = (
     "Nobody: on this machine no account is needed. `framefarm users add NAME` lets a person in "
     "from\nanother machine."
@@ -23,8 +24,19 @@ def user_lines(users: Sequence[UserView]) -> Iterator[str]:
             yield f"  token {_token(token)}"
 
 
+def login_lines(logins: Sequence[LoginView]) -> Iterator[str]:
+    """A line for each browser, the latest first."""
+    if not logins:
+        yield "Logged in with no browser."
+    for login in logins:
+        this = ", this one" if login.current else ""
+        agent = f" {login.agent}" if login.agent else ""
+        line = f"{login.id}: since {login.created_at[:16]} from {login.address}{this},{agent}"
+        yield line.rstrip(",")
+
+
 def _token(token: TokenView) -> str:
     until = f", until {token.expires_at[:10]}" if token.expires_at else ""
     used = f"used {token.last_used_at[:16]}" if token.last_used_at else "never used"
-    what = "" if token.scope == "full" else ", reads only"
+    what = _WHAT.get(token.scope, f", {token.scope} only")
     return f"{token.id}: {token.name} (ff_{token.prefix}...{what}{until}), {used}"

@@ -22,6 +22,8 @@ PLACES = {
     "add": _place("add", "Add a person.", _PEOPLE),
     "change": _place("change", "Change a role or address, or disable.", _PEOPLE),
     "remove": _place("remove", "Remove a person; jobs stay.", _PEOPLE),
+    "password": _place("password", "Set a password, or change one's own.", _PEOPLE),
+    "logins": _place("logins", "List in which browsers one is logged in.", _PEOPLE),
     "token": _place("token", "Make a token for a person.", _TOKENS),
     "untoken": _place("untoken", "Take a token away.", _TOKENS),
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 import msgspec
 
+from framefarm.cli.failures import UsageFailure
 from framefarm.cli.farm_options import json_option, open_farm, url_option
 from framefarm.cli.groups import command as declare
 from framefarm.cli.groups import option
@@ -17,6 +18,7 @@ _MOST_DAYS = 3_660
 @click.argument("user", metavar="NAME")
 @option("--for", "purpose", default="command line", metavar="TEXT", help="What it is for.")
 @option("--read-only", is_flag=True, help="Only for what changes nothing.")
+@option("--submit-only", is_flag=True, help="Only for that, and for handing in jobs.")
 @option(
     "--days",
     type=click.FloatRange(0, _MOST_DAYS, min_open=True),
@@ -32,13 +34,16 @@ def command(
     url: str | None,
     *,
     read_only: bool,
+    submit_only: bool,
     as_json: bool,
 ) -> None:
     """Make a token that lets NAME's programs in, from anywhere the manager can be reached.
 
     It is shown once, alone on standard output; the manager keeps only its hash.
     """
-    scope = Scope.READ if read_only else Scope.FULL
+    if read_only and submit_only:
+        raise UsageFailure("--read-only and --submit-only exclude each other")
+    scope = Scope.READ if read_only else Scope.SUBMIT if submit_only else Scope.FULL
     with open_farm(url) as farm:
         made = farm.make_token(user, name=purpose, scope=scope, days=days)
     if as_json:

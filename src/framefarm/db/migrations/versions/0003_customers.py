@@ -1,4 +1,4 @@
-"""Render tasks, projects of several files, chunks of files, people, and what they are told."""
+"""Render tasks, projects, chunks of files; people, what lets them in, what they are told."""
 
 from __future__ import annotations
 
@@ -23,6 +23,8 @@ def upgrade() -> None:
     _add_trees()
     _add_chunks()
     _add_people()
+    _add_tokens()
+    _add_logins()
     _add_notifications()
 
 
@@ -73,12 +75,16 @@ def _add_people() -> None:
         sa.Column("role", sa.String(length=8), nullable=False),
         sa.Column("email", sa.String(length=254), server_default="", nullable=False),
         sa.Column("disabled", sa.Boolean(), server_default=sa.false(), nullable=False),
+        sa.Column("password_hash", sa.String(length=255)),
         sa.Column("created_at", sa.Float(), nullable=False),
         sa.CheckConstraint("role IN ('admin', 'artist', 'viewer')", name=op.f("ck_users_role")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_users")),
         sa.UniqueConstraint("name", name=op.f("uq_users_name")),
         sqlite_autoincrement=True,
     )
+
+
+def _add_tokens() -> None:
     op.create_table(
         "tokens",
         sa.Column("id", _KEY, nullable=False),
@@ -86,11 +92,12 @@ def _add_people() -> None:
         sa.Column("name", sa.String(length=80), nullable=False),
         sa.Column("prefix", sa.String(length=10), nullable=False),
         sa.Column("token_hash", sa.String(length=64), nullable=False),
-        sa.Column("scope", sa.String(length=4), nullable=False),
+        sa.Column("scope", sa.String(length=6), nullable=False),
+        sa.Column("by_login", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.Column("created_at", sa.Float(), nullable=False),
         sa.Column("expires_at", sa.Float()),
         sa.Column("last_used_at", sa.Float()),
-        sa.CheckConstraint("scope IN ('full', 'read')", name=op.f("ck_tokens_scope")),
+        sa.CheckConstraint("scope IN ('full', 'read', 'submit')", name=op.f("ck_tokens_scope")),
         sa.ForeignKeyConstraint(
             ["user_id"], ["users.id"], name=op.f("fk_tokens_user_id"), ondelete="CASCADE"
         ),
@@ -173,3 +180,45 @@ def _add_notifications() -> None:
         "ix_notifications_subject", "notifications", ["target_id", "subject", "made_at"]
     )
     op.create_index("ix_notifications_made_at", "notifications", ["made_at"])
+
+
+def _add_logins() -> None:
+    op.create_table(
+        "identities",
+        sa.Column("issuer", sa.String(length=255), nullable=False),
+        sa.Column("subject", sa.String(length=255), nullable=False),
+        sa.Column("user_id", _KEY, nullable=False),
+        sa.ForeignKeyConstraint(
+            ["user_id"], ["users.id"], name=op.f("fk_identities_user_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("issuer", "subject", name=op.f("pk_identities")),
+        sqlite_with_rowid=False,
+    )
+    op.create_index("ix_identities_user_id", "identities", ["user_id"])
+    op.create_table(
+        "logins",
+        sa.Column("id", _KEY, nullable=False),
+        sa.Column("user_id", _KEY, nullable=False),
+        sa.Column("secret_hash", sa.String(length=64), nullable=False),
+        sa.Column("kind", sa.String(length=8), nullable=False),
+        sa.Column("address", sa.String(length=64), server_default="", nullable=False),
+        sa.Column("agent", sa.String(length=200), server_default="", nullable=False),
+        sa.Column("created_at", sa.Float(), nullable=False),
+        sa.Column("last_used_at", sa.Float(), nullable=False),
+        sa.Column("expires_at", sa.Float(), nullable=False),
+        sa.CheckConstraint("kind IN ('password', 'openid')", name=op.f("ck_logins_kind")),
+        sa.ForeignKeyConstraint(
+            ["user_id"], ["users.id"], name=op.f("fk_logins_user_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_logins")),
+        sa.UniqueConstraint("secret_hash", name=op.f("uq_logins_secret_hash")),
+        sqlite_autoincrement=True,
+    )
+    op.create_index("ix_logins_user_id", "logins", ["user_id"])
+    op.create_table(
+        "first_codes",
+        sa.Column("code_hash", sa.String(length=64), nullable=False),
+        sa.Column("expires_at", sa.Float(), nullable=False),
+        sa.PrimaryKeyConstraint("code_hash", name=op.f("pk_first_codes")),
+        sqlite_with_rowid=False,
+    )

@@ -1,0 +1,207 @@
+"""`/api/login`, `/api/logout` and `/api/first-admin`: how people get in and out."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Annotated
+
+import structlog
+from fastapi import APIRouter, Request, Response
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+
+from framefarm.api.guard import caller_of
+from framefarm.api.logins import give_cookie, take_cookie
+from framefarm.api.origins import is_encrypted
+from framefarm.api.password_door import LoginFailedError, PasswordDoor
+from framefarm.api.people import TokenRing
+from framefarm.api.users import DAY_S, NAME, Email, MadeToken
+from framefarm.core.accounts import Scope
+from framefarm.core.passwords import check_password
+from framefarm.farm import accounts, first_admin, logins
+from framefarm.farm.accounts import Identity, UserView
+from framefarm.farm.logins import Credentials
+from framefarm.farm.service import Farm
+
+_log = structlog.get_logger(__name__)
+
+_LONGEST = 1_024
+_FIRST = "the first admin"
+
+Password = Annotated[SecretStr, Field(min_length=1, max_length=_LONGEST)]
+
+
+class _Body(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class NameAndPassword(_Body):
+    """Who wants in. Large and small letters of the name are the same."""
+
+    name: Annotated[str, Field(min_length=1, max_length=80)]
+    password: Password
+
+
+class TokenWanted(NameAndPassword):
+    """Who wants a token for a program on another machine.
+
+    Attributes:
+        purpose: What it is for, shown in the list of tokens.
+        days: How long it counts.
+    """
+
+    purpose: Annotated[str, Field(min_length=1, max_length=80)] = "framefarm login"
+    scope: Scope = Scope.FULL
+    days: Annotated[float, Field(gt=0, le=3_660)] = 90.0
+
+
+class FirstAdmin(_Body):
+    """Who reads the manager's console, and becomes its first admin."""
+
+    code: Annotated[str, Field(min_length=1, max_length=200)]
+    name: Annotated[str, Field(pattern=NAME)]
+    email: Email = ""
+    password: Password
+
+
+class Ways(BaseModel):
+    """How one can get in.
+
+    Attributes:
+        password: With a name and a password.
+        first_admin: With the code that the manager printed.
+    """
+
+    password: bool
+    first_admin: bool
+
+
+class LoggedIn(BaseModel):
+    """Who is logged in now; the answer's cookie lets the browser in."""
+
+    user: UserView
+
+
+def login_routes(farm: Farm, people: TokenRing, door: PasswordDoor) -> APIRouter:
+    """The routes by which people get in and out."""
+    router = APIRouter(prefix="/api", tags=["login"])
+
+    @router.get("/login")
+    async def ways() -> Ways:
+        """How one can get in."""
+        made = await farm.read(first_admin.has_admin)
+        return Ways(password=True, first_admin=not made)
+
+    @router.post("/login")
+    async def login(request: Request, response: Response, asked: NameAndPassword) -> LoggedIn:
+        """Log a browser in: the answer sets a cookie. Programs ask for a token instead."""
+        found = await _check(door, request, asked)
+        await open_browser_login(farm, request, response, found, kind="password")
+        return LoggedIn(user=await farm.read(partial(accounts.user, name=found.name)))
+
+    @router.post("/login/token", status_code=201)
+    async def token(request: Request, asked: TokenWanted) -> MadeToken:
+        """Make a token with a name and a password; it ends when the password is changed."""
+        found = await _check(door, request, asked)
+        return await _make_token(farm, found, asked)
+
+    @router.post("/logout", status_code=204)
+    async def logout(request: Request) -> Response:
+        """End the login whose cookie asks, or take the token away that asks."""
+        await _end(farm, people, caller_of(request.scope).person)
+        answer = Response(status_code=204)
+        take_cookie(answer, encrypted=_is_encrypted(farm, request))
+        return answer
+
+    return router
+
+
+def first_admin_routes(farm: Farm, door: PasswordDoor) -> APIRouter:
+    """The route of whoever reads the manager's console."""
+    router = APIRouter(prefix="/api", tags=["login"])
+
+    @router.post("/first-admin", status_code=201)
+    async def make_first_admin(request: Request, asked: FirstAdmin) -> UserView:
+        """Make the first admin's account, with the code that the manager printed."""
+        address = caller_of(request.scope).address
+        password = asked.password.get_secret_value()
+        check_password(password, asked.name)
+        door.note_guess(_FIRST, address)
+        await farm.read(partial(first_admin.check_first_code, code=asked.code))
+        door.take_back_guess(_FIRST, address)
+        make = partial(
+            first_admin.make_first_admin,
+            code=asked.code,
+            name=asked.name,
+            email=asked.email,
+            password_hash=await door.hash(password),
+        )
+        made = await farm.writer.write(make)
+        _log.info("first_admin_made", user=made.name, address=address)
+        return made
+
+    return router
+
+
+async def open_browser_login(
+    farm: Farm, request: Request, response: Response, found: Credentials, *, kind: str
+) -> None:
+    """Log a person in, in the browser that asks.
+
+    Raises:
+        LoginFailedError: The account was changed just now.
+    """
+    address = caller_of(request.scope).address
+    secret = await farm.writer.write(
+        partial(
+            logins.open_login,
+            user_id=found.user_id,
+            kind=kind,
+            address=address,
+            agent=request.headers.get("user-agent", ""),
+            password_hash=found.password_hash,
+            limits=farm.settings.logins,
+        )
+    )
+    if secret is None:
+        raise LoginFailedError
+    limits = farm.settings.logins
+    give_cookie(response, secret, encrypted=_is_encrypted(farm, request), for_s=limits.longest_s)
+    _log.info("logged_in", user=found.name, kind=kind, address=address)
+
+
+async def _check(door: PasswordDoor, request: Request, asked: NameAndPassword) -> Credentials:
+    address = caller_of(request.scope).address
+    return await door.check(asked.name, asked.password.get_secret_value(), address)
+
+
+async def _make_token(farm: Farm, found: Credentials, asked: TokenWanted) -> MadeToken:
+    make = partial(
+        logins.open_token,
+        found=found,
+        name=asked.purpose,
+        scope=asked.scope,
+        lifetime_s=asked.days * DAY_S,
+    )
+    made = await farm.writer.write(make)
+    if made is None:
+        raise LoginFailedError
+    view, text = made
+    _log.info("token_made", user=found.name, token=view.id, scope=view.scope)
+    return MadeToken(token=text, view=view)
+
+
+async def _end(farm: Farm, people: TokenRing, who: Identity | None) -> None:
+    if who is None:
+        return
+    if who.login_id is not None:
+        end = partial(logins.end_login, name=who.name, login_id=who.login_id)
+        await farm.writer.write(end)
+    elif who.token_id is not None:
+        take = partial(accounts.remove_token, user_name=who.name, token_id=who.token_id)
+        await farm.writer.write(take)
+    people.forget(who.name)
+    _log.info("logged_out", user=who.name)
+
+
+def _is_encrypted(farm: Farm, request: Request) -> bool:
+    return is_encrypted(request.scope, request.headers, farm.settings.public_url)

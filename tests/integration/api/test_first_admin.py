@@ -1,0 +1,121 @@
+"""The first admin: made with the code that the manager prints."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx
+import pytest
+
+from framefarm.farm.first_admin import FirstCode, make_first_code
+from tests.integration.api.manager import Manager, is_problem
+
+PASSWORD = "correct horse battery"
+WRONG = "0000-0000-0000-0000"
+
+
+@pytest.fixture
+def manager(tmp_path: Path) -> Iterator[Manager]:
+    made = Manager(tmp_path / "manager")
+    yield made
+    made.close()
+    made.check()
+
+
+def new_code(manager: Manager) -> FirstCode | None:
+    """As `serve` makes it, in the manager's own loop."""
+    farm, loop = manager.server._farm, manager.server._loop
+    assert farm is not None
+    assert loop is not None
+    return asyncio.run_coroutine_threadsafe(farm.writer.write(make_first_code), loop).result(60)
+
+
+def code_of(manager: Manager) -> str:
+    made = new_code(manager)
+    assert made is not None
+    assert made.text not in repr(made)
+    return made.text
+
+
+def use(manager: Manager, code: str, name: str = "ada") -> httpx.Response:
+    body = {"code": code, "name": name, "password": PASSWORD, "email": "ada@studio.example"}
+    return manager.http.post("/api/first-admin", json=body)
+
+
+def test_code_makes_one_admin_who_then_logs_in(manager: Manager):
+    code = code_of(manager)
+    assert manager.http.get("/api/login").json() == {"password": True, "first_admin": True}
+
+    made = use(manager, f" {code.upper().replace('-', '')} ")
+    again = use(manager, code, "eve")
+
+    assert made.status_code == 201
+    assert (made.json()["role"], made.json()["has_password"]) == ("admin", True)
+    is_problem(again, 403, "first_code")
+    assert manager.http.get("/api/users/eve").status_code == 404
+    asked = {"name": "ada", "password": PASSWORD}
+    token = manager.http.post("/api/login/token", json=asked).raise_for_status().json()["token"]
+    shown = {"Authorization": f"Bearer {token}"}
+    assert manager.http.get("/api/users", headers=shown).status_code == 200
+    assert manager.http.get("/api/login").json() == {"password": True, "first_admin": False}
+    assert new_code(manager) is None
+
+
+def test_two_at_once_make_one_admin(manager: Manager):
+    code = code_of(manager)
+
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(lambda name: use(manager, code, name), ["a1", "b2", "c3", "d4"]))
+
+    assert sorted(answer.status_code for answer in answers) == [201, 403, 403, 403]
+    assert len(manager.http.get("/api/users").json()["users"]) == 1
+
+
+def test_wrong_codes_open_nothing_and_are_slowed_down(manager: Manager):
+    code = code_of(manager)
+    for wrong in (WRONG, "x", "ß" * 16, "'; DROP TABLE users; --", *[WRONG] * 6):
+        is_problem(use(manager, wrong), 403, "first_code")
+
+    slowed = use(manager, code)
+
+    is_problem(slowed, 429, "too_many_guesses")
+    assert int(slowed.headers["retry-after"]) > 1
+    assert manager.http.get("/api/users").json() == {"users": []}
+
+
+def test_code_ends_with_its_time_with_the_next_and_with_any_admin(manager: Manager):
+    first = code_of(manager)
+    second = code_of(manager)
+    is_problem(use(manager, first), 403, "first_code")
+    database = manager.settings.data_dir / "farm.db"
+    with sqlite3.connect(database, timeout=60) as opened:
+        assert second not in "\n".join(opened.iterdump())
+        opened.execute("UPDATE first_codes SET expires_at = 1.0")
+    is_problem(use(manager, second), 403, "first_code")
+
+    third = code_of(manager)
+    manager.http.post("/api/users", json={"name": "root", "role": "admin"}).raise_for_status()
+
+    told = is_problem(use(manager, third), 403, "first_code")
+    assert "has an admin by now" in told["detail"]
+
+
+def test_name_that_is_taken_leaves_the_code_good(manager: Manager):
+    code = code_of(manager)
+    manager.http.post("/api/users", json={"name": "ada"}).raise_for_status()
+
+    is_problem(use(manager, code), 409, "user_exists")
+
+    assert use(manager, code, "root").status_code == 201
+
+
+def test_disabled_admin_is_none(manager: Manager):
+    manager.http.post("/api/users", json={"name": "old", "role": "admin"}).raise_for_status()
+    assert new_code(manager) is None
+    manager.http.patch("/api/users/old", json={"disabled": True}).raise_for_status()
+
+    assert use(manager, code_of(manager)).status_code == 201
