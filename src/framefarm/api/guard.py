@@ -66,6 +66,8 @@ _SIGNING_IN = {
 _FOR_EVERYONE = {
     ("GET", "/api/health"),
     ("GET", "/api/login"),
+    ("GET", "/api/login/openid"),
+    ("GET", "/api/login/openid/callback"),
     (WEBSOCKET, "/api/workers/connect"),
     *_SIGNING_IN,
 }

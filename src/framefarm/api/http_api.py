@@ -107,6 +107,10 @@ def make_api(farm: Farm, keys: KeyRing, people: TokenRing, reach: Reach) -> Fast
     api.include_router(users.own_routes(farm, people))
     api.include_router(signing_in.login_routes(farm, people, door))
     api.include_router(signing_in.first_admin_routes(farm, door))
+    if farm.settings.openid is not None:
+        from framefarm.api.openid.routes import openid_routes  # noqa: PLC0415  few farms have one
+
+        api.include_router(openid_routes(farm, people, farm.settings.openid, reach))
     api.include_router(passwords.own_password_routes(farm, people, door))
     api.include_router(passwords.password_routes(farm, people, door))
     return api

@@ -109,7 +109,11 @@ class LoginRing:
 
 def cookie_of(scope: Scope, headers: Headers, public_url: str) -> str | None:
     """What the cookie of a login holds; None when the request has none."""
-    name = cookie_name(encrypted=is_encrypted(scope, headers, public_url))
+    return cookie_value(headers, cookie_name(encrypted=is_encrypted(scope, headers, public_url)))
+
+
+def cookie_value(headers: Headers, name: str) -> str | None:
+    """What a cookie holds; None when the request has none of that name."""
     for header in headers.getlist("cookie"):
         try:
             found = SimpleCookie(header).get(name)

@@ -68,10 +68,12 @@ class Ways(BaseModel):
 
     Attributes:
         password: With a name and a password.
+        openid: With a provider, at `/api/login/openid`.
         first_admin: With the code that the manager printed.
     """
 
     password: bool
+    openid: bool
     first_admin: bool
 
 
@@ -89,7 +91,7 @@ def login_routes(farm: Farm, people: TokenRing, door: PasswordDoor) -> APIRouter
     async def ways() -> Ways:
         """How one can get in."""
         made = await farm.read(first_admin.has_admin)
-        return Ways(password=True, first_admin=not made)
+        return Ways(password=True, openid=farm.settings.openid is not None, first_admin=not made)
 
     @router.post("/login")
     async def login(request: Request, response: Response, asked: NameAndPassword) -> LoggedIn:

@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from framefarm.cli.failures import SettingsError
+from framefarm.cli.openid_settings import READERS as OPENID_READERS
+from framefarm.cli.openid_settings import read_address
 from framefarm.cli.rule_numbers import read_rules
 from framefarm.core.accounts import is_token
 from framefarm.core.errors import FrameFarmError
@@ -142,6 +144,8 @@ class Settings:
         mail_server: What `serve` sends mail by, `smtps://user:password@host:465`.
         mail_from: Whom its mail is from.
         notify_allow: Hosts and networks inside that people may be told at.
+        public_url: Where people's browsers reach the manager, if not where it listens.
+        openid: The provider that people log in with, by the names of its settings.
     """
 
     url: str | None = None
@@ -168,6 +172,8 @@ class Settings:
     mail_server: str | None = field(default=None, repr=False)
     mail_from: str = ""
     notify_allow: tuple[str, ...] = ()
+    public_url: str = ""
+    openid: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     @property
     def manager_dir(self) -> Path:
@@ -210,6 +216,8 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "mail_server": _mail_server,
     "mail_from": _text,
     "notify_allow": _hosts,
+    "public_url": lambda value: read_address(value).rstrip("/"),
+    **OPENID_READERS,
 }
 
 
@@ -232,7 +240,8 @@ def load_settings(environment: Mapping[str, str] = os.environ, **typed: Any) -> 
         rules |= source.get("rules", {})
     if values.get("url"):
         values["url"] = _full_url(values["url"], values.get("join") or "")
-    return Settings(**{**values, "rules": rules})
+    openid = {name: values.pop(name) for name in OPENID_READERS if name in values}
+    return Settings(**{**values, "rules": rules, "openid": openid})
 
 
 def _full_url(text: str, join: str) -> str:

@@ -72,8 +72,10 @@ class LoginWays(msgspec.Struct, frozen=True):
     """How one can get in.
 
     Attributes:
+        openid: With a provider, in a browser.
         first_admin: With the code that the manager printed.
     """
 
     password: bool = False
+    openid: bool = False
     first_admin: bool = False

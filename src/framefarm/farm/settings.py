@@ -7,6 +7,7 @@ from pathlib import Path
 
 from framefarm.core.accounts import LoginLimits
 from framefarm.core.blame import BlameLimits
+from framefarm.core.openid import OpenIdSettings
 from framefarm.core.requirements import Pool
 from framefarm.farm.expiry import LeaseLives
 from framefarm.notify.mail_server import MailServer
@@ -78,6 +79,7 @@ class ManagerSettings:
         logins: How long browsers stay logged in.
         public_url: Where people's browsers reach it, if not where it listens: through a proxy, or
             under a name.
+        openid: The provider that people may log in with; None for none.
     """
 
     data_dir: Path
@@ -101,6 +103,7 @@ class ManagerSettings:
     notify_allow: tuple[str, ...] = ()
     logins: LoginLimits = field(default_factory=LoginLimits)
     public_url: str = ""
+    openid: OpenIdSettings | None = None
 
     def lease_s_of(self, pool: Pool) -> float:
         """How long leases of a worker in this pool live."""

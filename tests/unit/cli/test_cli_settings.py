@@ -9,7 +9,9 @@ import pytest
 
 from framefarm.cli.addresses import parse_listen
 from framefarm.cli.failures import SettingsError, UsageFailure
+from framefarm.cli.openid_settings import openid_settings
 from framefarm.cli.settings import config_file, default_home, load_settings
+from framefarm.core.accounts import UserRole
 
 NO_FILE = {"XDG_CONFIG_HOME": "/nonexistent"}
 
@@ -53,6 +55,12 @@ def test_an_unknown_variable_stops_the_start_and_names_itself():
         ("FRAMEFARM_ONLY_WHEN_IDLE", "sometimes"),
         ("FRAMEFARM_IDLE_AFTER", "0"),
         ("FRAMEFARM_JSON_LOGS", "perhaps"),
+        ("FRAMEFARM_PUBLIC_URL", "farm.example.org"),
+        ("FRAMEFARM_PUBLIC_URL", "https://farm.example.org?x=y"),
+        ("FRAMEFARM_PUBLIC_URL", "https://[farm"),
+        ("FRAMEFARM_OPENID_ROLES", "crew=king"),
+        ("FRAMEFARM_OPENID_ROLES", "crew"),
+        ("FRAMEFARM_OPENID_NEW_USERS", "everybody"),
     ],
 )
 def test_a_value_without_sense_stops_the_start_and_names_the_variable(variable, value):
@@ -131,3 +139,44 @@ def test_addresses_to_listen_on(text, address):
 def test_what_is_no_address_is_refused(text):
     with pytest.raises(UsageFailure, match="write it like"):
         parse_listen(text)
+
+
+def test_provider_is_read_from_the_environment():
+    settings = load_settings(
+        {
+            **NO_FILE,
+            "FRAMEFARM_PUBLIC_URL": "https://farm.example.org/",
+            "FRAMEFARM_OPENID_ISSUER": "https://login.example.org",
+            "FRAMEFARM_OPENID_CLIENT_ID": "farm",
+            "FRAMEFARM_OPENID_CLIENT_SECRET": "hush",
+            "FRAMEFARM_OPENID_ROLES": "it=admin, crew = artist",
+            "FRAMEFARM_OPENID_NEW_USERS": "viewer",
+        }
+    )
+    found = openid_settings(settings.openid)
+
+    assert settings.public_url == "https://farm.example.org"
+    assert found is not None
+    assert (found.issuer, found.client_secret) == ("https://login.example.org", "hush")
+    assert found.roles == {"it": UserRole.ADMIN, "crew": UserRole.ARTIST}
+    assert found.new_users is UserRole.VIEWER
+    assert "hush" not in repr(found) + repr(settings)
+    assert openid_settings({}) is None
+
+
+def test_secret_is_read_from_its_file(tmp_path: Path):
+    told = {"openid_issuer": "https://x", "openid_client_id": "farm"}
+    file = tmp_path / "secret"
+    named = {**told, "openid_client_secret_file": file}
+
+    with pytest.raises(SettingsError, match="cannot be read"):
+        openid_settings(named)
+    file.write_text("\n")
+    with pytest.raises(SettingsError, match="is empty"):
+        openid_settings(named)
+    file.write_text("hush\n")
+    found = openid_settings(named)
+    assert found is not None
+    assert found.client_secret == "hush"
+    with pytest.raises(SettingsError, match="openid_issuer is set, and openid_client_id is not"):
+        openid_settings({"openid_issuer": "https://x"})

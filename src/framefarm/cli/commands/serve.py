@@ -83,6 +83,7 @@ def command(
     """
     need_posix("the manager")
     from framefarm.cli.addresses import EVERYWHERE, parse_listen  # noqa: PLC0415  not for --help
+    from framefarm.cli.openid_settings import openid_settings  # noqa: PLC0415
     from framefarm.cli.rule_numbers import typed_rules, with_rules  # noqa: PLC0415
     from framefarm.cli.settings import load_settings, typed_hosts  # noqa: PLC0415
 
@@ -111,6 +112,8 @@ def command(
         watch_invariants=watch_invariants,
         mail_server=parse_mail_server(mail_server, settings.mail_from) if mail_server else None,
         notify_allow=settings.notify_allow,
+        public_url=settings.public_url,
+        openid=openid_settings(settings.openid),
     )
     server = ManagerServer(
         with_rules(manager, settings.rules),
