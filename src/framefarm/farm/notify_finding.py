@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, delete, func, insert, or_, select
+from sqlalchemy import Connection, Row, Select, delete, insert, or_, select
 
 from framefarm.core.accounts import UserRole
 from framefarm.core.notices import FLAPS_S, JOB_EVENTS, MAY_HEAR, SEES_ALL_JOBS, Event, Notice
@@ -169,7 +169,11 @@ def _wants(listener: Row[Any], occurrence: Occurrence) -> bool:
 
 def _since(connection: Connection, listeners: Sequence[Row[Any]], now: float) -> float:
     """From when on to look: what was there at the last look is noted."""
-    looked_at = connection.execute(select(func.max(t.notifications.c.made_at))).scalar()
+    n = t.notifications.c
+    # A test is made whenever somebody asks for it, also before the first look after a start.
+    looked_at = connection.execute(
+        select(n.made_at).where(n.event != Event.TEST).order_by(n.made_at.desc()).limit(1)
+    ).scalar()
     first: float = min(listener.since_at for listener in listeners)
     since = first if looked_at is None else max(first, min(looked_at, now) - _AGAIN_S)
     return max(since, now - _LONGEST_BACK_S)

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, exists, func, insert, or_, select, update
+from sqlalchemy import Connection, Row, and_, case, exists, func, insert, or_, select, update
 
 from framefarm.core.notices import EVERY_S, GIVE_UP_S, Event, Notice, retry_after_s
 from framefarm.db import database_now
@@ -102,7 +102,10 @@ def note_outcome(
     now = database_now(connection)
     if outcome.ok:
         _move(connection, parcel.ids, state="sent", sent_at=now, reason="")
-        _change(connection, parcel.target_id, {**SOUND, "next_at": now + EVERY_S})
+        # While it had a fault nothing was noted for it, and what happened then is over.
+        since_at = case((t.notify_targets.c.fault != "", now), else_=t.notify_targets.c.since_at)
+        sound = {**SOUND, "next_at": now + EVERY_S, "since_at": since_at}
+        _change(connection, parcel.target_id, sound)
     elif outcome.for_ever:
         _give_up(connection, parcel, outcome.reason)
     else:

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 _log = structlog.get_logger(__name__)
 
 _LOOK_EVERY_S = 30.0
+_SOONEST_S = 1.0
 _LAST_S = 1.0
 """A manager that stops waits so long for a message that is on its way."""
 
@@ -66,6 +67,8 @@ class Notifying:
         self._woken = asyncio.Event()
         # One journal, which is emptied when what was sent is noted.
         self._one_at_a_time = asyncio.Lock()
+        self._reading = asyncio.Lock()
+        self._next_s = _LOOK_EVERY_S
 
     # --- targets --------------------------------------------------------------------------
 
@@ -126,7 +129,8 @@ class Notifying:
             return self._mail(listener, email)
         parsed = parse_address(address, self._allowed)
         if parsed.kind is Kind.SERVICE:
-            async with await Courier.start() as courier:
+            # A process for each is enough to keep a machine busy, if somebody wants to.
+            async with self._reading, await Courier.start() as courier:
                 await courier.check(parsed.text)
         return parsed
 
@@ -181,9 +185,10 @@ class Notifying:
         """Tell for ever."""
         await guarded("notify_recover", self._recover())
         while True:
+            self._next_s = _LOOK_EVERY_S
             await guarded("notify", self._round())
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(await self._pause_s()):
+                async with asyncio.timeout(self._next_s):
                     await self._woken.wait()
             self._woken.clear()
 
@@ -193,20 +198,19 @@ class Notifying:
         await self._farm.writer.write(recover)
         self._journal.clear()
 
-    async def _pause_s(self) -> float:
-        try:
-            due_s = await self._farm.read(sending.due_in_s)
-        except FrameFarmError:
-            due_s = None
-        # Never at once again: after a failed round that would be a busy loop.
-        return _LOOK_EVERY_S if due_s is None else min(_LOOK_EVERY_S, max(1.0, due_s))
-
     async def _round(self) -> None:
         if not await self._farm.read(finding.anyone):
             self._ended.clear()
             return
         await self._find()
-        await self._send()
+        try:
+            await self._send()
+        except ChildFailedError as error:
+            _log.warning("notify_failed", error=str(error))
+            return
+        due_s = await self._farm.read(sending.due_in_s)
+        if due_s is not None:
+            self._next_s = min(self._next_s, max(_SOONEST_S, due_s))
 
     async def _find(self) -> None:
         ended = frozenset(self._ended)

@@ -30,7 +30,7 @@ def send_mail(letter: Letter) -> Outcome:
         with _connected(server) as connection:
             if server.user:
                 connection.login(server.user, server.password)
-            connection.send_message(_written(letter, server))
+            connection.send_message(_written(letter, server), to_addrs=[letter.address])
     except smtplib.SMTPException as error:
         return _refused(error)
     return TOLD
@@ -49,7 +49,7 @@ def _connected(server: MailServer) -> smtplib.SMTP:
 def _written(letter: Letter, server: MailServer) -> EmailMessage:
     message = EmailMessage()
     message["Subject"] = letter.title
-    message["From"] = _sender(server)
+    message["From"] = Address("FrameFarm", addr_spec=server.sender)
     message["To"] = letter.address
     message["Date"] = formatdate()
     # The same in each attempt, so that who got it after all does not show it twice.
@@ -57,10 +57,6 @@ def _written(letter: Letter, server: MailServer) -> EmailMessage:
     message["Auto-Submitted"] = "auto-generated"
     message.set_content(letter.body)
     return message
-
-
-def _sender(server: MailServer) -> str | Address:
-    return server.sender if "<" in server.sender else Address("FrameFarm", addr_spec=server.sender)
 
 
 def _refused(error: smtplib.SMTPException) -> Outcome:

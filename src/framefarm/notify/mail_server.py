@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from urllib.parse import unquote, urlsplit
 
+from framefarm.notify.addresses import BadAddressError, parse_email
+
 _PORTS = {"smtps": 465, "smtp": 587, "smtp+plain": 25}
 
 
@@ -42,6 +44,12 @@ def parse_mail_server(url: str, sender: str) -> MailServer:
             "must be a mail server such as smtps://user:password@host:465; smtp:// encrypts by "
             "STARTTLS, smtp+plain:// does not"
         )
+    try:
+        parse_email(sender or f"framefarm@{split.hostname}")
+    except BadAddressError:
+        raise ValueError(
+            f"needs an e-mail address as mail_from, and {sender[:80]!r} is none"
+        ) from None
     return MailServer(
         host=split.hostname,
         port=port or _PORTS[split.scheme],

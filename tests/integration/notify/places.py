@@ -63,17 +63,24 @@ class MailServer:
 
 
 class Hook:
-    """An HTTP server that answers as it is told, and keeps what it is sent."""
+    """An HTTP server that answers as it is told, and keeps what it is sent.
 
-    def __init__(self, *answers: int | tuple[int, dict[str, str]]) -> None:
+    Attributes:
+        answers: Statuses, with headers where given, of the next posts; then 200.
+        on_post: Called when one came, before it is answered.
+    """
+
+    def __init__(self, host: str = "127.0.0.1") -> None:
         self.posts: queue.SimpleQueue[tuple[dict[str, str], bytes]] = queue.SimpleQueue()
-        self.answers = list(answers)
-        posts, mine = self.posts, self.answers
+        self.answers: list[int | tuple[int, dict[str, str]]] = []
+        self.on_post: Callable[[], object] = lambda: None
+        posts, hook = self.posts, self
 
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
-                answer = mine.pop(0) if mine else 200
+                hook.on_post()
+                answer = hook.answers.pop(0) if hook.answers else 200
                 status, headers = answer if isinstance(answer, tuple) else (answer, {})
                 self.send_response(status)
                 for name, value in {"Content-Length": "0", **headers}.items():
@@ -84,13 +91,17 @@ class Hook:
             def log_message(self, *_: Any) -> None:
                 """Nothing is printed."""
 
-        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server = http.server.ThreadingHTTPServer((host, 0), Handler)
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
         self._thread.start()
 
     @property
+    def port(self) -> int:
+        return self._server.server_port
+
+    @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_port}/told"
+        return f"http://127.0.0.1:{self.port}/told"
 
     def next(self) -> tuple[dict[str, str], bytes]:
         """The next post that comes: its headers and its body."""
