@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from framefarm.core.lifecycle import Lifecycle, diagram
 from framefarm.core.states import LIFECYCLES
+from scripts.client_page import client_page
 from scripts.protocol_page import protocol_page
 from scripts.rules_page import rules_page
 
@@ -66,6 +67,7 @@ def _prose(documented: type) -> str:
 
 PAGES: Mapping[str, Callable[[], str]] = {
     "explanation/states.md": states_page,
+    "reference/python-client.md": lambda: client_page(_NOTICE),
     "reference/protocol.md": lambda: protocol_page(_NOTICE),
     "reference/rules.md": lambda: rules_page(_NOTICE),
 }

@@ -3,9 +3,16 @@
 from framefarm.client import Farm
 
 with Farm("http://127.0.0.1:7070") as farm:
-    for job in farm.jobs(limit=10):
-        print(job.id, job.state, job.name)
+    job = farm.render("shot.blend", frames="1-250")
+    for frame in farm.fetch(job.id, "frames", follow=True):
+        print(frame.path)
+
+`AsyncFarm` has the same methods, to be awaited.
 """
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 from framefarm.client.blob_calls import hash_file
 from framefarm.client.errors import (
@@ -14,6 +21,7 @@ from framefarm.client.errors import (
     DamagedDownloadError,
     FarmAnswerError,
     FarmUnreachableError,
+    MissingLinksError,
     UnreadableAnswerError,
     UnsafeFileNameError,
 )
@@ -40,7 +48,13 @@ from framefarm.client.views import (
 from framefarm.client.worker_calls import WorkerFilter
 from framefarm.client.worker_views import Steered, WorkerView
 
+if TYPE_CHECKING:
+    from framefarm.client.async_farm import AsyncFarm
+    from framefarm.client.fetching import FetchedFile
+    from framefarm.client.rendering import RenderOptions
+
 __all__ = [
+    "AsyncFarm",
     "BadFarmUrlError",
     "BeginHappening",
     "BlendRef",
@@ -52,6 +66,7 @@ __all__ = [
     "Farm",
     "FarmAnswerError",
     "FarmUnreachableError",
+    "FetchedFile",
     "FileView",
     "GapHappening",
     "Happening",
@@ -59,7 +74,9 @@ __all__ = [
     "JobEvent",
     "JobHappening",
     "JobView",
+    "MissingLinksError",
     "ProgressEvent",
+    "RenderOptions",
     "RenderRequest",
     "SlowestUnit",
     "Stage",
@@ -76,3 +93,19 @@ __all__ = [
     "WorkerView",
     "hash_file",
 ]
+
+_LATER = {
+    "AsyncFarm": "async_farm",
+    "FetchedFile": "fetching",
+    "RenderOptions": "rendering",
+}
+"""Not loaded before it is asked for: httpx alone takes a quarter of a second."""
+
+
+def __getattr__(name: str) -> Any:
+    """What takes long to load."""
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module  # noqa: PLC0415  few need it
+
+    return getattr(import_module(f"framefarm.client.{_LATER[name]}"), name)

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import http.client
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import IO, BinaryIO
 
 import msgspec
 
-from framefarm.client.calls import OK, Calls
+from framefarm.client.asking import OK
 from framefarm.client.chunked import CutFile, cut, send
+from framefarm.client.connected import Connected
+from framefarm.client.errors import UnreadableAnswerError
+from framefarm.client.reading import read_json
 from framefarm.client.refusals import refusal
-from framefarm.client.transport import MAX_ANSWER_BYTES, Answer, read_piece
+from framefarm.client.transport import MAX_ANSWER_BYTES, read_piece
 from framefarm.client.views import MissingChunks
 from framefarm.protocol.chunks import chunk_of
 
@@ -24,7 +27,7 @@ Counter = Callable[[int], None]
 """Told how many more bytes are through."""
 
 
-class BlobCalls(Calls):
+class BlobCalls(Connected):
     """The part of `Farm` that carries files."""
 
     def upload_blob(
@@ -86,7 +89,9 @@ class BlobCalls(Calls):
 
         def put(pack: bytes) -> None:
             body = packer.compress(pack)
-            self._checked(self._transport.request("PUT", "/api/uploads/chunks", body=body))
+            answer = self._transport.request("PUT", "/api/uploads/chunks", body=body)
+            if answer.status not in OK:
+                raise refusal(answer.status, answer.content)
             if count is not None:
                 count(len(body))
 
@@ -109,8 +114,10 @@ class BlobCalls(Calls):
             content = read_piece(response, MAX_ANSWER_BYTES)
             if response.status not in OK:
                 raise refusal(response.status, content)
-            answer = Answer(response.status, {}, content)
-        return [bytes.fromhex(name) for name in self._decode(answer, MissingChunks).missing]
+        try:
+            return [bytes.fromhex(name) for name in read_json(content, MissingChunks).missing]
+        except (ValueError, RecursionError) as error:
+            raise UnreadableAnswerError(self.url, error) from error
 
     def has_blob(self, sha256: str) -> bool:
         """Whether the manager has a file with this content."""
@@ -119,7 +126,7 @@ class BlobCalls(Calls):
             return answer.status == 200  # noqa: PLR2004  HTTP
         raise refusal(answer.status, answer.content)
 
-    def read_blob(self, sha256: str, *, start: int = 0) -> Iterator[bytes]:
+    def read_blob(self, sha256: str, *, start: int = 0) -> Generator[bytes, None, None]:
         """A file's bytes from `start` on, in pieces of up to 1 MiB.
 
         Raises:

@@ -6,6 +6,7 @@ ClientError
 ├── WrongCertificateError    whoever answers there is not who it should be
 ├── FarmAnswerError          the manager answered, with an error
 ├── UnreadableAnswerError    something else than a manager answered
+├── MissingLinksError        a strict render of a file whose links lead nowhere
 ├── UnsafeFileNameError      a file of a job would leave the folder it is fetched to
 └── DamagedDownloadError     what came is not what was promised
 """
@@ -136,3 +137,20 @@ class DamagedDownloadError(ClientError):
     def __init__(self, name: str) -> None:
         super().__init__(f"{name} came damaged, twice; fetch again to try once more.")
         self.name = name
+
+
+class MissingLinksError(ClientError):
+    """A strict render of a file that links files which are not there.
+
+    Attributes:
+        path: The file.
+        missing: What it links, as it names it.
+    """
+
+    code = "missing_files"
+
+    def __init__(self, path: object, missing: list[str]) -> None:
+        more = f" and {len(missing) - 1:,} more" if len(missing) > 1 else ""
+        super().__init__(f"{path} links {missing[0]}{more}, which is not there.")
+        self.path = path
+        self.missing = missing

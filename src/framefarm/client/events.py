@@ -68,24 +68,41 @@ class StreamedEvent(NamedTuple):
     id: str = ""
 
 
-def read_event_lines(lines: Iterable[bytes]) -> Iterator[StreamedEvent]:
-    """The events in a stream of lines."""
-    name, place, data = "", "", list[bytes]()
-    for raw in lines:
+class EventLines:
+    """Puts the events in a stream of lines together."""
+
+    def __init__(self) -> None:
+        self._name = self._place = ""
+        self._data: list[bytes] = []
+
+    def take(self, raw: bytes) -> StreamedEvent | None:
+        """Take a line; the event that ends with it, if one does."""
         line = raw.rstrip(b"\r\n")
         if not line:
-            if data:
-                yield StreamedEvent(name or "message", b"\n".join(data), place)
-            name, data = "", []
-            continue
+            return self._end()
         field, _, value = line.partition(b":")
         value = value.removeprefix(b" ")
         if field == b"event":
-            name = value.decode(errors="replace")
+            self._name = value.decode(errors="replace")
         elif field == b"id":
-            place = value.decode(errors="replace")
+            self._place = value.decode(errors="replace")
         elif field == b"data":
-            data.append(value)
+            self._data.append(value)
+        return None
+
+    def _end(self) -> StreamedEvent | None:
+        name, data = self._name, self._data
+        self._name, self._data = "", []
+        return StreamedEvent(name or "message", b"\n".join(data), self._place) if data else None
+
+
+def read_event_lines(lines: Iterable[bytes]) -> Iterator[StreamedEvent]:
+    """The events in a stream of lines."""
+    reader = EventLines()
+    for line in lines:
+        event = reader.take(line)
+        if event is not None:
+            yield event
 
 
 def decode_event(event: StreamedEvent) -> Event | None:
@@ -104,6 +121,44 @@ def decode_event(event: StreamedEvent) -> Event | None:
     return EndEvent() if name == "end" else None
 
 
+class Patience:
+    """How long to wait before a stream that broke off is opened anew, and when to give up.
+
+    Args:
+        patience_s: How long the manager may be away.
+        clock: Seconds that only rise.
+    """
+
+    def __init__(self, patience_s: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._patience_s = patience_s
+        self._clock = clock
+        self.came()
+
+    def came(self) -> None:
+        """Something came."""
+        self._away_since: float | None = None
+        self._tries = 0
+
+    def broke(self, error: FarmUnreachableError) -> None:
+        """The connection broke, or did not come about.
+
+        Raises:
+            FarmUnreachableError: The manager has been away for too long.
+        """
+        now = self._clock()
+        if self._away_since is None:
+            self._away_since = now
+        if now - self._away_since > self._patience_s:
+            raise error
+
+    def pause_s(self) -> float:
+        """How long to wait before the next try."""
+        # Full jitter (L13): a thousand clients must not come back in the same instant.
+        pause_s = random.uniform(0.05, min(5.0, 0.2 * 2**self._tries))  # noqa: S311  no secret
+        self._tries = min(self._tries + 1, 8)
+        return pause_s
+
+
 def keep_following(
     connect: Callable[[], Iterator[_E]],
     *,
@@ -120,19 +175,14 @@ def keep_following(
     Raises:
         FarmUnreachableError: The manager was away for longer than that.
     """
-    away_since: float | None = None
-    tries = 0
+    patience = Patience(patience_s, clock)
     while True:
         try:
             for event in connect():
-                away_since, tries = None, 0
+                patience.came()
                 yield event
                 if isinstance(event, EndEvent):
                     return
-        except FarmUnreachableError:
-            away_since = clock() if away_since is None else away_since
-            if clock() - away_since > patience_s:
-                raise
-        # Full jitter (L13): a thousand clients must not come back in the same instant.
-        pause(random.uniform(0.05, min(5.0, 0.2 * 2**tries)))  # noqa: S311  no secret
-        tries = min(tries + 1, 8)
+        except FarmUnreachableError as error:
+            patience.broke(error)
+        pause(patience.pause_s())

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self, Unpack
 
+from framefarm.client.asking import Ask, call, get
 from framefarm.client.blob_calls import BlobCalls
 from framefarm.client.event_calls import EventCalls
 from framefarm.client.job_calls import JobCalls
@@ -12,11 +16,29 @@ from framefarm.client.login_calls import LoginCalls
 from framefarm.client.notify_calls import NotifyCalls
 from framefarm.client.transport import Transport
 from framefarm.client.user_calls import UserCalls
-from framefarm.client.views import Health
+from framefarm.client.views import Health, JobView
 from framefarm.client.worker_calls import WorkerCalls
 
+if TYPE_CHECKING:
+    from framefarm.client.fetching import FetchedFile
+    from framefarm.client.rendering import RenderOptions
 
-class Farm(JobCalls, EventCalls, BlobCalls, WorkerCalls, UserCalls, NotifyCalls, LoginCalls):
+
+class FarmCalls(JobCalls, EventCalls, WorkerCalls, UserCalls, NotifyCalls, LoginCalls):
+    """What both `Farm` and `AsyncFarm` can ask, each in its way."""
+
+    @call
+    def health(self) -> Ask[Health]:
+        """Find out whether a manager is there.
+
+        Raises:
+            FarmUnreachableError: It is not.
+            UnreadableAnswerError: Something else is.
+        """
+        return get("/api/health", Health)
+
+
+class Farm(BlobCalls, FarmCalls):
     """A manager, as its clients see it. May be used from several threads at once.
 
     Args:
@@ -55,11 +77,44 @@ class Farm(JobCalls, EventCalls, BlobCalls, WorkerCalls, UserCalls, NotifyCalls,
         """Close the calling thread's connection."""
         self._transport.close()
 
-    def health(self) -> Health:
-        """Find out whether a manager is there.
+    def render(self, blend: str | os.PathLike[str], **options: Unpack[RenderOptions]) -> JobView:
+        """Hand a .blend in with all files that it links; the job that was made of it.
+
+        Of the files only what the farm lacks is sent.
+
+        Args:
+            blend: The file.
+            options: See `RenderOptions`.
 
         Raises:
-            FarmUnreachableError: It is not.
-            UnreadableAnswerError: Something else is.
+            BlendFileError: It is none, or damaged.
+            MissingLinksError: `strict`, and a file that it links is not there.
+            FarmAnswerError: It was refused; `detail` says why.
+            OSError: The file is not there, or cannot be read.
         """
-        return self._get("/api/health", Health)
+        from framefarm.client.rendering import render_blend  # noqa: PLC0415  few commands need it
+
+        return render_blend(self, blend, options)
+
+    def fetch(
+        self, job: int, folder: str | os.PathLike[str], *, follow: bool = False, parallel: int = 4
+    ) -> Iterator[FetchedFile]:
+        """Bring a job's frames and movie into a folder; each file as it is in its place.
+
+        Files that are there already are left alone, broken downloads are continued, and every file
+        is checked.
+
+        Args:
+            job: Its number.
+            folder: Made when it is not there.
+            follow: Go on until the job ends, bringing frames as they appear.
+            parallel: How many at once, 1 to 8.
+
+        Raises:
+            FarmAnswerError: There is no such job.
+            DamagedDownloadError: A file came with the wrong content, twice.
+            OSError: The folder cannot be written.
+        """
+        from framefarm.client.fetching import fetch_job  # noqa: PLC0415  few commands need it
+
+        return fetch_job(self, job, Path(folder), follow=follow, parallel=parallel)

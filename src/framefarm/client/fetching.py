@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Literal
 
 from framefarm.client.blob_calls import hash_file
 from framefarm.client.errors import DamagedDownloadError, UnsafeFileNameError
+from framefarm.client.events import EndEvent, Event, JobEvent
 from framefarm.client.farm import Farm
 from framefarm.client.views import FileView
 
 Outcome = Literal["fetched", "kept"]
 MAX_PARALLEL = 8
 _PART = ".part"
+_AT_A_TIME = 32
+_PAUSE_RATIO = 4.0
+_LONGEST_PAUSE_S = 10.0
 _FORBIDDEN = set("\\:\0")
 
 
@@ -28,6 +34,62 @@ class FetchedFile:
     file: FileView
     path: Path
     outcome: Outcome
+
+
+class Looks:
+    """When to look for new files of a job that is followed: not with each frame, when many come.
+
+    To list a large job takes a while, and the manager has others to answer meanwhile.
+    """
+
+    def __init__(self) -> None:
+        self._done = -1
+        self._so_far = 0
+        self._again_at = 0.0
+
+    def due(self, event: Event, now: float) -> bool:
+        """Whether to look, after an event.
+
+        Args:
+            now: Seconds of a clock that only rises.
+        """
+        if isinstance(event, JobEvent):
+            self._so_far = sum(stage.done for stage in event.job.stages)
+        more = self._so_far != self._done and now >= self._again_at
+        return isinstance(event, EndEvent) or more
+
+    def looked(self, began: float, now: float) -> None:
+        """It took from then until now."""
+        self._done = self._so_far
+        self._again_at = now + min(_PAUSE_RATIO * (now - began), _LONGEST_PAUSE_S)
+
+
+def fetch_job(
+    farm: Farm, job: int, folder: Path, *, follow: bool, parallel: int
+) -> Iterator[FetchedFile]:
+    """Bring a job's files into a folder, see `Farm.fetch`."""
+    brought: set[tuple[str, str]] = set()
+    if not follow:
+        yield from _fetch_new(farm, job, folder, brought, parallel)
+        return
+    looks = Looks()
+    for event in farm.events(job):
+        began = time.monotonic()
+        if looks.due(event, began):
+            yield from _fetch_new(farm, job, folder, brought, parallel)
+            looks.looked(began, time.monotonic())
+
+
+def _fetch_new(
+    farm: Farm, job: int, folder: Path, brought: set[tuple[str, str]], parallel: int
+) -> Iterator[FetchedFile]:
+    """What was not brought yet, a page's worth at a time."""
+    new = (file for file in farm.files(job) if (file.name, file.sha256) not in brought)
+    while some := list(islice(new, _AT_A_TIME)):
+        fetched: list[FetchedFile] = []
+        fetch_files(farm, some, folder, parallel=parallel, tell=fetched.append)
+        brought |= {(file.name, file.sha256) for file in some}
+        yield from fetched
 
 
 def fetch_files(

@@ -2,113 +2,120 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from urllib.parse import urlencode
-
 import msgspec
 
-from framefarm.client.calls import Calls
+from framefarm.client.asking import (
+    Ask,
+    Pages,
+    call,
+    change,
+    get,
+    listed,
+    pages,
+    tell,
+    text,
+)
 from framefarm.client.submissions import Submission
 from framefarm.client.views import FilePage, FileView, JobPage, JobView, UnitPage, UnitView, Why
 
 
-class JobCalls(Calls):
+class JobCalls:
     """The part of `Farm` that is about jobs."""
 
     # --- asking ---
 
-    def jobs(self, *, state: str | None = None, limit: int | None = None) -> Iterator[JobView]:
+    @listed
+    def jobs(self, *, state: str | None = None, limit: int | None = None) -> Pages[JobView]:
         """Jobs, newest first; all of them unless limited."""
-        cursor: str | int | None = None
-        left = limit
-        while left is None or left > 0:
-            size = min(200, left or 200)
-            query = _query(state=state, limit=size, cursor=cursor)
-            page = self._get(f"/api/jobs{query}", JobPage)
-            yield from page.jobs
-            left = None if left is None else left - len(page.jobs)
-            if page.next is None or not page.jobs:
-                return
-            cursor = page.next
+        return pages(
+            "/api/jobs", JobPage, lambda page: page.jobs, most=200, limit=limit, state=state
+        )
 
-    def job(self, job: int) -> JobView:
+    @call
+    def job(self, job: int) -> Ask[JobView]:
         """One job.
 
         Raises:
             FarmAnswerError: There is none of that number.
         """
-        return self._get(f"/api/jobs/{job}", JobView)
+        return get(f"/api/jobs/{job}", JobView)
 
-    def why(self, job: int) -> Why:
+    @call
+    def why(self, job: int) -> Ask[Why]:
         """Why a job is not running, or not on more workers.
 
         Raises:
             FarmAnswerError: There is none of that number.
         """
-        return self._get(f"/api/jobs/{job}/why", Why)
+        return get(f"/api/jobs/{job}/why", Why)
 
+    @listed
     def units(
         self, job: int, *, kind: str = "render", state: str | None = None, limit: int | None = None
-    ) -> Iterator[UnitView]:
+    ) -> Pages[UnitView]:
         """Units of one stage, ascending; only those in `state` where given."""
-        after: str | int | None = None
-        left = limit
-        while left is None or left > 0:
-            query = _query(kind=kind, state=state, limit=min(500, left or 500), after=after)
-            page = self._get(f"/api/jobs/{job}/units{query}", UnitPage)
-            yield from page.units
-            left = None if left is None else left - len(page.units)
-            if page.next is None or not page.units:
-                return
-            after = page.next
+        return pages(
+            f"/api/jobs/{job}/units",
+            UnitPage,
+            lambda page: page.units,
+            most=500,
+            limit=limit,
+            cursor="after",
+            kind=kind,
+            state=state,
+        )
 
-    def files(self, job: int) -> Iterator[FileView]:
+    @listed
+    def files(self, job: int) -> Pages[FileView]:
         """All outputs of a job that are there by now, without thumbnails and logs."""
-        cursor: str | int | None = None
-        while True:
-            query = _query(limit=500, cursor=cursor)
-            page = self._get(f"/api/jobs/{job}/files{query}", FilePage)
-            yield from page.files
-            if page.next is None or not page.files:
-                return
-            cursor = page.next
+        return pages(f"/api/jobs/{job}/files", FilePage, lambda page: page.files, most=500)
 
-    def frame_log(self, job: int, frame: int) -> str:
+    @call
+    def frame_log(self, job: int, frame: int) -> Ask[str]:
         """What Blender said while it rendered a frame, or failed to."""
-        return self._text(f"/api/jobs/{job}/frames/{frame}/log")
+        return text(f"/api/jobs/{job}/frames/{frame}/log")
 
-    def job_log(self, job: int) -> str:
+    @call
+    def job_log(self, job: int) -> Ask[str]:
         """Each failed attempt of a job with its reason and the end of its log."""
-        return self._text(f"/api/jobs/{job}/log")
+        return text(f"/api/jobs/{job}/log")
 
     # --- changing ---
 
-    def submit(self, submission: Submission) -> JobView:
+    @call
+    def submit(self, submission: Submission) -> Ask[JobView]:
         """Make a job, or find the one with the same fingerprint.
 
         Raises:
             FarmAnswerError: It was refused; `detail` says why.
         """
-        return self._post("/api/jobs", msgspec.json.encode(submission))
+        return _post("/api/jobs", msgspec.json.encode(submission))
 
-    def cancel(self, job: int) -> JobView:
+    @call
+    def cancel(self, job: int) -> Ask[JobView]:
         """Stop a job; what is finished stays."""
-        return self._post(f"/api/jobs/{job}/cancel")
+        return _post(f"/api/jobs/{job}/cancel")
 
-    def pause(self, job: int, *, now: bool = False) -> JobView:
+    @call
+    def pause(self, job: int, *, now: bool = False) -> Ask[JobView]:
         """Give out no more of a job; with `now` also take back what is being rendered."""
-        return self._post(f"/api/jobs/{job}/pause", msgspec.json.encode({"now": now}))
+        return _post(f"/api/jobs/{job}/pause", msgspec.json.encode({"now": now}))
 
-    def resume(self, job: int) -> JobView:
+    @call
+    def resume(self, job: int) -> Ask[JobView]:
         """Go on with a paused job."""
-        return self._post(f"/api/jobs/{job}/resume")
+        return _post(f"/api/jobs/{job}/resume")
 
-    def set_priority(self, job: int, priority: int, *, kind: str | None = None) -> JobView:
+    @call
+    def set_priority(self, job: int, priority: int, *, kind: str | None = None) -> Ask[JobView]:
         """Change when a job, or one stage of it, gets its turn: 0 to 100, the highest first."""
         body = {"priority": priority, "kind": kind}
-        return self._post(f"/api/jobs/{job}/priority", msgspec.json.encode(body))
+        return _post(f"/api/jobs/{job}/priority", msgspec.json.encode(body))
 
-    def retry(self, job: int, *, frames: str | None = None, everything: bool = False) -> JobView:
+    @call
+    def retry(
+        self, job: int, *, frames: str | None = None, everything: bool = False
+    ) -> Ask[JobView]:
         """Put units of a job back to work.
 
         Args:
@@ -117,17 +124,14 @@ class JobCalls(Calls):
             everything: Make all of them anew. Without either: what failed or was cancelled.
         """
         body = {"frames": frames, "all": everything}
-        return self._post(f"/api/jobs/{job}/retry", msgspec.json.encode(body))
+        return _post(f"/api/jobs/{job}/retry", msgspec.json.encode(body))
 
-    def delete(self, job: int, *, outputs: bool = False) -> None:
+    @call
+    def delete(self, job: int, *, outputs: bool = False) -> Ask[None]:
         """Delete a job; with `outputs` its files on the manager's machine as well."""
         query = "?outputs=true" if outputs else ""
-        self._remove(f"/api/jobs/{job}{query}")
-
-    def _post(self, path: str, body: bytes = b"") -> JobView:
-        return self._change(path, JobView, body)
+        return tell(f"/api/jobs/{job}{query}", method="DELETE")
 
 
-def _query(**values: str | int | None) -> str:
-    given = {name: value for name, value in values.items() if value is not None}
-    return f"?{urlencode(given)}" if given else ""
+def _post(path: str, body: bytes = b"") -> Ask[JobView]:
+    return change(path, JobView, body)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import msgspec
 
-from framefarm.client.calls import Calls
+from framefarm.client.asking import Ask, Pages, call, change, get, listed, pages, tell
 from framefarm.client.notify_views import (
     MadeTarget,
     NotificationPage,
@@ -20,13 +20,15 @@ _TARGETS = "/api/notifications/targets"
 _PAGE = 200
 
 
-class NotifyCalls(Calls):
+class NotifyCalls:
     """The part of `Farm` that is about what one is told, and where."""
 
-    def notify_targets(self) -> tuple[TargetView, ...]:
+    @call
+    def notify_targets(self) -> Ask[tuple[TargetView, ...]]:
         """Where one is told."""
-        return self._get(_TARGETS, TargetPage).targets
+        return get(_TARGETS, TargetPage).then(lambda found: found.targets)
 
+    @call
     def add_notify_target(
         self,
         name: str,
@@ -35,7 +37,7 @@ class NotifyCalls(Calls):
         email: str = "",
         tells: Sequence[str] = ("job_done", "job_failed"),
         all_jobs: bool = False,
-    ) -> MadeTarget:
+    ) -> Ask[MadeTarget]:
         """Be told somewhere of what happens from now on.
 
         Args:
@@ -49,8 +51,9 @@ class NotifyCalls(Calls):
         """
         body = {"name": name, "address": address, "email": email, "all_jobs": all_jobs}
         asked = msgspec.json.encode(body | {"tells": list(tells)})
-        return self._change(_TARGETS, MadeTarget, asked)
+        return change(_TARGETS, MadeTarget, asked)
 
+    @call
     def change_notify_target(
         self,
         target: int,
@@ -59,7 +62,7 @@ class NotifyCalls(Calls):
         address: str | None = None,
         tells: Sequence[str] | None = None,
         all_jobs: bool | None = None,
-    ) -> TargetView:
+    ) -> Ask[TargetView]:
         """Change a target; None leaves it as it is.
 
         Raises:
@@ -69,37 +72,36 @@ class NotifyCalls(Calls):
         body = {key: value for key, value in asked.items() if value is not None}
         more = {} if tells is None else {"tells": list(tells)}
         encoded = msgspec.json.encode(body | more)
-        return self._change(f"{_TARGETS}/{target}", TargetView, encoded, method="PATCH")
+        return change(f"{_TARGETS}/{target}", TargetView, encoded, method="PATCH")
 
-    def remove_notify_target(self, target: int) -> None:
+    @call
+    def remove_notify_target(self, target: int) -> Ask[None]:
         """Be told there no more.
 
         Raises:
             FarmAnswerError: There is no such target.
         """
-        self._remove(f"{_TARGETS}/{target}")
+        return tell(f"{_TARGETS}/{target}", method="DELETE")
 
-    def test_notify_target(self, target: int) -> Tested:
+    @call
+    def test_notify_target(self, target: int) -> Ask[Tested]:
         """Send a test message now, which may take half a minute.
 
         Raises:
             FarmAnswerError: There is no such target, or it had a message a moment ago.
         """
-        return self._change(f"{_TARGETS}/{target}/test", Tested)
+        return change(f"{_TARGETS}/{target}/test", Tested)
 
+    @listed
     def notifications(
         self, *, state: str | None = None, limit: int | None = None
-    ) -> Iterator[NotificationView]:
+    ) -> Pages[NotificationView]:
         """What one was told, newest first; only what is in a state where given."""
-        cursor: int | None = None
-        left = limit
-        while left is None or left > 0:
-            query = f"limit={min(_PAGE, left or _PAGE)}"
-            query += f"&state={state}" if state else ""
-            query += f"&cursor={cursor}" if cursor is not None else ""
-            page = self._get(f"/api/notifications?{query}", NotificationPage)
-            yield from page.notifications
-            left = None if left is None else left - len(page.notifications)
-            cursor = page.next
-            if cursor is None:
-                return
+        return pages(
+            "/api/notifications",
+            NotificationPage,
+            lambda page: page.notifications,
+            most=_PAGE,
+            limit=limit,
+            state=state,
+        )

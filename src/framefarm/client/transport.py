@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import BinaryIO
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from framefarm.client.errors import (
     BadFarmUrlError,
@@ -28,8 +28,8 @@ from framefarm.client.pinning import pinned_context
 Body = bytes | BinaryIO | Iterable[bytes] | None
 _BROKEN = (OSError, http.client.HTTPException)
 _IDEMPOTENT = frozenset({"GET", "HEAD", "PUT"})
-_BUSY = frozenset({429, 503})
-_BUSY_TRIES = 4
+BUSY = frozenset({429, 503})
+BUSY_TRIES = 4
 _NO_TLS = frozenset({"WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE"})
 """What OpenSSL calls an answer in plain HTTP, by its age."""
 _LONGEST_PAUSE_S = 10.0
@@ -87,11 +87,11 @@ class Transport:
             FarmUnreachableError: Nothing answers.
             UnreadableAnswerError: The answer is too large.
         """
-        for _ in range(_BUSY_TRIES - 1):
+        for _ in range(BUSY_TRIES - 1):
             answer = self._ask(method, path, body, self._all(headers))
-            if answer.status not in _BUSY:
+            if answer.status not in BUSY:
                 return answer
-            self._pause(_retry_after_s(answer.headers))
+            self._pause(retry_after_s(answer.headers))
         return self._ask(method, path, body, self._all(headers))
 
     @contextmanager
@@ -207,17 +207,28 @@ def is_loopback(url: str) -> bool:
         return False
 
 
-def _read_url(
-    url: str, certificate: str
-) -> tuple[Callable[[float], http.client.HTTPConnection], str]:
-    """What opens a connection, and the path that comes before every other."""
+def check_url(url: str) -> SplitResult:
+    """Read a manager's address.
+
+    Raises:
+        BadFarmUrlError: It is none.
+    """
     try:
         parts = urlsplit(url)
-        host, port = parts.hostname, parts.port
+        host, _ = parts.hostname, parts.port
     except ValueError as error:
         raise BadFarmUrlError(url) from error
     if parts.scheme not in ("http", "https") or not host or parts.query or parts.fragment:
         raise BadFarmUrlError(url)
+    return parts
+
+
+def _read_url(
+    url: str, certificate: str
+) -> tuple[Callable[[float], http.client.HTTPConnection], str]:
+    """What opens a connection, and the path that comes before every other."""
+    parts = check_url(url)
+    host, port = parts.hostname or "", parts.port
     if parts.scheme == "http":
         return lambda timeout_s: http.client.HTTPConnection(
             host, port, timeout=timeout_s
@@ -228,7 +239,7 @@ def _read_url(
     ), parts.path
 
 
-def _retry_after_s(headers: Mapping[str, str]) -> float:
+def retry_after_s(headers: Mapping[str, str]) -> float:
     """What a busy manager asks for, within reason."""
     try:
         asked = float(headers.get("retry-after", "1"))

@@ -6,32 +6,36 @@ from urllib.parse import quote
 
 import msgspec
 
-from framefarm.client.calls import Calls
+from framefarm.client.asking import Ask, call, change, get, tell
 from framefarm.client.user_views import MadeToken, Me, UserPage, UserView
 
 
-class UserCalls(Calls):
+class UserCalls:
     """The part of `Farm` that is about people."""
 
-    def me(self) -> UserView | None:
+    @call
+    def me(self) -> Ask[UserView | None]:
         """Who asks; None for nobody in particular, on the manager's own machine."""
-        return self._get("/api/me", Me).user
+        return get("/api/me", Me).then(lambda found: found.user)
 
-    def users(self) -> tuple[UserView, ...]:
+    @call
+    def users(self) -> Ask[tuple[UserView, ...]]:
         """All people, by name."""
-        return self._get("/api/users", UserPage).users
+        return get("/api/users", UserPage).then(lambda found: found.users)
 
-    def user(self, name: str) -> UserView:
+    @call
+    def user(self, name: str) -> Ask[UserView]:
         """One person.
 
         Raises:
             FarmAnswerError: Nobody has that name.
         """
-        return self._get(_path(name), UserView)
+        return get(_path(name), UserView)
 
+    @call
     def add_user(
         self, name: str, *, role: str, email: str = "", password: str | None = None
-    ) -> UserView:
+    ) -> Ask[UserView]:
         """Add a person, with a password where given.
 
         Raises:
@@ -40,8 +44,9 @@ class UserCalls(Calls):
         body = {"name": name, "role": role, "email": email}
         if password is not None:
             body["password"] = password
-        return self._change("/api/users", UserView, msgspec.json.encode(body))
+        return change("/api/users", UserView, msgspec.json.encode(body))
 
+    @call
     def change_user(
         self,
         name: str,
@@ -49,7 +54,7 @@ class UserCalls(Calls):
         role: str | None = None,
         email: str | None = None,
         disabled: bool | None = None,
-    ) -> UserView:
+    ) -> Ask[UserView]:
         """Change a person's role or address, or disable the account; None leaves it as it is.
 
         Raises:
@@ -57,34 +62,37 @@ class UserCalls(Calls):
         """
         asked = {"role": role, "email": email, "disabled": disabled}
         body = {key: value for key, value in asked.items() if value is not None}
-        return self._change(_path(name), UserView, msgspec.json.encode(body), method="PATCH")
+        return change(_path(name), UserView, msgspec.json.encode(body), method="PATCH")
 
-    def remove_user(self, name: str) -> None:
+    @call
+    def remove_user(self, name: str) -> Ask[None]:
         """Remove a person and all tokens; jobs stay.
 
         Raises:
             FarmAnswerError: Nobody has that name.
         """
-        self._remove(_path(name))
+        return tell(_path(name), method="DELETE")
 
+    @call
     def make_token(
         self, user: str, *, name: str, scope: str = "full", days: float | None = None
-    ) -> MadeToken:
+    ) -> Ask[MadeToken]:
         """Make a token for a person; its text is told here and never again.
 
         Raises:
             FarmAnswerError: Nobody has that name.
         """
         body = {"name": name, "scope": scope, "days": days}
-        return self._change(f"{_path(user)}/tokens", MadeToken, msgspec.json.encode(body))
+        return change(f"{_path(user)}/tokens", MadeToken, msgspec.json.encode(body))
 
-    def remove_token(self, user: str, token: int) -> None:
+    @call
+    def remove_token(self, user: str, token: int) -> Ask[None]:
         """Take a token away; it counts no more at once.
 
         Raises:
             FarmAnswerError: There is no such token.
         """
-        self._remove(f"{_path(user)}/tokens/{token}")
+        return tell(f"{_path(user)}/tokens/{token}", method="DELETE")
 
 
 def _path(user: str) -> str:

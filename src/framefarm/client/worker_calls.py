@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 import msgspec
 
-from framefarm.client.calls import Calls
+from framefarm.client.asking import Ask, Pages, call, change, get, listed, pages
 from framefarm.client.worker_views import (
     InvitationView,
     RevokedView,
@@ -45,23 +45,17 @@ class WorkerFilter:
         return {key: value for key, value in asdict(self).items() if value}
 
 
-class WorkerCalls(Calls):
+class WorkerCalls:
     """The part of `Farm` that is about workers."""
 
-    def workers(self, where: WorkerFilter | None = None) -> Iterator[WorkerView]:
+    @listed
+    def workers(self, where: WorkerFilter | None = None) -> Pages[WorkerView]:
         """The workers the manager knows, by name; only those that match where given."""
         asked = where.given if where else {}
-        cursor: str | None = None
-        while True:
-            more = {"cursor": cursor} if cursor else {}
-            query = urlencode({**asked, "limit": _PAGE, **more}, doseq=True)
-            page = self._get(f"/api/workers?{query}", WorkerPage)
-            yield from page.workers
-            if page.next is None or not page.workers:
-                return
-            cursor = page.next
+        return pages("/api/workers", WorkerPage, lambda page: page.workers, most=_PAGE, **asked)
 
-    def worker(self, worker: str, *, live: bool = False) -> WorkerDetails:
+    @call
+    def worker(self, worker: str, *, live: bool = False) -> Ask[WorkerDetails]:
         """One worker, by its name or id.
 
         Args:
@@ -70,8 +64,9 @@ class WorkerCalls(Calls):
         Raises:
             FarmAnswerError: There is none of that name, or several.
         """
-        return self._get(f"{_path(worker)}{'?live=true' if live else ''}", WorkerDetails)
+        return get(f"{_path(worker)}{'?live=true' if live else ''}", WorkerDetails)
 
+    @call
     def steer_workers(
         self,
         action: str,
@@ -80,7 +75,7 @@ class WorkerCalls(Calls):
         now: bool = False,
         reason: str = "",
         tags: Sequence[str] = (),
-    ) -> tuple[Steered, ...]:
+    ) -> Ask[tuple[Steered, ...]]:
         """Tell workers what to do.
 
         Args:
@@ -103,33 +98,40 @@ class WorkerCalls(Calls):
             body["where"] = workers.given
         else:
             body["workers"] = workers
-        return self._change("/api/workers/steer", SteeredList, msgspec.json.encode(body)).workers
+        return change("/api/workers/steer", SteeredList, msgspec.json.encode(body)).then(
+            lambda found: found.workers
+        )
 
-    def rename_worker(self, worker: str, name: str) -> WorkerView:
+    @call
+    def rename_worker(self, worker: str, name: str) -> Ask[WorkerView]:
         """Give a worker a name, which counts above the one it says itself.
 
         Raises:
             FarmAnswerError: There is no such worker, or the name is none, or another's.
         """
         asked = msgspec.json.encode({"name": name})
-        return self._change(f"{_path(worker)}/rename", WorkerView, asked)
+        return change(f"{_path(worker)}/rename", WorkerView, asked)
 
-    def invite(self, *, pool: str = "own", uses: int = 1, hours: float = 1.0) -> InvitationView:
+    @call
+    def invite(
+        self, *, pool: str = "own", uses: int = 1, hours: float = 1.0
+    ) -> Ask[InvitationView]:
         """Make a join token for new workers; it is told here and never again.
 
         Raises:
             FarmAnswerError: It was refused; `detail` says why.
         """
         asked = msgspec.json.encode({"pool": pool, "uses": uses, "hours": hours})
-        return self._change("/api/workers/invites", InvitationView, asked)
+        return change("/api/workers/invites", InvitationView, asked)
 
-    def revoke(self, worker: str) -> RevokedView:
+    @call
+    def revoke(self, worker: str) -> Ask[RevokedView]:
         """Refuse a worker's key from now on, and free what it works on.
 
         Raises:
             FarmAnswerError: There is none of that name, or several.
         """
-        return self._change(f"{_path(worker)}/revoke", RevokedView)
+        return change(f"{_path(worker)}/revoke", RevokedView)
 
 
 def _path(worker: str) -> str:
