@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from functools import partial
 from typing import Annotated, Any
 
@@ -162,8 +163,10 @@ def own_routes(farm: Farm, people: TokenRing) -> APIRouter:
 
     @router.post("/tokens", status_code=201)
     async def make_token(request: Request, asked: NewTokenBody) -> MadeToken:
-        """Make another token of one's own."""
-        return await _make_token(farm, person_of(request).name, asked)
+        """Make another token of one's own; a token makes none that outlives it."""
+        who = person_of(request)
+        _check_lifetime(who, asked)
+        return await _make_token(farm, who.name, asked)
 
     @router.delete("/tokens/{token}", status_code=204)
     async def remove_token(request: Request, token: Number) -> None:
@@ -185,6 +188,18 @@ def person_of(request: Request) -> Identity:
             "Nobody in particular has no account of their own; name a user: /api/users/NAME."
         )
     return who
+
+
+def _check_lifetime(who: Identity, asked: NewTokenBody) -> None:
+    """Whoever found a token must not be able to keep its owner's doors open for ever."""
+    if who.token_id is None or who.expires_at is None:
+        return
+    if asked.days is None or time.time() + asked.days * DAY_S > who.expires_at:
+        left = max(0.0, who.expires_at - time.time()) / DAY_S
+        raise NotAllowedError(
+            f"This token ends in {left:.1f} days and makes none that lasts longer; log in, or ask "
+            "an admin."
+        )
 
 
 async def _make_token(farm: Farm, user: str, asked: NewTokenBody) -> MadeToken:

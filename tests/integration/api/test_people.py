@@ -282,6 +282,19 @@ def test_token_ends_when_it_was_to_end(people: People, monkeypatch: pytest.Monke
     is_problem(people.ask(token, "GET", "/api/jobs"), 401, "token")
 
 
+def test_token_makes_none_that_outlives_it(people: People):
+    short = people.token("ada", days=1)
+    for asked in ({}, {"days": 2}):
+        answer = people.ask(short, "POST", "/api/me/tokens", json={"name": "t", **asked})
+        assert "ends in 1.0 days" in is_problem(answer, 403, "not_allowed")["detail"]
+
+    made = people.ask(short, "POST", "/api/me/tokens", json={"name": "t", "days": 0.5})
+
+    assert made.status_code == 201
+    lasting = people.token("ada")
+    assert people.ask(lasting, "POST", "/api/me/tokens", json={"name": "t"}).status_code == 201
+
+
 def test_events_of_whom_was_shut_out_end(people: People):
     token = people.add("cyd", "artist")
     body = {"kind": "trial", "settings": {"units": "1"}}

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from framefarm.cli.display import words
 from framefarm.cli.farm_options import farm_url, open_farm
 from framefarm.cli.groups import command as declare
 from framefarm.cli.groups import option
@@ -60,7 +61,8 @@ def command(
     home = load_settings().home
     keep_login(home, found, KeptLogin(name, made.token, certificate))
     until = (made.view.expires_at or "")[:10]
-    click.echo(f"logged in at {found} as {name}, until {until}; kept in {kept_in(home)}")
+    click.echo(f"logged in at {found} as {name}, until {until}")
+    click.echo(f"kept in {words.place(kept_in(home))}; framefarm logout ends it")
 
 
 def _log_in(farm: Farm, name: str, days: float) -> MadeToken:
