@@ -101,7 +101,7 @@ def routes(farm: Farm) -> APIRouter:
 
         The first event, `begin`, names the place. `gap` says that some events are lost: the
         manager was started anew, or the follower was away for too long. An artist hears of own
-        jobs.
+        jobs. The stream ends when the manager stops.
         """
         person = caller_of(request.scope).person
         artist = person is not None and person.role is UserRole.ARTIST
@@ -154,6 +154,8 @@ async def _follow(
                 listener.set()
                 if told := await _told(farm, wanted, part):
                     yield told
+            elif log.closed:
+                return
             if not await _heard(listener):
                 yield STILL_HERE
 

@@ -27,6 +27,7 @@ from framefarm.core.accounts import UserRole
 from framefarm.core.errors import FrameFarmError
 from framefarm.core.states import ENDED_JOBS, JobState
 from framefarm.farm import steering
+from framefarm.farm.events import NoMore
 from framefarm.farm.logs import NoSuchUnitError, fault_log, file_of_frame, job_log
 from framefarm.farm.outputs import Place, output_files
 from framefarm.farm.service import Farm
@@ -148,7 +149,10 @@ def routes(farm: Farm) -> APIRouter:  # noqa: C901  one short function for each 
 
     @router.get("/{job_id}/events")
     async def events(job_id: Number, request: Request) -> StreamingResponse:
-        """Follow a job by server-sent events: `job`, `progress`, `unit`, `end`."""
+        """Follow a job by server-sent events: `job`, `progress`, `unit`, `end`.
+
+        The stream ends without `end` when the manager stops.
+        """
         await farm.view(job_id)
         return streamed(_follow(farm, job_id, request))
 
@@ -228,6 +232,8 @@ async def _follow(farm: Farm, job_id: int, request: Request) -> AsyncIterator[by
             except TimeoutError:
                 yield STILL_HERE
                 continue
+            if isinstance(event, NoMore):
+                return
             yield server_sent(event.kind, event.facts)
             if event.kind == "end":
                 return

@@ -51,6 +51,7 @@ class EventLog:
         self._kept: deque[Happening] = deque(maxlen=kept)
         self._listeners: set[asyncio.Event] = set()
         self.last = 0
+        self.closed = False
 
     def note(
         self,
@@ -73,6 +74,12 @@ class EventLog:
             return None
         # From the right: a reader that keeps up must not walk over all that is kept.
         return list(islice(reversed(self._kept), new))[::-1]
+
+    def close(self) -> None:
+        """Nothing more is told: readers shall read what there is, and end."""
+        self.closed = True
+        for listener in self._listeners:
+            listener.set()
 
     @contextmanager
     def listen(self) -> Iterator[asyncio.Event]:

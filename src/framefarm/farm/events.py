@@ -19,6 +19,11 @@ class Event:
     facts: dict[str, Any]
 
 
+@dataclass(frozen=True)
+class NoMore:
+    """The manager stops: nothing more is told."""
+
+
 @dataclass(eq=False)
 class Subscription:
     """One follower's queue.
@@ -28,9 +33,9 @@ class Subscription:
     """
 
     job_id: int
-    events: asyncio.Queue[Event] = field(default_factory=lambda: asyncio.Queue(_KEPT))
+    events: asyncio.Queue[Event | NoMore] = field(default_factory=lambda: asyncio.Queue(_KEPT))
 
-    def put(self, event: Event) -> None:
+    def put(self, event: Event | NoMore) -> None:
         """Queue an event."""
         if self.events.full():
             self.events.get_nowait()
@@ -42,6 +47,7 @@ class EventBus:
 
     def __init__(self) -> None:
         self._followers: dict[int, set[Subscription]] = {}
+        self._closed = False
 
     def publish(self, job_id: int, kind: str, facts: dict[str, Any]) -> None:
         """Tell all followers of a job."""
@@ -52,10 +58,19 @@ class EventBus:
         """Whether anyone listens."""
         return job_id in self._followers
 
+    def close(self) -> None:
+        """Let all followers hear what they were told so far, and end."""
+        self._closed = True
+        for followers in self._followers.values():
+            for follower in followers:
+                follower.put(NoMore())
+
     @contextmanager
     def follow(self, job_id: int) -> Iterator[Subscription]:
         """Receive a job's events while the context is open."""
         subscription = Subscription(job_id)
+        if self._closed:
+            subscription.put(NoMore())
         self._followers.setdefault(job_id, set()).add(subscription)
         try:
             yield subscription

@@ -191,11 +191,13 @@ class Farm:
         self.come_by_s = max(self.come_by_s, come_by_s)
 
     def begin_to_stop(self) -> None:
-        """Workers that go from now on go because the manager does; nothing of that is noted.
+        """Whoever follows events is let go, to come again when a manager is here.
 
-        Ten thousand departures, each written and logged, took longer than a stop may.
+        Workers that go from now on go because the manager does; nothing of that is noted: ten
+        thousand departures, each written and logged, took longer than a stop may.
         """
         self.stopping = True
+        self.telling.close()
 
     async def stop(self) -> None:
         """End all duties; what was asked to be written is written first."""

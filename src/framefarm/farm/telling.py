@@ -73,6 +73,11 @@ class Telling:
         facts = {"job": job_id, "owner": owner, "state": "deleted"}
         self.log.note("job", facts, job_id=job_id)
 
+    def close(self) -> None:
+        """Tell nothing more: followers hear what there is, and end."""
+        self.bus.close()
+        self.log.close()
+
     async def run(self) -> None:
         """Tell of what changed, of each job and worker a few times a second at most."""
         while True:

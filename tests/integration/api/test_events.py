@@ -155,6 +155,34 @@ def test_a_stream_says_that_a_restart_lost_what_was_between(tmp_path: Path):
     assert (new[1], new[2]["job"]) == ("job", job)
 
 
+def test_streams_end_whole_when_the_manager_stops(tmp_path: Path):
+    first = Manager(tmp_path)
+    job = first.trial("1-2")["id"]
+    with (
+        httpx.Client(base_url=first.server.url, timeout=60) as http,
+        http.stream("GET", "/api/events") as farm,
+        http.stream("GET", f"/api/jobs/{job}/events") as one,
+    ):
+        farm_lines, job_lines = farm.iter_lines(), one.iter_lines()
+        place = next(line for line in farm_lines if line).removeprefix("id: ")
+        assert "event: job" in next(job_lines)
+        with first.worker() as worker:
+            assert worker.finish(worker.lease()) == "accepted"
+            first.close()
+        # Broken off, a stream would raise: its last chunk never came.
+        left = [list(farm_lines), list(job_lines)]
+    again = Manager(tmp_path)
+    try:
+        with stream(again, after=place) as heard:
+            assert heard.next()[1] == "begin"
+    finally:
+        again.close()
+
+    for lines in left:
+        assert "event: unit" in lines
+        assert "event: end" not in lines
+
+
 def test_a_stream_has_only_what_was_asked_for(manager: Manager):
     one, two = manager.trial("1-2")["id"], manager.trial("1-2", name="two")["id"]
     with stream(manager, job=two, kind="unit") as heard:

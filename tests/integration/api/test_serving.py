@@ -36,10 +36,8 @@ def test_a_stopped_manager_ends_though_connections_stay_open(tmp_path: Path):
 
         def follow() -> None:
             with (
-                contextlib.suppress(httpx.HTTPError),
-                httpx.Client().stream(
-                    "GET", f"{manager.server.url}/api/jobs/{job}/events", timeout=60
-                ) as answer,
+                httpx.Client(base_url=manager.server.url, timeout=60) as http,
+                http.stream("GET", f"/api/jobs/{job}/events") as answer,
             ):
                 for _ in answer.iter_lines():
                     began.set()
