@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from framefarm.agent.errors import AgentError
+from framefarm.protocol.discovery import CONNECT_PATH
 
 
 class BadUrlError(AgentError):
@@ -33,7 +34,7 @@ def check_url(url: str) -> str:
 
 def connect_url(url: str) -> str:
     """Where the worker's WebSocket connects to."""
-    return "ws" + url.removeprefix("http") + "/api/workers/connect"
+    return "ws" + url.removeprefix("http") + CONNECT_PATH
 
 
 def is_loopback(url: str) -> bool:

@@ -15,12 +15,10 @@ from framefarm.api.people import TokenRing
 from framefarm.api.reach import Reach
 from framefarm.api.worker_socket import WorkerSocket
 from framefarm.farm.service import Farm
+from framefarm.protocol.discovery import CONNECT_PATH
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
-
-CONNECT = "/api/workers/connect"
-"""Where workers connect to."""
 
 
 class Application:
@@ -63,7 +61,7 @@ class Application:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request, or a connection, on."""
-        if scope["type"] == "websocket" and scope["path"] == CONNECT:
+        if scope["type"] == "websocket" and scope["path"] == CONNECT_PATH:
             await self._workers(scope, receive, send)
             return
         if self.api is None:

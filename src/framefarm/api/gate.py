@@ -174,13 +174,15 @@ class Gate:
         Returns:
             None to let it in, else the seconds after which it is its turn.
         """
-        limits = self._limits
-        if self._greeting.total() < limits.greetings and self._greeting[visit.address] < max(
-            1, limits.greetings // 2
-        ):
-            self._begin_greeting(visit)
-            return None
-        return self.turn(now)
+        if self.crowded(visit.address):
+            return self.turn(now)
+        self._begin_greeting(visit)
+        return None
+
+    def crowded(self, address: str) -> bool:
+        """Whether there is no room for one more worker to be greeted, from this address."""
+        most = self._limits.greetings
+        return self._greeting.total() >= most or self._greeting[address] >= max(1, most // 2)
 
     def turn(self, now: float) -> float:
         """Seconds after which it is the turn of one more that finds no room."""
@@ -241,6 +243,11 @@ class Gate:
             self._busy[visit.address] = left
         else:
             del self._busy[visit.address]
+
+
+def many_come(wait_s: float) -> str:
+    """What a worker is told that finds no room."""
+    return f"Many workers come at once; try again in {math.ceil(wait_s)} s."
 
 
 def admit(gate: Gate, visit: Visit) -> None:

@@ -51,6 +51,7 @@ from framefarm.core.accounts import TOKEN_START
 from framefarm.core.errors import FrameFarmError
 from framefarm.farm.accounts import Identity
 from framefarm.farm.service import Farm
+from framefarm.protocol.discovery import CONNECT_PATH
 
 _CALLER = "framefarm.caller"
 
@@ -68,7 +69,7 @@ _FOR_EVERYONE = {
     ("GET", "/api/login"),
     ("GET", "/api/login/openid"),
     ("GET", "/api/login/openid/callback"),
-    (WEBSOCKET, "/api/workers/connect"),
+    (WEBSOCKET, CONNECT_PATH),
     *_SIGNING_IN,
 }
 _FOR_WORKERS = (

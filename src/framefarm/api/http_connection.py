@@ -13,7 +13,7 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from framefarm.api.gate import Gate, Visit, admit
+from framefarm.api.gate import Gate, Visit, admit, many_come
 from framefarm.api.pace import Pace
 from framefarm.api.problems import as_http
 from framefarm.api.transports import drop, has_gone, unsent_bytes
@@ -138,8 +138,7 @@ class BoundedHttp(HttpToolsProtocol):
             return
         wait_s = self._gate.greet(self._visit, self.loop.time())
         if wait_s is not None:
-            detail = f"Many workers come at once; try again in {wait_s:.1f} s."
-            self._refuse(503, "busy", detail, retry_in_s=wait_s)
+            self._refuse(503, "busy", many_come(wait_s), retry_in_s=wait_s)
             return
         self._gate.end(self._visit)
         super().handle_websocket_upgrade()

@@ -58,6 +58,7 @@ class KeyRing:
         self._farm = farm
         self._clock = clock
         self._known: dict[str, str] = {}
+        self._key_of: dict[str, str] = {}
         self._revoked: set[str] = set()
         self._refused: OrderedDict[str, type[FrameFarmError]] = OrderedDict()
         self._guesses = Guesses(most=_GUESSES)
@@ -82,11 +83,9 @@ class KeyRing:
 
     def learn(self, key: str, worker_id: str, *, new: bool = False) -> None:
         """A worker has just shown that a key is its own, or was given a new one."""
-        if new:
-            # The one it had before counts no more.
-            older = [hashed for hashed, owner in self._known.items() if owner == worker_id]
-            for hashed in older:
-                del self._known[hashed]
+        if new and (older := self._key_of.get(worker_id)) is not None:
+            # It counts no more.
+            self._known.pop(older, None)
         self._remember(hash_key(key), worker_id)
 
     async def _look_up(self, hashed: str, address: str | None) -> str:
@@ -120,7 +119,9 @@ class KeyRing:
     def _remember(self, hashed: str, worker_id: str) -> None:
         if len(self._known) >= _REMEMBERED:
             self._known.clear()
+            self._key_of.clear()
         self._known[hashed] = worker_id
+        self._key_of[worker_id] = hashed
 
     def check(self, worker_id: str) -> None:
         """Make sure that a worker recognised before still counts.

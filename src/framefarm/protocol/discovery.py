@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+CONNECT_PATH = "/api/workers/connect"
+"""Where a manager has the WebSocket of workers."""
+
 FARM_HEADER = "Framefarm-Farm"
 """Of the manager's answer that opens a worker's WebSocket: which farm it is. The worker then shows
 the key that this farm gave it, and no other."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import socket
 import ssl
 from collections.abc import Iterator
@@ -9,12 +11,18 @@ from pathlib import Path
 
 import pytest
 
+from framefarm.api.accepting import Acceptor
 from framefarm.api.certificate import own_certificate
+from framefarm.api.gate import Gate, Visit
+from framefarm.api.listening import listening
 from framefarm.api.serving import ManagerServer
 from framefarm.farm.settings import ConnectionLimits, ManagerSettings
 from tests.integration.api.manager import SOON_S
+from tests.integration.api.slow import UPGRADE
 
 FEW = 20
+MANY = 200
+CALL = b"GET /api/health HTTP/1.1\r\nHost: 127.0.0.1\r\n"
 LIMITS = ConnectionLimits(handshake_s=1.0, strangers_per_address=FEW)
 
 
@@ -80,3 +88,46 @@ def test_no_handshake_is_left_when_the_manager_stops(tmp_path: Path):
         server.stop()
 
         assert is_closed(silent)
+
+
+async def test_workers_without_room_are_answered_before_they_are_connections():
+    full = Gate(ConnectionLimits(greetings=1, greetings_per_s=MANY / 10), most=10 * MANY)
+    full.greet(Visit("127.0.0.1", lambda: None), asyncio.get_running_loop().time())
+    opened: list[Visit] = []
+    others = asyncio.Event()
+
+    def protocol(visit: Visit) -> asyncio.Protocol:
+        opened.append(visit)
+        if len(opened) == 2:
+            others.set()
+        return asyncio.Protocol()
+
+    with listening("127.0.0.1", 0, backlog=10 * MANY) as listeners, contextlib.ExitStack() as stack:
+        # All of them wait in the kernel before anybody is accepted, as after a restart.
+        said = [*[UPGRADE + b"\r\n"] * MANY, CALL + b"\r\n", UPGRADE]
+        peers = [
+            stack.enter_context(socket.create_connection(listeners[0].getsockname())) for _ in said
+        ]
+        for peer, text in zip(peers, said, strict=True):
+            peer.sendall(text)
+
+        acceptor = Acceptor(listeners, full, protocol)
+        stack.callback(acceptor.close)
+        workers = [asyncio.to_thread(_rest, peer) for peer in peers[:MANY]]
+        answers = await asyncio.gather(*workers)
+        await asyncio.wait_for(others.wait(), SOON_S)
+
+    # A call, and a worker of which not all has come, are connections like any other.
+    assert len(opened) == 2
+    assert {answer.split(b"\r\n")[0] for answer in answers} == {b"HTTP/1.1 503 Service Unavailable"}
+    assert {int(_after(answer, b"retry-after: ")) for answer in answers} == set(range(1, 12))
+
+
+def _rest(peer: socket.socket) -> bytes:
+    peer.settimeout(SOON_S)
+    with contextlib.closing(peer.makefile("rb")) as answer:
+        return answer.read()
+
+
+def _after(answer: bytes, name: bytes) -> bytes:
+    return answer.partition(name)[2].partition(b"\r\n")[0]

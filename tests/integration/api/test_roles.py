@@ -15,7 +15,8 @@ from starlette.routing import BaseRoute, Route, WebSocketRoute
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
-from framefarm.api.app import CONNECT, Application
+from framefarm.api.app import Application
+from framefarm.protocol.discovery import CONNECT_PATH
 from tests.integration.api.manager import Manager, Worker, hello
 from tests.integration.other_machine import OtherMachine, other_machine
 
@@ -91,7 +92,7 @@ def all_routes(manager: Manager) -> list[tuple[str, str]]:
     app = server.config.app
     assert isinstance(app, Application)
     assert app.api is not None
-    found = [("WEBSOCKET", CONNECT), *_flat(app.api.routes)]
+    found = [("WEBSOCKET", CONNECT_PATH), *_flat(app.api.routes)]
     assert len(found) > 20
     return found
 
@@ -256,14 +257,14 @@ def test_no_way_of_writing_a_path_gets_a_worker_past_the_guard(farm: Farm, path:
 
 
 def test_only_one_websocket_is_there(farm: Farm):
-    assert [path for method, path in farm.routes if method == "WEBSOCKET"] == [CONNECT]
+    assert [path for method, path in farm.routes if method == "WEBSOCKET"] == [CONNECT_PATH]
 
 
 @contextlib.contextmanager
 def knock(farm: Farm, **said: Any) -> Iterator[Worker]:
     """A hello from elsewhere, not answered yet."""
     opened = farm.elsewhere.connect(farm.port)
-    with connect(f"ws://{farm.elsewhere.here}:{farm.port}{CONNECT}", sock=opened) as socket_:
+    with connect(f"ws://{farm.elsewhere.here}:{farm.port}{CONNECT_PATH}", sock=opened) as socket_:
         worker = Worker(farm.manager, socket_)
         worker.say(hello(**said))
         yield worker
@@ -393,7 +394,7 @@ def test_a_manager_for_its_own_machine_only_offers_no_address_to_others(tmp_path
 def test_local_is_judged_by_the_address_and_not_by_the_name(farm: Farm):
     opened = socket.create_connection((farm.elsewhere.here, farm.port))
     # From this machine, yet not over its loopback: nothing tells it from another machine.
-    with opened, connect(f"ws://127.0.0.1:{farm.port}{CONNECT}", sock=opened) as knocking:
+    with opened, connect(f"ws://127.0.0.1:{farm.port}{CONNECT_PATH}", sock=opened) as knocking:
         worker = Worker(farm.manager, knocking)
         worker.say(hello(boot_id="hairpin"))
         worker.closed()
