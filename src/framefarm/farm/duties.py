@@ -16,7 +16,9 @@ from sqlalchemy import Connection
 
 from framefarm.core.errors import FrameFarmError
 from framefarm.core.grace import GraceLimits, Watch
+from framefarm.core.piece_size import PieceSize
 from framefarm.db import Handler
+from framefarm.farm.catalog import Catalog
 from framefarm.farm.deleting import remove_leftovers
 from framefarm.farm.expiry import Round, expiry_round
 from framefarm.farm.figures import Figures, count_up, read_figures
@@ -25,7 +27,7 @@ from framefarm.farm.logins import forget_ended_logins
 from framefarm.farm.notify_finding import forget_old
 from framefarm.farm.oversized import give_up_oversized
 from framefarm.farm.redo_wishes import RedoWish, end_wish
-from framefarm.farm.redoing import redo_some
+from framefarm.farm.redoing import Redone, redo_some
 from framefarm.farm.stalls import Stall, find_stalls, take_back
 from framefarm.farm.upkeep import forget_ended_leases, remove_unneeded, unneeded
 
@@ -177,14 +179,15 @@ async def make_anew(farm: Farm) -> None:
 
 async def redo_all(farm: Farm) -> None:
     """Take back all that is to be made anew, in writes that hold nobody up for long."""
-    while await _redo_some(farm):
+    size = PieceSize()
+    while await _redo_some(farm, size):
         pass
 
 
-async def _redo_some(farm: Farm) -> bool:
+async def _redo_some(farm: Farm, size: PieceSize) -> bool:
     """Do a piece, and leave as much time to others; whether more may be left."""
     began = time.monotonic()
-    done = await farm.writer.write(lambda connection: redo_some(connection, farm.catalog))
+    done = await farm.writer.write(partial(_redo_piece, catalog=farm.catalog, size=size))
     if done is None:
         return False
     await farm.spread(done.news)
@@ -194,6 +197,13 @@ async def _redo_some(farm: Farm) -> bool:
         await farm.writer.write(lambda connection: _count_up(connection, wish, figures))
     await asyncio.sleep(time.monotonic() - began)
     return True
+
+
+def _redo_piece(connection: Connection, catalog: Catalog, size: PieceSize) -> Redone | None:
+    began = time.monotonic()
+    done = redo_some(connection, catalog, size.rows)
+    size.note(time.monotonic() - began)
+    return done
 
 
 def _count_up(connection: Connection, wish: RedoWish, figures: Figures) -> None:

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, delete, insert, select, update
 
 from framefarm.core.errors import FrameFarmError
+from framefarm.core.piece_size import PieceSize
 from framefarm.core.spans import Span, Spans
 from framefarm.core.states import JobState
 from framefarm.db import database_now
@@ -39,8 +40,8 @@ from framefarm.farm.settling import end_what_is_done, make_pending, refresh_clai
 from framefarm.farm.steering import job_state
 from framefarm.farm.taking_back import among, take_back
 
-ROWS_AT_A_TIME = 500
-"""Results and faults in one write, about: others wait meanwhile."""
+_FIRST_ROWS = PieceSize().rows
+"""Results and faults in the first write, about: others wait meanwhile."""
 
 _LIVE = (JobState.QUEUED, JobState.RUNNING, JobState.PAUSED)
 
@@ -74,7 +75,7 @@ def retry(
     frames: Spans | None = None,
     everything: bool = False,
     revival: Revival | None = None,
-    most: int = ROWS_AT_A_TIME,
+    most: int = _FIRST_ROWS,
 ) -> News:
     """Put units back to work; what is done otherwise stays done.
 
@@ -144,10 +145,12 @@ class Redone:
     figures_of: RedoWish | None = None
 
 
-def redo_some(
-    connection: Connection, catalog: Catalog, most: int = ROWS_AT_A_TIME
-) -> Redone | None:
-    """Do the next piece of what is to be made anew; None when all is done."""
+def redo_some(connection: Connection, catalog: Catalog, most: int) -> Redone | None:
+    """Do the next piece of what is to be made anew; None when all is done.
+
+    Args:
+        most: Results and faults in it, about.
+    """
     wish = wish_of(connection)
     if wish is None:
         return None
