@@ -46,19 +46,20 @@ def claim_many(
     """
     now = database_now(connection)
     offer = Offer(connection)
-    claimed = [_claim(request, offer, now) for request in requests]
+    ids = new_ids(now, len(requests))
+    claimed = [_claim(request, offer, id_) for request, id_ in zip(requests, ids, strict=True)]
     _store(connection, [(r, c) for r, c in zip(requests, claimed, strict=True) if c], offer, now)
     return claimed
 
 
-def _claim(request: ClaimRequest, offer: Offer, now: float) -> ClaimedLease | None:
+def _claim(request: ClaimRequest, offer: Offer, id_: str) -> ClaimedLease | None:
     for source in offer.preferred(request.ability, warm=request.warm, cached=request.cached):
         carved = source.carve(request)
         if carved is None:
             continue
         offer.note_taken(source)
         units, attempt = carved
-        return new_lease(request, source.stage, source.stage.id, units, attempt, now=now)
+        return new_lease(request, source.stage, source.stage.id, units, attempt, lease_id=id_)
     return None
 
 
@@ -69,16 +70,16 @@ def new_lease(
     units: Spans,
     attempt: int,
     *,
-    now: float,
+    lease_id: str,
     tail: bool = False,
 ) -> ClaimedLease:
     """A lease as a claim gets it; it is not stored yet.
 
     Args:
         stage: A row with the stage's `job_id` and all that a seal needs.
-        now: The database's time.
+        lease_id: One of `new_ids`.
     """
-    lease_id, worker_id = new_id(now), request.worker_id
+    worker_id = request.worker_id
     return ClaimedLease(
         lease_id=lease_id,
         stage_id=stage_id,
@@ -92,16 +93,24 @@ def new_lease(
     )
 
 
-def new_id(now: float) -> str:
-    """A lease's id: 48 bits of the time in milliseconds, then 80 that nobody can guess (L1).
+def new_ids(now: float, count: int) -> list[str]:
+    """Ids of leases: 48 bits of the time in milliseconds, then 80 that nobody can guess (L1).
 
     Leases lie in the order of their ids. By the time, those that come and go together lie together:
-    10,000 workers' group of 20 round trips writes a third less (ADR 0011).
+    10,000 workers' group of 20 round trips writes a third less (ADR 0011). The system is asked for
+    all of them at once: the writer's thread loses its turn each time.
+
+    Args:
+        now: The database's time.
     """
-    return f"{int(now * 1_000) & _48_BITS:012x}{secrets.token_hex(10)}"
+    time_part = f"{int(now * 1_000) & _48_BITS:012x}"
+    secret = secrets.token_hex(_SECRET_DIGITS // 2 * count) if count else ""
+    starts = range(0, len(secret), _SECRET_DIGITS)
+    return [time_part + secret[start : start + _SECRET_DIGITS] for start in starts]
 
 
 _48_BITS = (1 << 48) - 1
+_SECRET_DIGITS = 20
 
 
 def _store(

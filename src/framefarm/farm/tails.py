@@ -21,7 +21,7 @@ from framefarm.core.tail import Pace, UnitEnd, expected_ends, worth_starting
 from framefarm.db import database_now
 from framefarm.db import tables as t
 from framefarm.farm.claim_requests import ClaimedLease, ClaimRequest
-from framefarm.farm.claims import new_lease, store_leases
+from framefarm.farm.claims import new_ids, new_lease, store_leases
 
 _LEASES_LOOKED_AT = 5_000
 
@@ -214,5 +214,5 @@ def _lend(
     attempt, held.next_attempt = held.next_attempt, held.next_attempt + 1
     stage.twice.add(end.unit)
     units = Spans.of(end.unit, end.unit)
-    now = database_now(connection)
-    return new_lease(request, stage.row, stage.id, units, attempt, now=now, tail=True)
+    [lease_id] = new_ids(database_now(connection), 1)
+    return new_lease(request, stage.row, stage.id, units, attempt, lease_id=lease_id, tail=True)

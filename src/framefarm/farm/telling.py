@@ -60,8 +60,9 @@ class Telling:
 
     def unit(self, unit: UnitNews, worker: str) -> None:
         """A unit was settled; `worker` is the name of who was at it."""
-        facts = {key: value for key, value in asdict(unit).items() if key not in _OF_THE_PLACE}
-        facts["worker"] = worker
+        facts = {**vars(unit), "worker": worker}
+        for key in _OF_THE_PLACE:
+            del facts[key]
         if self.bus.followed(unit.job_id):
             self.bus.publish(unit.job_id, "unit", facts)
         told = {"job": unit.job_id, **facts}

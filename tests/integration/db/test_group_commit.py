@@ -20,6 +20,7 @@ from framefarm.db import (
     open_engine,
     sqlite_url,
 )
+from framefarm.db.writer import CROWD
 
 INSERT = text("INSERT INTO notes VALUES (:text)")
 
@@ -111,6 +112,39 @@ async def test_what_queued_up_is_one_commit(engine: Engine, writer: GroupCommitW
     assert answers == [f"stored {number}" for number in range(500)]
     # The gate's own, and one for all that waited behind it.
     assert len(commits) == 2
+
+
+class Patient(GroupCommitWriter):
+    """Gathers until it is told to go on."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.gathering, self.go_on = threading.Event(), threading.Event()
+        super().__init__(engine)
+
+    def _gather(self) -> None:
+        self.gathering.set()
+        assert self.go_on.wait(60)
+
+
+async def test_behind_a_large_group_the_next_one_gathers_and_behind_a_small_one_it_does_not(
+    engine: Engine,
+):
+    writer = Patient(engine)
+    await gathered(writer, *["few"] * (CROWD - 1))
+    assert await writer.submit(NOTE, "one") == "stored one"
+    assert not writer.gathering.is_set()
+
+    await gathered(writer, *["many"] * CROWD)
+    first = writer.submit(NOTE, "first")
+    assert await asyncio.to_thread(writer.gathering.wait, 60)
+    commits = []
+    event.listen(engine, "commit", commits.append)
+    second = writer.submit(NOTE, "second")
+    writer.go_on.set()
+
+    assert await asyncio.gather(first, second) == ["stored first", "stored second"]
+    assert len(commits) == 1
+    await asyncio.to_thread(writer.close)
 
 
 async def test_a_group_has_a_largest_size(engine: Engine):

@@ -10,7 +10,7 @@ import functools
 import os
 import secrets
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from copy import deepcopy
 from itertools import count
 from typing import Any
@@ -69,6 +69,12 @@ def _bench() -> Bench:
     return Bench(None)
 
 
+def _numbered(numbers: Iterator[int], size: int) -> str:
+    """Digits for so many bytes: a number to each ten, which are those of one lease."""
+    digits = 2 * size if size % 10 else 20
+    return "".join(f"{next(numbers):0{digits}x}" for _ in range(2 * size // digits))
+
+
 class Slow:
     """A watch that sees every holder at its unit for long, so that a second lease is worth it."""
 
@@ -92,8 +98,7 @@ class AnyOrder(RuleBasedStateMachine):
         self.bench.begin_anew()
         # Rows that nobody sorts come in the order of their ids: an example must tell the same story
         # when it is run again.
-        ids = count(1)
-        self.ids = mock.patch.object(secrets, "token_hex", lambda size: f"{next(ids):0{2 * size}x}")
+        self.ids = mock.patch.object(secrets, "token_hex", functools.partial(_numbered, count(1)))
         self.ids.start()
         self.model = m.Model()
         set_clock(self.bench.engine, lambda _: self.model.now)

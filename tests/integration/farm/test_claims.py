@@ -10,7 +10,7 @@ from framefarm.core.requirements import Pool, Requirements
 from framefarm.core.spans import Spans
 from framefarm.db import tables as t
 from framefarm.farm.blame import Blame
-from framefarm.farm.claims import new_id
+from framefarm.farm.claims import new_ids
 from framefarm.farm.new_jobs import Wishes, settle_blender
 from tests.integration.farm.bench import Bench, ask
 
@@ -388,11 +388,13 @@ def test_a_claim_asks_the_database_as_little_however_many_jobs_wait(bench: Bench
 
 
 def test_ids_of_leases_rise_with_the_time_and_cannot_be_guessed_from_each_other():  # L1
-    ids = [new_id(1_800_000_000.0 + n / 1_000) for n in range(200)]
+    ids = [one for n in range(200) for one in new_ids(1_800_000_000.0 + n / 1_000, 1)]
 
     assert ids == sorted(ids)
     assert all(re.fullmatch("[0-9a-f]{32}", one) for one in ids)
     assert len({one[12:] for one in ids}) == 200
-    same_moment = {new_id(1_800_000_000.0) for _ in range(200)}
+    same_moment = set(new_ids(1_800_000_000.0, 200))
     assert len(same_moment) == 200
     assert len({one[:12] for one in same_moment}) == 1
+    assert len({one[12:] for one in same_moment}) == 200
+    assert new_ids(1_800_000_000.0, 0) == []
