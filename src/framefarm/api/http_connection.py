@@ -16,7 +16,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from framefarm.api.gate import Gate, Visit, admit, many_come
 from framefarm.api.pace import Pace
 from framefarm.api.problems import as_http
-from framefarm.api.transports import drop, has_gone, unsent_bytes
+from framefarm.api.transports import drop, has_gone, lies_unread, unsent_bytes
 from framefarm.farm.settings import ConnectionLimits
 
 MAX_PIPELINED = 16
@@ -165,7 +165,7 @@ class BoundedHttp(HttpToolsProtocol):
             drop(self.transport)
         elif self._in_body:
             self._check_body(now)
-        elif now > self._due_at:
+        elif now > self._due_at and not lies_unread(self.transport):
             self._end_waiting()
         elif self.flow.write_paused:
             self._check_reading(now)

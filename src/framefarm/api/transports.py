@@ -24,15 +24,21 @@ def has_gone(transport: asyncio.Transport) -> bool:
     While a message is being worked on nothing more is read, so the end of the connection is not
     seen either; nobody should be taken in who gave up waiting for that.
     """
-    raw = transport.get_extra_info("socket")
-    if not hasattr(select, "poll") or not hasattr(select, "POLLRDHUP"):
-        return False
+    return hasattr(select, "POLLRDHUP") and _holds(transport, select.POLLRDHUP, unknown=True)
+
+
+def lies_unread(transport: asyncio.Transport) -> bool:
+    """Whether something came that was not read yet: then it is this process that is late."""
+    return hasattr(select, "POLLIN") and _holds(transport, select.POLLIN, unknown=False)
+
+
+def _holds(transport: asyncio.Transport, what: int, *, unknown: bool) -> bool:
     poll = select.poll()
     try:
-        poll.register(raw.fileno(), select.POLLRDHUP)
+        poll.register(transport.get_extra_info("socket").fileno(), what)
         return bool(poll.poll(0))
     except (OSError, ValueError, AttributeError):
-        return True
+        return unknown
 
 
 def drop(transport: asyncio.Transport) -> None:

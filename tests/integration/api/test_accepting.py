@@ -6,14 +6,17 @@ import asyncio
 import contextlib
 import socket
 import ssl
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
 import pytest
+import uvicorn
+from uvicorn.server import ServerState
 
 from framefarm.api.accepting import Acceptor
 from framefarm.api.certificate import own_certificate
 from framefarm.api.gate import Gate, Visit
+from framefarm.api.http_connection import BoundedHttp
 from framefarm.api.listening import listening
 from framefarm.api.serving import ManagerServer
 from framefarm.farm.settings import ConnectionLimits, ManagerSettings
@@ -121,6 +124,32 @@ async def test_workers_without_room_are_answered_before_they_are_connections():
     assert len(opened) == 2
     assert {answer.split(b"\r\n")[0] for answer in answers} == {b"HTTP/1.1 503 Service Unavailable"}
     assert {int(_after(answer, b"retry-after: ")) for answer in answers} == set(range(1, 12))
+
+
+async def test_a_request_that_a_busy_manager_has_not_read_yet_is_not_too_slow():
+    async def app(_: object, __: object, send: Callable[..., Awaitable[None]]) -> None:
+        await send({"type": "http.response.start", "status": 204, "headers": []})
+        await send({"type": "http.response.body"})
+
+    config = uvicorn.Config(app, lifespan="off", log_config=None)
+    config.load()
+    theirs, ours = socket.socketpair()
+    protocol = BoundedHttp(
+        gate=Gate(ConnectionLimits(), most=10),
+        limits=ConnectionLimits(),
+        visit=Visit("127.0.0.1", lambda: None),
+        config=config,
+        server_state=ServerState(),
+        app_state={},
+    )
+    await asyncio.get_running_loop().connect_accepted_socket(lambda: protocol, ours)
+    with theirs:
+        theirs.sendall(CALL + b"Connection: close\r\n\r\n")
+
+        protocol.check(float("inf"))
+        answer = await asyncio.to_thread(_rest, theirs)
+
+    assert answer.startswith(b"HTTP/1.1 204")
 
 
 def _rest(peer: socket.socket) -> bytes:
