@@ -20,6 +20,7 @@ from sqlalchemy.exc import OperationalError
 from framefarm.db import migrate, open_engine, set_clock
 
 from .clock import DatabaseClock
+from .engine import KeptConnection
 
 
 class SimulatedCrashError(Exception):
@@ -158,6 +159,7 @@ class Database:
         self.raw = _driver(self.engine)
         schema.backup(self.raw)
         set_clock(self.engine, clock)
+        self._kept = KeptConnection(self.engine, lambda: self.quiet)
         self.clock = clock
         self._watch()
         self._known: dict[tuple[Any, ...], list[Any]] = {}
@@ -214,6 +216,8 @@ class Database:
         self.armed = replace(self.armed, **faults)
         before, self.quiet = self.quiet, self.armed == Armed()
         if self.quiet != before:
+            # What is kept would not hear of the faults.
+            self._kept.let_go()
             # Only while needed: being told of every statement costs a tenth of the time.
             change = event.remove if self.quiet else event.listen
             change(self.engine, "begin", self._before_begin_or_commit)
@@ -228,6 +232,7 @@ class Database:
 
     def close(self) -> None:
         self.arm(down=False, full=False, crash_in=None, crashed=False)
+        self._kept.let_go()
 
     def _before_statement(self, *call: Any) -> None:
         self._count_down()
