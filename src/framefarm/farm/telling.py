@@ -9,9 +9,10 @@ from dataclasses import asdict
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, bindparam, func, select
 
 from framefarm.core.states import ENDED_JOBS, JobState, WorkerState
+from framefarm.db import Prepared
 from framefarm.db import tables as t
 from framefarm.farm.duties import guarded
 from framefarm.farm.event_log import EventLog
@@ -135,28 +136,38 @@ class Telling:
 
 
 def _workers(connection: Connection, ids: Sequence[str]) -> Sequence[Any]:
-    w = t.workers.c
-    return connection.execute(
-        select(w.id, w.name, w.state, w.reason, w.revoked_at).where(w.id.in_(ids))
-    ).all()
+    return _WORKERS.rows(connection, ids)
 
 
 def _jobs(connection: Connection, ids: Sequence[int]) -> list[dict[str, Any]]:
     """What is told of jobs: their states, and the counters of all their stages together."""
-    j, s = t.jobs.c, t.stages.c
-    rows = connection.execute(
-        select(
-            j.id.label("job"),
-            j.name,
-            j.owner,
-            j.state,
-            j.priority,
-            j.message,
-            *(func.sum(s[name]).label(name) for name in ("done", "failed", "total")),
-        )
-        .join(t.stages, s.job_id == j.id)
-        .where(j.id.in_(ids))
-        .group_by(j.id)
-        .order_by(j.id)
+    return [row._asdict() for row in _JOBS.rows(connection, ids)]
+
+
+# Built once: they run a few times a second, and building one costs more than running it.
+_WORKERS = Prepared(
+    select(
+        t.workers.c.id,
+        t.workers.c.name,
+        t.workers.c.state,
+        t.workers.c.reason,
+        t.workers.c.revoked_at,
+    ).where(t.workers.c.id.in_(bindparam("ids", expanding=True))),
+    listed="ids",
+)
+_JOBS = Prepared(
+    select(
+        t.jobs.c.id.label("job"),
+        t.jobs.c.name,
+        t.jobs.c.owner,
+        t.jobs.c.state,
+        t.jobs.c.priority,
+        t.jobs.c.message,
+        *(func.sum(t.stages.c[name]).label(name) for name in ("done", "failed", "total")),
     )
-    return [dict(row) for row in rows.mappings()]
+    .join(t.stages, t.stages.c.job_id == t.jobs.c.id)
+    .where(t.jobs.c.id.in_(bindparam("ids", expanding=True)))
+    .group_by(t.jobs.c.id)
+    .order_by(t.jobs.c.id),
+    listed="ids",
+)
