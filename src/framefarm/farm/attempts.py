@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from sqlalchemy import Connection, bindparam, func, select, update
 
+from framefarm.db import Prepared
 from framefarm.db import tables as t
 
 _HIGHEST = [
@@ -17,7 +18,7 @@ _HIGHEST = [
         (t.stages.c.id, t.stages.c.first_attempt - 1),
     )
 ]
-_NOTE = (
+_NOTE = Prepared(
     update(t.stages)
     .where(t.stages.c.id == bindparam("stage"), t.stages.c.highest_attempt < bindparam("attempt"))
     .values(highest_attempt=bindparam("attempt"))
@@ -33,4 +34,4 @@ def next_attempt(connection: Connection, stage_id: int) -> int:
 def note_attempts(connection: Connection, highest: Mapping[int, int]) -> None:
     """Remember the highest attempts, by stage, of which there will be no lease any more."""
     for stage_id, attempt in highest.items():
-        connection.execute(_NOTE, {"stage": stage_id, "attempt": attempt})
+        _NOTE.run(connection, stage=stage_id, attempt=attempt)

@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, bindparam, insert, select
 
 from framefarm.core.blame import BlameLimits, Fault, enough_memory
 from framefarm.core.requirements import Pool, Requirements, requirements_of
 from framefarm.core.states import WorkerState
-from framefarm.db import database_now
+from framefarm.db import Prepared, database_now
 from framefarm.db import tables as t
 from framefarm.farm.attempts import note_attempts
 from framefarm.farm.roster import ability_of
@@ -51,16 +51,8 @@ def faults_of(
     """What counts of what went wrong with these units, oldest first; nothing for most."""
     wanted, found = sorted(set(units)), defaultdict(list)
     for start in range(0, len(wanted), _IN_AT_A_TIME):
-        rows = connection.execute(
-            select(t.faults)
-            .where(
-                t.faults.c.stage_id == stage_id,
-                t.faults.c.unit.in_(wanted[start : start + _IN_AT_A_TIME]),
-                ~t.faults.c.forgiven,
-            )
-            .order_by(t.faults.c.id)
-        )
-        for row in rows:
+        some = wanted[start : start + _IN_AT_A_TIME]
+        for row in _FAULTS_OF.rows(connection, some, stage=stage_id):
             fault = Fault(row.worker_id, row.reason, row.memory_bytes, row.peak_memory_bytes)
             found[row.unit].append(fault)
     return found
@@ -79,8 +71,8 @@ def note_faults(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
 
 def asked_of(connection: Connection, stage_id: int) -> Requirements:
     """What a stage asks of a worker."""
-    queue = select(t.stages.c.queue).where(t.stages.c.id == stage_id)
-    return requirements_of(connection.execute(queue).scalar_one())
+    [[queue]] = _QUEUE_OF.rows(connection, stage=stage_id)
+    return requirements_of(queue)
 
 
 def known_elsewhere(
@@ -131,3 +123,16 @@ def _could(worker: Any, asked: Requirements, more_than_bytes: int) -> bool:
         ability.suits(asked) and enough_memory(ability.memory_bytes, more_than_bytes)
         for ability in abilities
     )
+
+
+_FAULTS_OF = Prepared(
+    select(t.faults)
+    .where(
+        t.faults.c.stage_id == bindparam("stage"),
+        t.faults.c.unit.in_(bindparam("units", expanding=True)),
+        ~t.faults.c.forgiven,
+    )
+    .order_by(t.faults.c.id),
+    listed="units",
+)
+_QUEUE_OF = Prepared(select(t.stages.c.queue).where(t.stages.c.id == bindparam("stage")))

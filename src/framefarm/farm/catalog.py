@@ -18,6 +18,7 @@ from sqlalchemy import Connection, bindparam, select
 from framefarm.core.plans import Dependent, JobPlan, Needs, StagePlan, dependents, inputs_of
 from framefarm.core.requirements import Requirements, requirements_of
 from framefarm.core.spans import Spans
+from framefarm.db import Prepared
 from framefarm.db import tables as t
 
 MAIN_ROLES = {"render": "image", "movie": "segment", "join": "movie"}
@@ -36,10 +37,10 @@ _COLUMNS = (
     t.stages.c.blender,
     t.stages.c.queue,
 )
-_STAGES_OF = (
+_STAGES_OF = Prepared(
     select(*_COLUMNS).where(t.stages.c.job_id == bindparam("job")).order_by(t.stages.c.position)
 )
-_JOB_OF = select(t.stages.c.job_id).where(t.stages.c.id == bindparam("stage"))
+_JOB_OF = Prepared(select(t.stages.c.job_id).where(t.stages.c.id == bindparam("stage")))
 
 
 @dataclass(frozen=True)
@@ -102,10 +103,10 @@ class Catalog:
         found = self._stages.get(stage_id)
         if found is not None:
             return found
-        job_id = connection.execute(_JOB_OF, {"stage": stage_id}).scalar_one_or_none()
-        if job_id is None:
+        jobs = _JOB_OF.rows(connection, stage=stage_id)
+        if not jobs:
             return None
-        facts = self.job(connection, job_id)
+        facts = self.job(connection, jobs[0].job_id)
         return next((stage for stage in facts.stages if stage.id == stage_id), None)
 
     def job(self, connection: Connection, job_id: int) -> JobFacts:
@@ -144,7 +145,7 @@ def _with_blender(settings: dict[str, Any], version: str) -> dict[str, Any]:
 
 
 def _load(connection: Connection, job_id: int) -> JobFacts:
-    rows = connection.execute(_STAGES_OF, {"job": job_id}).all()
+    rows = _STAGES_OF.rows(connection, job=job_id)
     stages = tuple(
         StageFacts(
             id=row.id,

@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Connection, Row, bindparam, case, literal,
 from framefarm.core.grace import Disturbance, Moment, Watch
 from framefarm.core.requirements import Pool
 from framefarm.core.states import WORKER, WorkerEvent, WorkerState
-from framefarm.db import database_now
+from framefarm.db import Prepared, database_now
 from framefarm.db import tables as t
 from framefarm.farm.catalog import Catalog
 from framefarm.farm.news import News
@@ -109,7 +109,7 @@ def mend_impossible(connection: Connection, lives: LeaseLives, watch: Watch, now
     longest_s = max(lives.lease_s, lives.public_lease_s)
     latest = now + longest_s + watch.limits.step_s
     earliest = watch.all_ended_until or 0.0
-    if connection.execute(_IMPOSSIBLE, {"earliest": earliest, "latest": latest}).first() is None:
+    if not _IMPOSSIBLE.rows(connection, earliest=earliest, latest=latest):
         return 0
     wrong = (t.leases.c.expires_at > latest) | (t.leases.c.expires_at < earliest)
     return _renew(connection, lives, (t.leases.c.state == "active") & wrong)
@@ -121,7 +121,7 @@ def _renew(connection: Connection, lives: LeaseLives, which: ColumnElement[bool]
 
 
 # Built once: they run every second, and building one costs more than running it.
-_IMPOSSIBLE = (
+_IMPOSSIBLE = Prepared(
     select(t.leases.c.id)
     .where(
         t.leases.c.state == "active",
@@ -130,7 +130,7 @@ _IMPOSSIBLE = (
     )
     .limit(1)
 )
-_OVER = (
+_OVER = Prepared(
     select(t.leases)
     .where(t.leases.c.state == "active", t.leases.c.expires_at < bindparam("now"))
     .order_by(t.leases.c.expires_at)
@@ -149,7 +149,8 @@ def expire(connection: Connection, catalog: Catalog, *, now: float | None = None
 
 
 def _over(connection: Connection, now: float) -> Sequence[Row[Any]]:
-    return connection.execute(_OVER, {"now": now}).all()
+    found: Sequence[Row[Any]] = _OVER.rows(connection, now=now)
+    return found
 
 
 def _end(connection: Connection, catalog: Catalog, rows: Sequence[Row[Any]], now: float) -> News:

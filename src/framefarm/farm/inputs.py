@@ -7,12 +7,13 @@ from collections.abc import Iterable
 from sqlalchemy import Connection, bindparam, select
 
 from framefarm.core.spans import Spans
+from framefarm.db import Prepared
 from framefarm.db import tables as t
 from framefarm.farm.catalog import Catalog, StageFacts
 from framefarm.protocol.messages import InputFile
 
 _INPUT_ROLES = ("image", "segment")
-_FILES = (
+_FILES = Prepared(
     select(t.files.c.unit, t.files.c.name, t.files.c.sha256, t.files.c.size_bytes)
     .where(
         t.files.c.stage_id == bindparam("stage"),
@@ -42,8 +43,7 @@ def inputs_of_units(
         if needed is None:
             continue
         earlier, span = needed
-        where = {"stage": earlier.id, "first": span.first, "last": span.last}
-        rows = connection.execute(_FILES, where).all()
+        rows = _FILES.rows(connection, stage=earlier.id, first=span.first, last=span.last)
         # A stereo frame has several images; the first is the one a movie shows.
         first_of_each = {row.unit: row for row in reversed(rows) if row.unit in span}
         found += [

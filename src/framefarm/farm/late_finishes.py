@@ -7,6 +7,7 @@ from sqlalchemy import Connection, and_, bindparam, delete, insert, select, upda
 
 from framefarm.core.spans import Span, Spans
 from framefarm.core.states import JobState
+from framefarm.db import Prepared
 from framefarm.db import tables as t
 from framefarm.farm.catalog import StageFacts
 from framefarm.farm.news import LostLease, News
@@ -130,14 +131,16 @@ def leases_holding(
     connection: Connection, stage_id: int, unit: int, *, but: str = ""
 ) -> list[tuple[str, str, str]]:
     """Id, worker and units of the leases in force that hold a unit."""
-    rows = connection.execute(_IN_FORCE, {"stage": stage_id, "but": but}).all()
+    rows = _IN_FORCE.rows(connection, stage=stage_id, but=but)
     return [(row.id, row.worker_id, row.units) for row in rows if unit in Spans.restore(row.units)]
 
 
-_IN_FORCE = select(t.leases.c.id, t.leases.c.units, t.leases.c.worker_id).where(
-    t.leases.c.stage_id == bindparam("stage"),
-    t.leases.c.state == "active",
-    t.leases.c.id != bindparam("but"),
+_IN_FORCE = Prepared(
+    select(t.leases.c.id, t.leases.c.units, t.leases.c.worker_id).where(
+        t.leases.c.stage_id == bindparam("stage"),
+        t.leases.c.state == "active",
+        t.leases.c.id != bindparam("but"),
+    )
 )
 
 

@@ -186,8 +186,8 @@ _FINISH_STAGE = Prepared(
 )
 
 
-_OF_JOB = select(t.stages).where(t.stages.c.job_id == bindparam("job"))
-_FINISH_JOB = (
+_OF_JOB = Prepared(select(t.stages).where(t.stages.c.job_id == bindparam("job")))
+_FINISH_JOB = Prepared(
     update(t.jobs)
     .where(t.jobs.c.id == bindparam("job"), t.jobs.c.state.in_(JOB.sources(JobEvent.FINISH)))
     .values(state=JobState.DONE, finished_at=bindparam("now"), message="")
@@ -197,13 +197,15 @@ _HIGHEST = (
     .where(t.leases.c.stage_id == t.stages.c.id)
     .scalar_subquery()
 )
-_KEEP_ATTEMPTS = (
+_KEEP_ATTEMPTS = Prepared(
     update(t.stages)
     .where(t.stages.c.job_id == bindparam("job"), t.stages.c.first_attempt < _HIGHEST)
     .values(first_attempt=_HIGHEST)
 )
-_FORGET_LEASES = delete(t.leases).where(
-    t.leases.c.stage_id.in_(select(t.stages.c.id).where(t.stages.c.job_id == bindparam("job")))
+_FORGET_LEASES = Prepared(
+    delete(t.leases).where(
+        t.leases.c.stage_id.in_(select(t.stages.c.id).where(t.stages.c.job_id == bindparam("job")))
+    )
 )
 _REVIVE_JOB = (
     update(t.jobs)
@@ -213,7 +215,7 @@ _REVIVE_JOB = (
 
 
 def _end_job(connection: Connection, job_id: int, now: float) -> None:
-    rows = connection.execute(_OF_JOB, {"job": job_id}).all()
+    rows = _OF_JOB.rows(connection, job=job_id)
     outcome = job_outcome(
         StageTally(StageState(row.state), row.pending, row.leased, row.failed) for row in rows
     )
@@ -226,11 +228,11 @@ def _end_job(connection: Connection, job_id: int, now: float) -> None:
 
 
 def _finish_job(connection: Connection, job_id: int, now: float) -> None:
-    connection.execute(_FINISH_JOB, {"job": job_id, "now": now})
+    _FINISH_JOB.run(connection, job=job_id, now=now)
     # Every unit has its result: what a late report is told no longer depends on them. Only which
     # attempts there were is kept, for units that are made anew some day.
-    connection.execute(_KEEP_ATTEMPTS, {"job": job_id})
-    connection.execute(_FORGET_LEASES, {"job": job_id})
+    _KEEP_ATTEMPTS.run(connection, job=job_id)
+    _FORGET_LEASES.run(connection, job=job_id)
 
 
 def _fail_job(connection: Connection, job_id: int, now: float, *, message: str) -> None:

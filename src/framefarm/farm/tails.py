@@ -18,7 +18,7 @@ from framefarm.core.requirements import Requirements, requirements_of
 from framefarm.core.spans import Spans
 from framefarm.core.states import JobState
 from framefarm.core.tail import Pace, UnitEnd, expected_ends, worth_starting
-from framefarm.db import database_now
+from framefarm.db import Prepared, database_now
 from framefarm.db import tables as t
 from framefarm.farm.claim_requests import ClaimedLease, ClaimRequest
 from framefarm.farm.claims import new_ids, new_lease, store_leases
@@ -85,7 +85,7 @@ class _EndingStage:
         return iter(sorted(found, key=lambda pair: (-pair[0].ends_in_s, pair[0].unit)))
 
 
-_ENDING = (
+_ENDING = Prepared(
     select(
         t.leases.c.id,
         t.leases.c.stage_id,
@@ -111,13 +111,15 @@ _ENDING = (
     .order_by(t.stages.c.priority.desc(), t.stages.c.job_id, t.leases.c.stage_id, t.leases.c.id)
     .limit(_LEASES_LOOKED_AT)
 )
-_FAILED_HERE = select(t.faults.c.id).where(
-    t.faults.c.stage_id == bindparam("stage"),
-    t.faults.c.unit == bindparam("unit"),
-    t.faults.c.reason != "lost",
-    ~t.faults.c.forgiven,
+_FAILED_HERE = Prepared(
+    select(t.faults.c.id).where(
+        t.faults.c.stage_id == bindparam("stage"),
+        t.faults.c.unit == bindparam("unit"),
+        t.faults.c.reason != "lost",
+        ~t.faults.c.forgiven,
+    )
 )
-_NOTE_TAIL = (
+_NOTE_TAIL = Prepared(
     update(t.leases)
     .where(
         t.leases.c.id == bindparam("lease"),
@@ -150,7 +152,7 @@ def lease_tails(
 
 def _ending_stages(connection: Connection, watch: Watch) -> list[_EndingStage]:
     stages: dict[int, _EndingStage] = {}
-    for row in connection.execute(_ENDING).all():
+    for row in _ENDING.rows(connection):
         stage = stages.get(row.stage_id)
         if stage is None:
             asked, usual_s = requirements_of(row.queue), watch.usual_s(row.stage_id)
@@ -194,8 +196,7 @@ def _claim_of(
         if not worth_starting(end, seconds_here=seconds_here):
             return None
         # A unit that went wrong before is not the one to hurry: it may do so again.
-        where = {"stage": stage.id, "unit": end.unit}
-        if connection.execute(_FAILED_HERE, where).first() is None:
+        if not _FAILED_HERE.rows(connection, stage=stage.id, unit=end.unit):
             return _lend(connection, request, stage, end, held)
     return None
 
@@ -208,8 +209,7 @@ def _lend(
     held: _Held,
 ) -> ClaimedLease | None:
     """Make the second lease; its attempt is above that of the first (L4)."""
-    noted = connection.execute(_NOTE_TAIL, {"lease": held.row.id, "expected": held.next_attempt})
-    if noted.rowcount == 0:
+    if _NOTE_TAIL.run(connection, lease=held.row.id, expected=held.next_attempt) == 0:
         return None
     attempt, held.next_attempt = held.next_attempt, held.next_attempt + 1
     stage.twice.add(end.unit)
