@@ -21,6 +21,7 @@ from framefarm.agent import connection, decisions, slots, uploads
 from framefarm.agent import instructions as do
 from framefarm.agent.answers import Refused, reaction
 from framefarm.agent.events import DiskChanged
+from framefarm.agent.state import AgentState
 from framefarm.core import blame
 from framefarm.core.grace import Disturbance, Watch
 from framefarm.db import Many, Prepared
@@ -48,9 +49,8 @@ from framefarm.farm.late_finishes import take_from_pending
 from framefarm.farm.news import News
 from framefarm.protocol.messages import Heartbeat, Welcome
 
+from .blobs import IncomingBlob
 from .clock import START_S
-from .disk import Disk
-from .manager import IncomingBlob
 
 Break = Callable[[], Any]
 """Makes a context manager inside of which a rule is broken."""
@@ -106,9 +106,8 @@ def _welcome_without_offers(
     return state, [one for one in todo if not isinstance(one, do.Offer)]
 
 
-def _find_nothing(self: Disk, _real: Any = Disk.found) -> Any:
-    self.entries.clear()
-    return _real(self)
+def _begin_without_outbox(slots: Any, *, _real: Any = AgentState.of, **what: Any) -> AgentState:
+    return cast("AgentState", _real(slots, **{**what, "owed": ()}))
 
 
 # --- grace: L7
@@ -195,7 +194,7 @@ MUTATIONS: dict[str, Break] = {
     "L6.not_offered_again": lambda: mock.patch.dict(
         decisions.RULES, {Welcome: _welcome_without_offers}
     ),
-    "L6.outbox_lost": swap(Disk, "found", _find_nothing),
+    "L6.outbox_lost": swap(AgentState, "of", _begin_without_outbox),
     "L7.no_grace_at_start": _blind(Disturbance.START),
     "L7.no_grace_after_outage": _blind(Disturbance.OUTAGE),
     "L7.no_grace_after_clock_step": _blind(Disturbance.CLOCK),
@@ -206,7 +205,7 @@ MUTATIONS: dict[str, Break] = {
     "L9.one_error_fails": swap(failures, "judge", _with_limits(blame.judge, workers=1)),
     "L9.deaths_not_workers": swap(blame, "_after_deaths", _count_deaths),
     "L9.given_up_early": swap(blame, "_after_errors", _alone),
-    "L9.same_worker_again": swap(carving.Source, "_suits", lambda *_: True),
+    "L9.same_worker_again": swap(carving.Source, "_keeps_off", lambda *_: False),
     "L9.no_quarantine": swap(quarantine.Charges, "charge_others", _nothing),
     "L9.quarantined_get_work": swap(service, "bars", lambda _: {}),
     "L9.quarantined_get_tails": swap(

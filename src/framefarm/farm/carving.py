@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Integer, bindparam, delete, or_, select, tuple_, update
+from sqlalchemy import Connection, Integer, bindparam, delete, select, tuple_, update
 
 from framefarm.core.blame import KILLED, LOST, enough_memory
 from framefarm.core.requirements import Requirements
@@ -26,8 +26,7 @@ class _Span:
     """A row of `spans` while leases are carved off it.
 
     Attributes:
-        avoid: Workers that failed a unit of it.
-        more_than_bytes: Memory that was not enough for a unit of it.
+        faults: What went wrong with units that are left of it, and where (L9).
     """
 
     id: int
@@ -35,19 +34,22 @@ class _Span:
     last: int
     step: int
     attempt: int
-    avoid: frozenset[str]
-    more_than_bytes: int = 0
+    faults: Sequence[Any] = ()
     touched: bool = False
 
     @property
     def count(self) -> int:
         return (self.last - self.first) // self.step + 1 if self.first <= self.last else 0
 
-    def carve(self, n: int) -> Spans:
+    def carve(self, n: int) -> tuple[Spans, bool]:
+        """The next units, and whether what is left is for slots that could not have it before."""
         taken = Spans.of(self.first, self.first + (n - 1) * self.step, self.step)
         self.first += n * self.step
         self.touched = True
-        return taken
+        left = [fault for fault in self.faults if fault.unit >= self.first]
+        opens = bool(self.count) and len(left) < len(self.faults)
+        self.faults = left
+        return taken, opens
 
 
 class Source:
@@ -69,45 +71,59 @@ class Source:
         """Kind and Blender, by which workers are barred."""
         return self.asked.kind, self.asked.blender
 
-    def carve(self, request: ClaimRequest) -> tuple[Spans, int] | None:
-        """Units and their attempt for one slot, None when nothing here suits it."""
+    def carve(self, request: ClaimRequest) -> tuple[Spans, int, bool] | None:
+        """Units and their attempt for one slot, None when nothing here suits it.
+
+        Also whether that leaves units for slots that could not have them before: these wait, and
+        nothing else would wake them.
+        """
         if self.what in request.barred or self.stage.id in request.resting:
             return None
-        span = self._next(request)
-        if span is None:
+        found = self._next(request)
+        if found is None:
             return None
+        span, free = found
         n = units_to_lease(
             seconds_per_unit=request.seconds_per_unit.get(self.stage.id),
             pending=self.left,
             slots=request.peers,
             largest=1 if self.what in request.probation else self.stage.largest_lease,
         )
-        n = min(n, span.count)
+        n = min(n, free)
         self.left -= n
         self.taken += n
-        return span.carve(n), span.attempt
+        units, opens = span.carve(n)
+        return units, span.attempt, opens
 
-    def _next(self, request: ClaimRequest) -> _Span | None:
+    def _next(self, request: ClaimRequest) -> tuple[_Span, int] | None:
+        """The first span of which a slot may have some units, and how many of the next."""
         while self._used_up < len(self._spans) and not self._spans[self._used_up].count:
             self._used_up += 1
         at = self._used_up
         while True:
             for index in range(at, len(self._spans)):
                 span = self._spans[index]
-                if span.count and self._suits(request, span):
-                    return span
+                if span.count and (free := self._free(request, span)):
+                    return span, free
             at = len(self._spans)
             if self._exhausted or at >= _SPANS_LOOKED_AT:
                 return None
             self._load()
 
-    def _suits(self, request: ClaimRequest, span: _Span) -> bool:
-        """Whether a slot may have a span: others first, where its worker failed a unit of it."""
-        if not enough_memory(request.ability.memory_bytes, span.more_than_bytes):
-            return False
-        if request.worker_id not in span.avoid:
+    def _free(self, request: ClaimRequest, span: _Span) -> int:
+        """How many of a span's next units a slot may have: those before one that it is kept off."""
+        kept_off = [fault.unit for fault in span.faults if self._keeps_off(request, span, fault)]
+        return (min(kept_off) - span.first) // span.step if kept_off else span.count
+
+    def _keeps_off(self, request: ClaimRequest, span: _Span, fault: Any) -> bool:
+        """Whether a slot leaves a unit that went wrong to others (L9), or lacks the memory."""
+        if not enough_memory(request.ability.memory_bytes, fault.memory_bytes):
             return True
-        return not request.others(self.asked, span.avoid, span.more_than_bytes)
+        if request.worker_id != fault.worker_id:
+            return False
+        its = [one for one in span.faults if one.unit == fault.unit]
+        tried = frozenset(one.worker_id for one in its)
+        return request.others(self.asked, tried, max(one.memory_bytes for one in its))
 
     def _load(self) -> None:
         position, last = self._after
@@ -125,23 +141,19 @@ class Source:
                     last=row.last,
                     step=row.step,
                     attempt=row.attempt,
-                    avoid=frozenset(fault.worker_id for fault in here),
-                    more_than_bytes=max((fault.memory_bytes for fault in here), default=0),
+                    faults=here,
                 )
             )
 
     def _faults_of(self, rows: Sequence[Any]) -> Sequence[Any]:
         """What went wrong with units of these spans, and where: others try first (L9)."""
-        if not rows:
-            return ()
-        return self._connection.execute(
-            select(t.faults.c.unit, t.faults.c.worker_id, t.faults.c.memory_bytes).where(
-                t.faults.c.stage_id == self.stage.id,
-                or_(*(t.faults.c.unit.between(row.first, row.last) for row in rows)),
-                t.faults.c.reason.not_in((LOST, KILLED)),
-                ~t.faults.c.forgiven,
+        return [
+            fault
+            for row in rows
+            for fault in _FAULTS_IN.rows(
+                self._connection, stage=self.stage.id, first=row.first, last=row.last
             )
-        ).all()
+        ]
 
     def flush(self) -> None:
         """Store what is left of the spans."""
@@ -165,6 +177,14 @@ def _was_tried(span: Any, unit: int) -> bool:
     )
 
 
+_FAULTS_IN = Prepared(
+    select(t.faults.c.unit, t.faults.c.worker_id, t.faults.c.memory_bytes).where(
+        t.faults.c.stage_id == bindparam("stage"),
+        t.faults.c.unit.between(bindparam("first"), bindparam("last")),
+        t.faults.c.reason.not_in((LOST, KILLED)),
+        ~t.faults.c.forgiven,
+    )
+)
 _NEXT_SPANS = Prepared(
     select(t.spans)
     .where(

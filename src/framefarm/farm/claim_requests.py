@@ -52,7 +52,9 @@ class ClaimRequest(msgspec.Struct, frozen=True):
 class ClaimedLease(msgspec.Struct, frozen=True):
     """A lease as it was stored.
 
-    `seal`: see `framefarm.farm.seals`.
+    Attributes:
+        seal: See `framefarm.farm.seals`.
+        opens: Whether what it left pending is for slots that were kept from it before.
     """
 
     lease_id: str
@@ -64,3 +66,4 @@ class ClaimedLease(msgspec.Struct, frozen=True):
     attempt: int
     tail: bool = False
     seal: str = ""
+    opens: bool = False

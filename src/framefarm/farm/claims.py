@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
 from sqlalchemy import Connection, bindparam, func, insert, update
 
 from framefarm.core.spans import Spans
@@ -58,8 +59,9 @@ def _claim(request: ClaimRequest, offer: Offer, id_: str) -> ClaimedLease | None
         if carved is None:
             continue
         offer.note_taken(source)
-        units, attempt = carved
-        return new_lease(request, source.stage, source.stage.id, units, attempt, lease_id=id_)
+        units, attempt, opens = carved
+        lease = new_lease(request, source.stage, source.stage.id, units, attempt, lease_id=id_)
+        return msgspec.structs.replace(lease, opens=True) if opens else lease
     return None
 
 

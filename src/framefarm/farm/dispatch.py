@@ -113,6 +113,8 @@ class Dispatcher:
         if grant is None:
             slot.waiting = True
             return []
+        if grant.lease.opens:
+            self.work_appeared()
         if self._roster.get(link.worker_id) is not link:
             await self.take_back(link, grant.lease.lease_id)
             return []

@@ -214,6 +214,38 @@ def test_l9_a_worker_that_failed_a_unit_still_gets_the_others(bench: Bench):
     assert bench.take("w1", others=lambda *_: True).units == Spans.of(2, 2)
 
 
+def test_l9_of_units_made_anew_together_a_worker_leaves_only_the_one_that_it_failed(bench: Bench):
+    _pending_again(bench, failed=3, by="w1")
+
+    first = bench.take("w1", others=lambda *_: True, seconds_per_unit={1: 1.0})
+    waits = bench.claim("w1", others=lambda *_: True)
+    other = bench.take("w2", others=lambda *_: True)
+    rest = bench.take("w1", others=lambda *_: True, seconds_per_unit={1: 1.0})
+
+    assert (str(first.units), waits) == ("1-2", None)
+    assert other.units == Spans.of(3, 3)
+    assert rest.units.first == 4
+
+
+def test_l9_who_takes_a_failed_unit_says_that_the_rest_is_free_for_who_failed_it(bench: Bench):
+    _pending_again(bench, failed=3, by="w1")
+
+    opens = [bench.take("w2", others=lambda *_: True).opens for _ in range(6)]
+
+    assert opens == [False, False, True, False, False, False]
+
+
+def _pending_again(bench: Bench, *, failed: int, by: str) -> None:
+    """Units 1 to 6 wait in one piece, as after a retry; one of them was failed before."""
+    job = bench.trial("1-6")
+    for _ in range(failed - 1):
+        bench.take("gone")
+    bench.fail(bench.take(by))
+    bench.cancel(job)
+    bench.retry(job)
+    assert len(bench.rows(t.spans)) == 1
+
+
 def test_l9_the_only_worker_may_try_again_what_it_failed(bench: Bench):
     bench.trial("1")
     bench.fail(bench.take("w1"))

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from itertools import zip_longest
 from typing import Any
 
+import msgspec
+
 from framefarm.core.requirements import Requirements
 from framefarm.core.spans import Spans
 from framefarm.db.writer import DatabaseError
@@ -120,6 +122,22 @@ async def test_a_slot_that_gets_nothing_waits_and_is_served_when_work_appears():
 
     assert isinstance(sent[-1], Lease)
     assert not slot.waiting
+    duty.cancel()
+
+
+async def test_l9_slots_that_were_kept_from_units_ask_again_once_the_failed_one_is_taken():
+    claims = Claims()
+    dispatcher, link, _ = set_up(claims)
+    idle(dispatcher, 1)
+    duty = asyncio.create_task(dispatcher.serve_waiting())
+    claimed = dispatcher.claim(link, link.slots["cpu"])
+    claims.asked.clear()
+
+    lease = msgspec.structs.replace(GRANT.lease, opens=True)
+    claimed.set_result(msgspec.structs.replace(GRANT, lease=lease))
+    await dispatcher.granted(link, link.slots["cpu"], claimed)
+
+    (await claims.next()).set_result(None)
     duty.cancel()
 
 
