@@ -10,7 +10,7 @@ from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 
 from .mutations import MUTATIONS, broken
-from .world import SHORT_MINUTES, Verdict, World
+from .world import SHORT_MINUTES, Verdict, simulate
 
 DAY_S = 86_400.0
 TOLD_EVERY = 200
@@ -18,7 +18,7 @@ TOLD_EVERY = 200
 
 def judge(seed: int, minutes: float) -> Verdict:
     """Simulate one seed."""
-    return World(seed).run(minutes)
+    return simulate(seed, minutes)
 
 
 def find(mutation: str, seeds: range, minutes: float) -> str:
@@ -40,7 +40,7 @@ def main() -> int:
     options = _options()
     if options.seed is not None:
         listener = None if options.quiet else _say
-        verdict = World(options.seed, listener).run(options.minutes)
+        verdict = simulate(options.seed, options.minutes, listener)
         _say(_sentence(verdict))
         return 1 if verdict.broken else 0
     seeds = range(options.start, options.start + options.count)

@@ -20,6 +20,7 @@ STALL_S, STALLED_TIMES = 300.0, 10.0
 LONGEST_S = 2.0 * 1.4
 """What a unit takes on the slowest machine, times what its job says it takes."""
 ITS_LIFE_S = 30.0
+ABOUT_S = 0.001
 NOTICED_S = 5.0
 SILENT_S = 25.0
 """The agent's longest pause between two connections is 4 s, and one may take 10 s to fail."""
@@ -63,6 +64,7 @@ class Audit:
             elif note.kind == "failed":
                 yield from self._given_up_early(note)
             elif note.kind in {"leased", "tail"}:
+                yield from self._ends_at_another_time(note)
                 yield from self._lent_too_often(note)
                 yield from self._lent_to_the_barred(note)
                 yield from self._lent_again(note)
@@ -80,6 +82,15 @@ class Audit:
         for machine in self.machines:
             yield from self._hurries(machine)
             yield from self._dawdles(machine)
+
+    # --- the clock, as L1 has it
+
+    def _ends_at_another_time(self, note: Note) -> Iterator[str]:
+        lease = note.text.partition(" ")[0]
+        for (ends_at,) in self.database.ask(_ENDS_AT, lease):
+            life_s = ends_at - self.database.clock()
+            if abs(life_s - ITS_LIFE_S) > ABOUT_S:
+                yield f"L1: lease {lease[:6]} is to end in {life_s:.1f} s by the database's clock"
 
     # --- files, as L5 has it
 
@@ -195,6 +206,7 @@ class Audit:
             yield f"L13: {machine.name} has not tried to connect since {latest:.0f}"
 
 
+_ENDS_AT = "SELECT expires_at FROM leases WHERE id = ? AND state = 'active'"
 _FILES = "SELECT sha256 FROM files WHERE stage_id = ? AND unit = ?"
 _FAULTS = """
 SELECT worker_id, reason FROM faults WHERE stage_id = ? AND unit = ? AND NOT forgiven ORDER BY id"""

@@ -33,6 +33,7 @@ class Disk:
 
     Attributes:
         entries: The outbox: a receipt is there only when all of its files are.
+        unsettled: What was put into the outbox and never taken out of it by a decision.
         working: Work directories: stage, unit, slot and lease of each.
         full: Nothing more can be written.
         farm: The one that the present process works for.
@@ -40,6 +41,7 @@ class Disk:
 
     identities: Identities = field(default_factory=Identities)
     entries: dict[str, Receipt] = field(default_factory=dict)
+    unsettled: set[str] = field(default_factory=set)
     working: set[tuple[int, int, str, str]] = field(default_factory=set)
     full: bool = False
     farm: str = ""
@@ -114,7 +116,7 @@ class SimulatedKeeper:
         self._disk.working.discard(_folder(work))
 
     def drop(self, entry: str, *, useful: bool) -> None:  # noqa: ARG002
-        self._later(self._disk.entries.pop, entry, None)
+        self._later(self._drop, entry)
 
     def _keep(self, work: UnitWork, outcome: Outcome) -> None:
         if self._disk.full:
@@ -127,8 +129,13 @@ class SimulatedKeeper:
         )
         if outcome.files or outcome.facts.seconds >= WORTH_KEEPING_S:
             self._disk.entries[entry] = receipt
+            self._disk.unsettled.add(entry)
         self._disk.working.discard(_folder(work))
         self._tell(ResultKept(_owed(entry, receipt)))
+
+    def _drop(self, entry: str) -> None:
+        self._disk.entries.pop(entry, None)
+        self._disk.unsettled.discard(entry)
 
     def _later(self, function: Callable[..., object], *args: object) -> None:
         asyncio.get_running_loop().call_later(self._write_s(), function, *args)

@@ -76,12 +76,17 @@ def draw_nature(rng: random.Random, *, trouble: bool) -> Nature:
     return nature
 
 
-def draw_job(rng: random.Random, nature: int, facts: Nature) -> PlannedJob:
+LONG = Nature(seconds=3.0)
+LONG_UNITS = 60
+"""Units enough that a worker that was barred is tried again before they end (L9)."""
+
+
+def draw_job(rng: random.Random, nature: int, facts: Nature, *, long: bool = False) -> PlannedJob:
     """A trial, or a film with segments and a movie of them."""
     # Of slow units few, so that a seed ends within the hour.
-    units = rng.randint(1, min(24, int(1_200 / facts.seconds)))
+    units = LONG_UNITS if long else rng.randint(1, min(24, int(1_200 / facts.seconds)))
     order = rng.choice(ORDERS)
-    film = facts.has_files and rng.random() < 0.5
+    film = facts.has_files and not long and rng.random() < 0.5
     if film:
         frames = Spans.of(1, units)
         plan = plan_render(frames, order=order, movie=True, segment_frames=rng.choice((2, 5)))

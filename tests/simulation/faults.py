@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from .world import World
 
 HOUR_S = 3_600.0
+OWES_WITHIN_S = 30.0
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,12 @@ class Fault:
 async def _kill_worker(world: World) -> None:
     machine = world.any_machine()
     silently = world.rng.random() < 0.3
+    if world.rng.random() < 0.5:
+        # Between the render and the answer to its result: a moment that luck alone seldom hits.
+        until = world.timeline.time() + OWES_WITHIN_S
+        await world.timeline.poll(
+            0.02, lambda: bool(machine.disk.entries) or world.timeline.time() > until
+        )
     machine.kill("SIGKILL", silently=silently)
     await _back_later(world, machine)
 
@@ -92,11 +99,23 @@ async def _crash_manager(world: World) -> None:
 
 async def _stop_manager(world: World) -> None:
     process = world.manager.process
-    if process is None:
+    if process is None or process.frozen:
         return
     process.run(world.manager.stop())
     await asyncio.sleep(2.0)
     await _manager_back(world)
+
+
+async def _freeze_manager(world: World) -> None:
+    if not world.manager.awake:
+        return
+    world.manager.freeze()
+    world.disturb()
+    for wire in (wire for machine in world.machines for wire in machine.cable.wires):
+        wire.doubt(world.rng.uniform(20.0, 40.0))
+    await asyncio.sleep(world.rng.choice((5.0, 20.0, 40.0, 100.0)))
+    world.disturb()
+    world.manager.thaw()
 
 
 async def _manager_back(world: World) -> None:
@@ -172,6 +191,7 @@ FAULTS = (
     Fault("kill the manager", _kill_manager, 120.0),
     Fault("crash the manager in a statement", _crash_manager, 60.0),
     Fault("stop the manager", _stop_manager, 200.0),
+    Fault("freeze the manager", _freeze_manager, 120.0),
     Fault("database outage", _outage, 150.0),
     Fault("flickering database", _flicker, 80.0),
     Fault("clock step", _step_clock, 120.0),

@@ -58,7 +58,8 @@ def uncollected() -> Iterator[None]:
     """Inside, Python looks for no garbage, which took a twentieth of a simulation's time.
 
     What was there before the first simulation is never looked at again: the modules. What one
-    left is the youngest, so no other needs to be looked through for it.
+    left is the youngest, so no other needs to be looked through for it; but nobody may hold it any
+    more when this ends, or it is never found.
     """
     _freeze()
     gc.disable()

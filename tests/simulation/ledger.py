@@ -33,6 +33,7 @@ class Lease:
 
     Attributes:
         holder: Its worker.
+        given_at: When it was given.
         seen_at: When it was last in good hands: held by a living worker that can be heard.
         process: That of the holder when it was given; None when there was none.
         active: Whether it is in force.
@@ -41,6 +42,7 @@ class Lease:
     stage: int
     units: Spans
     holder: str
+    given_at: float
     seen_at: float
     process: Process | None
     active: bool = True
@@ -85,7 +87,8 @@ class Ledger:
         lease, _, text = note.text.partition(" ")
         units = Spans.restore(text)
         process = self.process_of(note.worker)
-        self.leases[lease] = Lease(note.stage, units, note.worker, self.now(), process)
+        now = self.now()
+        self.leases[lease] = Lease(note.stage, units, note.worker, now, now, process)
         for unit in units:
             before = self.attempts.get((note.stage, unit), 0)
             if note.attempt <= before:
@@ -240,6 +243,24 @@ class Ledger:
             for name, lease in self.leases.items()
             if lease.active and lease.holder == machine.worker_id and lease.process is not None
             if lease.process is not agent.process and name not in held
+        ]
+
+    def never_arrived(self, machine: Machine, after_s: float, disturbed_at: float) -> list[str]:
+        """Leases in force that the worker, which came back without them, never got (L8)."""
+        agent, now = machine.agent, self.now()
+        if agent is None or not agent.up or agent.process.frozen or not machine.cable.whole:
+            return []
+        since = agent.welcomed_at or 0.0
+        if now - max(since, disturbed_at) < after_s:
+            return []
+        state = agent.state
+        known = {*held_leases(state), *(lease for lease, _ in state.failures), *state.returning}
+        known.update(item.lease for item in state.owed.values())
+        return [
+            name
+            for name, lease in self.leases.items()
+            if lease.active and lease.holder == machine.worker_id
+            if lease.process is agent.process and lease.given_at < since and name not in known
         ]
 
     def all_of_others(self, machine: Machine) -> list[str]:

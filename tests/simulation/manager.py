@@ -2,98 +2,26 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-import functools
-import hashlib
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from functools import partial
-from pathlib import Path
-from typing import Any, cast
 from unittest import mock
 
-from sqlalchemy.exc import DBAPIError
-
-from framefarm.api.app import Application, create_app
-from framefarm.api.reach import Reach
 from framefarm.core.errors import FrameFarmError
-from framefarm.core.spans import Spans
-from framefarm.farm import intake, service
-from framefarm.farm.failures import Failure, fail_many
-from framefarm.farm.finishes import Settlement
+from framefarm.farm import service
 from framefarm.farm.news import News
 from framefarm.farm.service import Farm
 from framefarm.farm.settings import ManagerSettings
-from framefarm.storage import BlobMismatchError, StorageFullError
 
+from .blobs import Blobs
 from .database import Database
 from .network import ManagerEnd, Response
+from .serving import answer, present, talk
 from .shortcuts import Shortcuts, SimulatedDispatcher
 from .timeline import Process, Timeline
 from .trace import Trace
 from .writer import SimulatedWriter
-
-
-class Blobs:
-    """The manager's blobs, in memory; they survive it."""
-
-    def __init__(self) -> None:
-        self.full = False
-        self._there: dict[str, bytes] = {}
-
-    def receive(self, sha256: str, size_bytes: int) -> IncomingBlob:
-        if self.full:
-            raise StorageFullError("The manager's disk is full.")
-        return IncomingBlob(self, sha256, size_bytes)
-
-    def has(self, sha256: str) -> bool:
-        return sha256 in self._there
-
-    def keep(self, sha256: str, content: bytes) -> None:
-        self._there[sha256] = content
-
-    def content(self, sha256: str) -> bytes | None:
-        """What is kept under a hash."""
-        return self._there.get(sha256)
-
-    def untouched_since(self, _: float) -> Iterator[str]:
-        """None is old enough to be removed."""
-        return iter(())
-
-    def remove_leftovers(self) -> None:
-        """Nothing is left over."""
-
-
-class IncomingBlob:
-    """A blob on its way in; checked as the real one is."""
-
-    def __init__(self, blobs: Blobs, sha256: str, size_bytes: int) -> None:
-        self.path = Path(sha256)
-        self._blobs = blobs
-        self._sha256 = sha256
-        self._size_bytes = size_bytes
-        self._bytes = b""
-
-    @property
-    def missing_bytes(self) -> int:
-        return self._size_bytes - len(self._bytes)
-
-    def write(self, piece: bytes | memoryview) -> None:
-        self._bytes += bytes(piece)
-
-    def check(self) -> None:
-        if self.missing_bytes or hashlib.sha256(self._bytes).hexdigest() != self._sha256:
-            raise BlobMismatchError("The bytes that came are not those that were announced.")
-
-    def keep(self) -> None:
-        self._blobs.keep(self._sha256, self._bytes)
-
-    def __enter__(self) -> IncomingBlob:  # noqa: PYI034
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Nothing is left of what was not kept."""
 
 
 class NoDelivery:
@@ -160,27 +88,6 @@ class SimulatedFarm(Farm):
         """Nobody follows a job here."""
 
 
-class _Present:
-    """The farm of the manager that runs now, as the application sees it."""
-
-    farm: SimulatedFarm
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.farm, name)
-
-
-_present = _Present()
-
-
-@functools.cache
-def _app() -> Application:
-    """The real application. Made once: making its routes takes longer than most simulations.
-
-    What it remembers by itself are the workers' keys, which never change.
-    """
-    return create_app(cast("Any", _present), Reach("127.0.0.1", 7070))
-
-
 class Incarnation:
     """One manager process, from its start to its end."""
 
@@ -196,7 +103,7 @@ class Incarnation:
             self.farm = SimulatedFarm(self._machine.settings)
         self.farm.shortcuts = self.shortcuts
         self.farm.watch = self._machine.on_news
-        _present.farm = self.farm
+        present(self.farm)
         await self.farm.start()
 
     def commit_s(self) -> float:
@@ -278,6 +185,23 @@ class ManagerMachine:
         self.life, self.serving = None, False
         self.on_death()
 
+    @property
+    def awake(self) -> bool:
+        """Whether one serves and is not stopped by a signal."""
+        return self.process is not None and not self.process.frozen
+
+    def freeze(self) -> None:
+        """SIGSTOP."""
+        if self.process is not None:
+            self.trace("manager", "stands still")
+            self.process.freeze()
+
+    def thaw(self) -> None:
+        """SIGCONT."""
+        if self.process is not None and self.process.frozen:
+            self.trace("manager", "goes on")
+            self.process.thaw()
+
     async def stop(self) -> None:
         """Stop it as an operator does."""
         life, self.serving = self.life, False
@@ -291,20 +215,13 @@ class ManagerMachine:
     def serve(self, end: ManagerEnd) -> None:
         """Talk to a worker."""
         assert self.life is not None
-        scope = {"type": "websocket", "path": "/api/workers/connect", **_scope({}, end)}
-        self.life.process.run(_app()(scope, end.receive, end.send))
+        self.life.process.run(talk(end))
 
     async def answer(
         self, method: str, path: str, headers: dict[str, str], body: bytes
     ) -> Response:
         """Answer a request as the API does."""
-        assert self.life is not None
-        exchange = _Exchange(body)
-        scope = {"type": "http", "method": method, "path": path, **_scope(headers, exchange)}
-        # Whatever was raised has been answered with 500 before.
-        with contextlib.suppress(DBAPIError):
-            await _app()(scope, exchange.receive, exchange.send)
-        return exchange.response
+        return await answer(method, path, headers, body)
 
     @contextlib.contextmanager
     def parts(self, life: Incarnation) -> Iterator[None]:
@@ -327,89 +244,3 @@ class ManagerMachine:
             }.items():
                 stack.enter_context(mock.patch.object(service, name, part))
             yield
-
-
-def _fail_many(
-    database: Database, connection: Any, catalog: Any, failures: Sequence[Failure], *more: Any
-) -> list[Settlement]:
-    """The real one; failures of which none is from a current attempt must change nothing (L4)."""
-    stale = not any(_is_current(database, failure) for failure in failures)
-    before = database.raw.total_changes
-    settled = fail_many(connection, catalog, failures, *more)
-    changed = database.raw.total_changes - before
-    if stale and (changed or {one.answer for one in settled} != {"stale"}):
-        raise AssertionError(f"L4: stale failures changed {changed} rows: {failures}, {settled}")
-    return settled
-
-
-def _is_current(database: Database, failure: Failure) -> bool:
-    rows = database.ask(
-        "SELECT units FROM leases WHERE id = ? AND worker_id = ? AND attempt = ? "
-        "AND state = 'active'",
-        failure.lease_id,
-        failure.worker_id,
-        failure.attempt,
-    )
-    return any(failure.unit in Spans.restore(units) for (units,) in rows)
-
-
-@contextlib.contextmanager
-def checked_failures(database: Database) -> Iterator[None]:
-    """Inside, every group of failures is held against the rule of stale ones (L4)."""
-    with mock.patch.object(service, "fail_many", partial(_fail_many, database)):
-        yield
-
-
-@contextlib.contextmanager
-def any_picture() -> Iterator[None]:
-    """Inside, what simulated workers send passes for pictures; hash and size are still checked."""
-    with mock.patch.object(intake, "_CHECKS", {}):
-        yield
-
-
-class _Exchange:
-    """A request and its answer, as ASGI hands them over."""
-
-    def __init__(self, body: bytes) -> None:
-        self._messages = [{"type": "http.request", "body": body, "more_body": False}]
-        self._start: dict[str, Any] = {}
-        self._body = b""
-
-    def recognise(self, _still_counts: object) -> None:
-        """Strangers are not simulated."""
-
-    async def receive(self) -> dict[str, Any]:
-        if self._messages:
-            return self._messages.pop()
-        await asyncio.sleep(_NOBODY_WAITS_LONGER_S)
-        return {"type": "http.disconnect"}
-
-    async def send(self, message: dict[str, Any]) -> None:
-        if message["type"] == "http.response.start":
-            self._start = message
-        else:
-            self._body += message.get("body", b"")
-
-    @property
-    def response(self) -> Response:
-        headers = {k.decode(): v.decode() for k, v in self._start["headers"]}
-        return Response(self._start["status"], headers, self._body)
-
-
-_NOBODY_WAITS_LONGER_S = 60.0
-
-
-def _scope(headers: dict[str, str], connection: ManagerEnd | _Exchange) -> dict[str, Any]:
-    """What a request of the manager's own machine looks like."""
-    shown = {"host": "127.0.0.1:7070", **headers}
-    return {
-        "asgi": {"version": "3.0"},
-        "scheme": "http",
-        "query_string": b"",
-        "root_path": "",
-        "headers": [(k.lower().encode(), v.encode()) for k, v in shown.items()],
-        "client": ("127.0.0.1", 50_000),
-        "server": ("127.0.0.1", 7070),
-        "subprotocols": [],
-        "state": {"connection": connection},
-    }

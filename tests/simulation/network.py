@@ -119,6 +119,8 @@ class Cable:
         """When it was tried to connect."""
         self.offered: dict[str, deque[float]] = {}
         """When each path was asked for."""
+        self.heard_at = 0.0
+        """When the manager last heard something of it on a connection."""
         self.on_damage: Callable[[], None] = lambda: None
 
     @property
@@ -279,7 +281,11 @@ class Wire:
     def to_manager(self, text: str) -> None:
         """Send from the worker."""
         message = {"type": "websocket.receive", "text": text}
-        self._send("up", self.cable.up, len(text), lambda: self._up.put_nowait(message))
+        self._send("up", self.cable.up, len(text), partial(self._heard, message))
+
+    def _heard(self, message: dict[str, Any]) -> None:
+        self.cable.heard_at = self.cable.timeline.time()
+        self._up.put_nowait(message)
 
     def _accept(self, headers: dict[str, str]) -> None:
         self.worker_end.response.headers = headers

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from framefarm.core.errors import FrameFarmError
 
-from .farmwork import draw_job, draw_nature
+from .farmwork import LONG, draw_job, draw_nature
 
 if TYPE_CHECKING:
     from framefarm.farm.service import Farm
@@ -43,17 +43,17 @@ class People:
             elif self.jobs and self._does:
                 self._rng.choice(self._does)(self)
 
-    def submit(self) -> None:
+    def submit(self, *, long: bool = False) -> None:
         """Submit a new job, if a manager is there."""
         process, farm = self._world.manager.process, self._world.manager.farm
         if process is not None and farm is not None:
-            process.run(self._submit(farm))
+            process.run(self._submit(farm, long=long))
 
-    async def _submit(self, farm: Farm) -> None:
+    async def _submit(self, farm: Farm, *, long: bool) -> None:
         world = self._world
-        nature = draw_nature(self._rng, trouble=self._rng.random() < 0.4)
+        nature = LONG if long else draw_nature(self._rng, trouble=self._rng.random() < 0.4)
         world.natures.append(nature)
-        planned = draw_job(self._rng, len(world.natures) - 1, nature)
+        planned = draw_job(self._rng, len(world.natures) - 1, nature, long=long)
         try:
             view, _ = await farm.submit(planned)
         except FrameFarmError as error:

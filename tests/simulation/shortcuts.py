@@ -9,6 +9,7 @@ would change nothing.
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
@@ -17,12 +18,13 @@ from framefarm.core.grace import Moment, Watch
 from framefarm.core.spans import Spans
 from framefarm.core.tail import expected_ends, worth_starting
 from framefarm.farm.claim_requests import ClaimRequest
-from framefarm.farm.dispatch import Dispatcher
+from framefarm.farm.dispatch import Dispatcher, Grant
 from framefarm.farm.expiry import Round
 from framefarm.farm.news import News
 from framefarm.farm.oversized import give_up_oversized
 from framefarm.farm.roster import Link, Slot
 from framefarm.farm.worker_states import note_lost
+from framefarm.protocol.messages import Order
 
 from .database import Database
 from .timeline import Timeline
@@ -124,6 +126,12 @@ class SimulatedDispatcher(Dispatcher):
         self._database = database
         self._timeline = timeline
         self._shortcuts = shortcuts
+        self.lent: Counter[int] = Counter()
+        """How many leases each slot had so far."""
+
+    def _orders(self, link: Link, slot: Slot, grant: Grant) -> list[Order]:
+        self.lent[id(slot)] += 1
+        return super()._orders(link, slot, grant)
 
     async def pause_before_tails(self, every_s: float) -> None:
         await self._timeline.poll(every_s, self._may_be_ending)

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from .world import SHORT_MINUTES, World
+from .world import simulate
 
 GROUPS = 20
 SEEDS_OF_A_GROUP = 10
@@ -17,7 +17,7 @@ SEEDS_OF_A_GROUP = 10
 @pytest.mark.parametrize("group", range(GROUPS))
 def test_promises_hold_whatever_fails(group: int):
     for seed in range(group * SEEDS_OF_A_GROUP, (group + 1) * SEEDS_OF_A_GROUP):
-        verdict = World(seed).run(SHORT_MINUTES)
+        verdict = simulate(seed)
 
         assert not verdict.broken, (
             f"{verdict.broken}\nreplay it: python -m tests.simulation --seed {seed}\n"
