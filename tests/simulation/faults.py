@@ -107,15 +107,17 @@ async def _stop_manager(world: World) -> None:
 
 
 async def _freeze_manager(world: World) -> None:
-    if not world.manager.awake:
+    process = world.manager.process
+    if process is None or process.frozen:
         return
     world.manager.freeze()
     world.disturb()
     for wire in (wire for machine in world.machines for wire in machine.cable.wires):
         wire.doubt(world.rng.uniform(20.0, 40.0))
     await asyncio.sleep(world.rng.choice((5.0, 20.0, 40.0, 100.0)))
-    world.disturb()
-    world.manager.thaw()
+    if process.frozen:
+        world.disturb()
+        world.manager.thaw()
 
 
 async def _manager_back(world: World) -> None:
@@ -130,8 +132,14 @@ async def _outage(world: World) -> None:
     world.disturb()
     await asyncio.sleep(world.rng.choice((1.0, 10.0, 40.0, 100.0)))
     world.trace("database", "is there again")
-    world.database.arm(down=False)
-    world.disturb()
+    _reachable_again(world)
+
+
+def _reachable_again(world: World) -> None:
+    # Another fault may have ended the outage before: then renewals have been possible since.
+    if world.database.armed.down:
+        world.database.arm(down=False)
+        world.disturb()
 
 
 async def _flicker(world: World) -> None:
@@ -144,8 +152,7 @@ async def _flicker(world: World) -> None:
         world.database.arm(down=True)
         world.disturb()
         await asyncio.sleep(world.rng.uniform(1.0, 2.8))
-        world.database.arm(down=False)
-        world.disturb()
+        _reachable_again(world)
         await asyncio.sleep(world.rng.uniform(1.05, 1.6))
     world.trace("database", "is steady again")
 
