@@ -275,7 +275,7 @@ class World:
     async def _calm(self) -> None:
         """End all faults, and put everything back to work."""
         self.trace("world", "faults end")
-        if not self.database.usable:
+        if not (self.database.usable and self.manager.awake):
             self.disturb()
         self.database.calm()
         self.manager.blobs.full = False
