@@ -72,6 +72,13 @@ class OutputInUseError(OutputFolderError):
         self.folder = folder
 
 
+class JobHeldError(CliError):
+    """A job that is watched does not go on by itself: all that was tried of it failed alike."""
+
+    code = "job_held"
+    exit_code = UNITS_FAILED
+
+
 class EmbeddedFarmError(CliError):
     """The manager or the worker inside `framefarm render` came to an end by itself."""
 

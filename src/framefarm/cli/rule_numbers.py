@@ -40,6 +40,9 @@ RULES: Mapping[str, RuleNumber] = {
     "failing_workers": RuleNumber(
         3, 1, 1_000, "Workers on which a unit goes wrong before it fails; tries, where fewer (L9)"
     ),
+    "alike_failures": RuleNumber(
+        10, 0, 1_000_000, "Units that fail alike, none done, until a job is held; 0 is never (L9)"
+    ),
     "charges": RuleNumber(
         3, 1, 1_000, "Units a worker fails and others finish before it is quarantined (L9)"
     ),
@@ -144,6 +147,7 @@ def with_rules(settings: ManagerSettings, rules: Mapping[str, float]) -> Manager
 _BLAME = {
     "losses": "losses",
     "failing_workers": "workers",
+    "alike_failures": "alike",
     "charges": "charges",
     "quarantine_s": "quarantine_s",
     "longest_quarantine_s": "longest_quarantine_s",

@@ -12,7 +12,7 @@ import click
 from framefarm.cli.display import words
 from framefarm.cli.display.displays import Display, Heading, choose_display
 from framefarm.cli.display.summary import as_it_went
-from framefarm.cli.failures import DONE, INTERRUPTED, UNITS_FAILED
+from framefarm.cli.failures import DONE, INTERRUPTED, UNITS_FAILED, JobHeldError
 from framefarm.cli.following import Feed, Follower, feed_events, summarize
 from framefarm.cli.interruptions import Interrupted, Interruptions
 from framefarm.cli.standstill import Lookout, standstill
@@ -25,6 +25,7 @@ def watch_job(farm: Farm, job: JobView, *, json_lines: bool) -> int:
 
     Raises:
         ClientError: The manager went away for too long.
+        JobHeldError: All that was tried of it failed alike, and nothing of it is in work.
     """
     feed: Feed = queue.SimpleQueue()
     began = time.monotonic()
@@ -51,12 +52,21 @@ def watch_job(farm: Farm, job: JobView, *, json_lines: bool) -> int:
 
 def _follower(farm: Farm, job: JobView, feed: Feed, display: Display) -> Follower:
     def look() -> None:
-        board = follower.board
-        lookout.look(board.job or job, in_work=bool(board.work))
+        known = follower.board.job or job
+        end_if_held(known)
+        lookout.look(known, in_work=bool(follower.board.work))
 
     follower = Follower(feed, display, on_tick=look)
     lookout = Lookout(farm, follower.warn_once)
     return follower
+
+
+def end_if_held(job: JobView) -> None:
+    """Who waits for a job, a script at night, hears of it that nothing more comes by itself."""
+    if job.state == "paused" and job.message and not any(stage.running for stage in job.stages):
+        raise JobHeldError(
+            f"job {job.id} is paused. {job.message} What Blender said: framefarm logs {job.id}"
+        )
 
 
 def tell_submitted(farm: Farm, job: JobView, *, json_lines: bool, url: str | None) -> None:

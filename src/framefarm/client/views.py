@@ -71,7 +71,7 @@ class JobView(msgspec.Struct, frozen=True):
     """One job as it is now.
 
     Attributes:
-        message: Why it failed; empty otherwise.
+        message: Why it failed, or is held though nobody paused it; empty otherwise.
         warnings: What its customer should know though it goes on.
         render_seconds: Sum over all finished frames.
         settings: What was asked for, with everything left open filled in.

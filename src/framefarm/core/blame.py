@@ -35,6 +35,8 @@ class BlameLimits:
         losses: Workers that may be lost with a unit before it fails.
         workers: Different workers on which a unit may go wrong; where fewer could do it, how often
             it is tried in all.
+        alike: Different units that fail the same way on as many workers, before any succeeds,
+            until their job is held; 0 is never. It takes at least `rests_in_all_s`.
         charges: Units that a worker may fail and others finish before it is quarantined.
         quarantine_s: How long the first quarantine lasts; each further strike doubles it.
         longest_quarantine_s: At most this long.
@@ -44,6 +46,7 @@ class BlameLimits:
 
     losses: int = 5
     workers: int = 3
+    alike: int = 10
     charges: int = 3
     quarantine_s: float = 600.0
     longest_quarantine_s: float = 86_400.0

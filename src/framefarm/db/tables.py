@@ -89,6 +89,7 @@ jobs = Table(
     Column("started_at", Float),
     Column("finished_at", Float),
     Column("task_key", String(32)),
+    Column("held_at", Float),
     CheckConstraint("priority BETWEEN 0 AND 100", name="priority"),
     CheckConstraint(
         "state IN ('queued', 'running', 'paused', 'done', 'failed', 'cancelled')", name="state"
@@ -101,7 +102,8 @@ jobs = Table(
     sqlite_autoincrement=True,
 )
 """`pool` is the least trusted pool whose workers may do the job; `tags`, `min_memory_bytes` and
-`gpu` are what else it asks of them. `task_key`: what a render task is asked for by."""
+`gpu` are what else it asks of them. `task_key`: what a render task is asked for by.
+`held_at`: when it was held because all that was tried of it failed alike, which happens once."""
 
 stages = Table(
     "stages",

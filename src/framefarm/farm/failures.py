@@ -15,6 +15,7 @@ from framefarm.db import tables as t
 from framefarm.farm.blame import Blame, asked_of, faults_of, note_faults
 from framefarm.farm.catalog import Catalog, StageFacts
 from framefarm.farm.finishes import Settlement
+from framefarm.farm.holding import hold_if_all_fails
 from framefarm.farm.late_finishes import leases_holding, take_from_pending
 from framefarm.farm.news import News, UnitNews
 from framefarm.farm.quarantine import Charges
@@ -68,6 +69,7 @@ def _fail_one(
     Charges(connection, blame.limits, news).charge_trial(failure.lease_id, failure.reason)
     refresh_claimable(connection, [stage.id])
     end_what_is_done(connection, [stage.id], now=now, news=news)
+    hold_if_all_fails(connection, stage.id, blame, now=now, news=news)
     return Settlement("noted", news)
 
 

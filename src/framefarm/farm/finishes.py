@@ -13,6 +13,7 @@ from framefarm.core.spans import Spans
 from framefarm.db import Many, Prepared, database_now
 from framefarm.db import tables as t
 from framefarm.farm.catalog import MAIN_ROLES, Catalog, StageFacts
+from framefarm.farm.holding import let_go
 from framefarm.farm.late_finishes import Finish, reclaim, take_from_leases
 from framefarm.farm.news import News, UnitNews
 from framefarm.farm.settling import COUNTERS, end_stages, unlock_dependents
@@ -256,6 +257,8 @@ def _store_results(intake: Intake) -> None:
         for stage_id, finishes in by_stage.items()
         for row in _COUNT_DONE.rows(connection, **_counts(stage_id, finishes))
     ]
+    if first := [row.job_id for row in stages if row.done == len(by_stage[row.id])]:
+        let_go(connection, first, intake.news)
     unlock_dependents(
         connection, intake.catalog, [(stage, f.unit) for stage, f, _ in taken], intake.news
     )

@@ -132,6 +132,8 @@ def pause(connection: Connection, catalog: Catalog, job_id: int, *, at_once: boo
     state = job_state(connection, job_id)
     if state is not JobState.PAUSED:
         _move(connection, job_id, state, JobEvent.PAUSE)
+    else:
+        _say_nothing(connection, job_id)  # held no more: it waits for who paused it
     news = News(jobs={job_id})
     if at_once:
         rows = connection.execute(
@@ -157,10 +159,16 @@ def resume(connection: Connection, job_id: int) -> News:
     if state in (JobState.QUEUED, JobState.RUNNING):
         return News()
     state = _move(connection, job_id, state, JobEvent.RESUME)
+    _say_nothing(connection, job_id)
     if _is_worked_on(connection, job_id):
         _move(connection, job_id, state, JobEvent.START)
     refresh_claimable(connection, stage_ids(connection, job_id))
     return News(jobs={job_id}, work=True)
+
+
+def _say_nothing(connection: Connection, job_id: int) -> None:
+    """Forget why a job was held."""
+    connection.execute(update(t.jobs).where(t.jobs.c.id == job_id).values(message=""))
 
 
 def _is_worked_on(connection: Connection, job_id: int) -> bool:

@@ -96,6 +96,8 @@ def _stage(stage: Row[Any], versions: set[str]) -> str | None:
 
 def _paused(job: Row[Any], workers: Sequence[WorkerReason]) -> str:
     ending = f" {_workers(len(workers))} on what was handed out before." if workers else ""
+    if job.message:
+        return f"Job {job.id} is paused. {job.message}{ending}"
     return f"Job {job.id} is paused; `framefarm resume {job.id}` lets it go on.{ending}"
 
 

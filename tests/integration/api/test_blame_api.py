@@ -147,7 +147,7 @@ def test_l10_slow_units_may_be_silent_for_longer(tmp_path: Path):
 
 
 def test_l13_a_job_whose_every_frame_fails_on_the_only_worker_ends_soon(tmp_path: Path):
-    limits = BlameLimits(rests_in_all_s=1.0)
+    limits = BlameLimits(rests_in_all_s=1.0, alike=0)
     manager = Manager(tmp_path / "alone", blame=limits)
     job = manager.trial("1-20")["id"]
     began = time.monotonic()
@@ -164,6 +164,28 @@ def test_l13_a_job_whose_every_frame_fails_on_the_only_worker_ends_soon(tmp_path
     assert stage["failed"] == 20
     # One pause of half a second at least.
     assert took_s >= 0.5
+
+
+def test_l9_a_job_that_is_held_tells_why_and_goes_on_when_it_is_resumed(tmp_path: Path):
+    limits = BlameLimits(rests_in_all_s=0.0, alike=4)
+    manager = Manager(tmp_path / "held", blame=limits)
+    job = manager.trial("1-20")["id"]
+    with manager.worker() as worker:
+        failed = 0
+        while manager.job(job)["state"] != "paused":
+            assert worker.fail(worker.lease(), message="no light in the cellar") == "noted"
+            failed += 1
+        held = manager.job(job)
+        why = manager.http.get(f"/api/jobs/{job}/why").json()["answer"]
+        manager.http.post(f"/api/jobs/{job}/resume").raise_for_status()
+        assert worker.finish(worker.lease()) == "accepted"
+        after = manager.job(job)
+    manager.close()
+
+    assert failed < 20
+    assert "no light in the cellar" in held["message"]
+    assert held["message"] in why
+    assert (after["state"], after["message"]) == ("running", "")
 
 
 def test_l13_a_worker_goes_on_resting_while_another_could_do_its_work(tmp_path: Path):

@@ -64,16 +64,21 @@ def _listed(jobs: list[JobView]) -> str:
 
 
 def _failures(jobs: list[JobView]) -> list[str]:
-    """Why each job failed, in a line, and where to read more."""
-    failed = [job for job in jobs if job.state == "failed" and job.message]
+    """Why each job failed or is held, in a line, and where to read more."""
+    failed = [job for job in jobs if job.state in {"failed", "paused"} and job.message]
     if not failed:
         return []
     lines = [_cut(f"job {job.id}: {job.message}", text_width()) for job in failed]
     return [
         "",
         *lines,
-        f"more: framefarm logs {failed[0].id}   again: framefarm retry {failed[0].id}",
+        f"more: framefarm logs {failed[0].id}   {_again(failed[0])}",
     ]
+
+
+def _again(job: JobView) -> str:
+    held = job.state == "paused"
+    return f"go on: framefarm resume {job.id}" if held else f"again: framefarm retry {job.id}"
 
 
 def _cut(text: str, width: int) -> str:

@@ -16,6 +16,7 @@ _KEY = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 def upgrade() -> None:
     """Apply this step."""
     op.add_column("jobs", sa.Column("task_key", sa.String(length=32)))
+    op.add_column("jobs", sa.Column("held_at", sa.Float()))
     op.create_index("ix_jobs_task_key", "jobs", ["task_key"], unique=True)
     op.create_index("ix_jobs_owner", "jobs", ["owner", "id"])
     op.create_index("ix_jobs_finished_at", "jobs", ["finished_at"])
