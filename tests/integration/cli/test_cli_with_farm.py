@@ -317,6 +317,13 @@ def test_events_follow_the_whole_farm(farm_cli, live_farm):
     assert not any("Traceback" in line for line in lines.lines)
 
 
+def test_events_of_a_job_that_is_not_there_are_not_waited_for(farm_cli):
+    told = farm_cli("events", "--job", "999999")
+
+    assert told.code == 2
+    assert "There is no job 999999" in told.err
+
+
 def test_ctrl_c_leaves_a_watched_job_running(farm_cli, live_farm):
     job = submit_trial(farm_cli, "--units", "1-100000", "--seconds", "0.05")
     env = environment(live_farm.home, FRAMEFARM_URL=live_farm.url)

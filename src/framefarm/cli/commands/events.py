@@ -44,6 +44,8 @@ def command(
     with open_farm(url) as farm:
         # What follows waits for a manager that went away; one that is not there is told at once.
         farm.health()
+        for job in jobs:
+            farm.job(job)  # of one that is not there nothing would ever come
         for happening in farm.happenings(jobs=jobs, workers=workers, kinds=kinds):
             click.echo(told(happening))
     return 0

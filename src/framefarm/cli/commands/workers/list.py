@@ -15,6 +15,11 @@ from framefarm.cli.groups import command as declare
 from framefarm.cli.worker_choice import filter_of, filter_options
 from framefarm.client.worker_calls import WorkerFilter
 
+_NOBODY = (
+    "There is no worker; start one with: framefarm worker\n"
+    "Those that were revoked: framefarm workers --state revoked"
+)
+
 
 @declare("list", short_help="List workers, as `framefarm workers` alone does.")
 @filter_options
@@ -36,7 +41,7 @@ def list_workers(where: WorkerFilter, url: str | None, *, as_json: bool) -> None
     elif where.given:
         click.echo("No worker is like that; framefarm workers lists all.", err=True)
     else:
-        click.echo("There is no worker yet; start one with: framefarm worker", err=True)
+        click.echo(_NOBODY, err=True)
 
 
 def _colours() -> bool:
