@@ -45,6 +45,16 @@ WRITES = {
 }
 """What a transaction does, by how one of its statements begins."""
 
+TELLING = {
+    "something to tell": re.compile("INSERT INTO notifications "),
+    "a message taken": re.compile(r"UPDATE notifications SET state=\S+ WHERE"),
+    "a message sent": re.compile("UPDATE notifications SET state=.* sent_at="),
+}
+"""The same of what tells people, which no unit depends on."""
+
+
+_ALL = WRITES | TELLING
+
 
 @dataclass(frozen=True)
 class Aim:
@@ -53,7 +63,7 @@ class Aim:
     Attributes:
         point: The point.
         nth: How often it is come to before.
-        of: One of `WRITES`: only transactions that do this count; empty is all.
+        of: One of `WRITES` or `TELLING`: only transactions that do this count; empty is all.
         process: Where the point is.
         kills: Which process dies. The keeper's parent is the manager.
     """
@@ -114,7 +124,7 @@ class Points:
 
     def _statement(self, connection: Connection, _: Any, statement: str, *__: Any) -> None:
         if not _reads(connection) and connection.in_transaction():
-            done = {name for name, begins in WRITES.items() if begins.match(statement)}
+            done = {name for name, begins in _ALL.items() if begins.match(statement)}
             connection.info["does"] = connection.info.get("does", frozenset()) | done
             self.reached("statement")
 
