@@ -29,7 +29,7 @@ _STATUS = {
     "no_such_target": 404,
     "target_exists": 409,
     "too_many_targets": 409,
-    "too_soon": 429,
+    "too_soon": 409,
     "child_failed": 503,
     "child_start": 503,
     "child_crashed": 503,

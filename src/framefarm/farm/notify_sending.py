@@ -7,6 +7,7 @@ is noted, so that it is not sent twice whenever the manager dies.
 from __future__ import annotations
 
 import random
+import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +21,8 @@ from framefarm.farm.notify_targets import SOUND
 from framefarm.notify.outcomes import Outcome
 
 _MOST = 500
+_MOST_TESTS = 3
+"""Within the time between two messages, while somebody looks for what is wrong."""
 _CRASHED = "The manager was killed while it was being sent; it may have arrived."
 
 
@@ -42,12 +45,28 @@ class Parcel:
     notices: tuple[Notice, ...]
 
 
-def due(connection: Connection) -> list[int]:
-    """Targets to send to now; those that answered last come first."""
-    now = database_now(connection)
-    query = _waiting().where(t.notify_targets.c.next_at <= now)
-    order = (t.notify_targets.c.tries, t.notify_targets.c.next_at)
-    return list(connection.execute(query.order_by(*order)).scalars())
+@dataclass(frozen=True)
+class Due:
+    """Targets to send to now.
+
+    Attributes:
+        sound: Where nothing went wrong the last time.
+        doubtful: Where something did.
+    """
+
+    sound: list[int]
+    doubtful: list[int]
+
+
+def due(connection: Connection) -> Due:
+    """Targets to send to now, those that wait longest first."""
+    now, target = database_now(connection), t.notify_targets.c
+    query = _waiting().add_columns(target.tries).where(target.next_at <= now)
+    rows = connection.execute(query.order_by(target.next_at, target.id)).all()
+    return Due(
+        sound=[row.id for row in rows if not row.tries],
+        doubtful=[row.id for row in rows if row.tries],
+    )
 
 
 def due_in_s(connection: Connection) -> float | None:
@@ -70,19 +89,16 @@ def take(connection: Connection, farm_id: str, target_id: int) -> Parcel | None:
 
 
 def take_test(connection: Connection, farm_id: str, target_id: int) -> Parcel | None:
-    """Make a test message for a target and take it; None when it had a message a moment ago."""
-    now = database_now(connection)
-    target = t.notify_targets.c
-    spaced = update(t.notify_targets).where(
-        target.id == target_id, or_(target.next_at <= now, target.tries > 0, target.fault != "")
-    )
-    if connection.execute(spaced.values(next_at=now + EVERY_S)).rowcount == 0:
+    """Make a test message for a target and take it; None when that is too soon."""
+    if too_soon(connection, target_id):
         return None
+    now = database_now(connection)
+    _change(connection, target_id, {"next_at": now + EVERY_S})
     row = connection.execute(
         insert(t.notifications)
         .values(
             target_id=target_id,
-            occurrence=f"test:{now!r}",
+            occurrence=f"test:{secrets.token_hex(8)}",
             event=Event.TEST,
             subject="test",
             facts={},
@@ -93,6 +109,19 @@ def take_test(connection: Connection, farm_id: str, target_id: int) -> Parcel | 
         .returning(t.notifications)
     ).one()
     return _parcel(connection, farm_id, target_id, [row])
+
+
+def too_soon(connection: Connection, target_id: int) -> bool:
+    """Whether a target had a message a moment ago, or a few tests if something is wrong with it."""
+    now, target, n = database_now(connection), t.notify_targets.c, t.notifications.c
+    spaced = or_(target.next_at <= now, target.tries > 0, target.fault != "")
+    known = select(target.id).where(target.id == target_id, spaced)
+    tests = select(func.count()).where(
+        n.target_id == target_id, n.subject == "test", n.made_at > now - EVERY_S
+    )
+    if connection.execute(known).first() is None:
+        return True
+    return bool(connection.execute(tests).scalar_one() >= _MOST_TESTS)
 
 
 def note_outcome(
@@ -120,12 +149,13 @@ def recover(connection: Connection, farm_id: str, noted: Mapping[str, Outcome | 
     """
     n = t.notifications.c
     left = connection.execute(
-        select(n.id, n.target_id).where(n.state == "sending").order_by(n.id)
+        select(n.id, n.target_id, n.event).where(n.state == "sending").order_by(n.id)
     ).all()
-    parcels: dict[int, list[int]] = {}
+    # A test may have been on its way beside what there was to tell.
+    parcels: dict[tuple[int, bool], list[int]] = {}
     for row in left:
-        parcels.setdefault(row.target_id, []).append(row.id)
-    for target_id, ids in parcels.items():
+        parcels.setdefault((row.target_id, row.event == Event.TEST), []).append(row.id)
+    for (target_id, _), ids in parcels.items():
         letter = _letter(farm_id, target_id, ids[0])
         if letter not in noted:
             _move(connection, ids, state="waiting")

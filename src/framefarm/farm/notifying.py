@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import random
 import secrets
 import shutil
 from collections.abc import Callable
-from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -17,20 +15,20 @@ import structlog
 from sqlalchemy import Connection
 
 from framefarm.core.errors import FrameFarmError
-from framefarm.core.notices import Notice, compose
+from framefarm.db import DatabaseError, WriterBusyError
 from framefarm.farm import notify_finding as finding
 from framefarm.farm import notify_sending as sending
 from framefarm.farm import notify_targets as targets
 from framefarm.farm.duties import guarded
+from framefarm.farm.notify_letters import Letters
 from framefarm.farm.notify_sending import Parcel
 from framefarm.farm.notify_targets import Listener, TargetView
 from framefarm.notify.addresses import Address, BadAddressError, Kind, parse_address, parse_email
 from framefarm.notify.courier import Courier
-from framefarm.notify.journal import FILE_NAME, Journal
-from framefarm.notify.letters import Letter
+from framefarm.notify.journal import Journal
 from framefarm.notify.networks import Allowed
 from framefarm.notify.outcomes import Outcome
-from framefarm.notify.sealing import SealError, Seals
+from framefarm.notify.sealing import SealError
 from framefarm.processes.errors import ChildFailedError, ChildStalledError
 
 if TYPE_CHECKING:
@@ -40,15 +38,20 @@ _log = structlog.get_logger(__name__)
 
 _LOOK_EVERY_S = 30.0
 _SOONEST_S = 1.0
-_LAST_S = 1.0
+_LAST_S = 0.7
 """A manager that stops waits so long for a message that is on its way."""
+
+
+_TOO_SOON = "It had a message less than a minute ago; try again then."
+
+Take = Callable[[Connection], Parcel | None]
+"""Takes what waits for a target, in a transaction."""
 
 
 class TooSoonError(FrameFarmError):
     """A target had a message a moment ago."""
 
     code = "too_soon"
-    retryable = True
 
 
 class Notifying:
@@ -60,13 +63,10 @@ class Notifying:
 
     def __init__(self, farm: Farm) -> None:
         self._farm = farm
-        self._seals = Seals(farm.settings.data_dir)
-        self._journal = Journal(farm.settings.data_dir / FILE_NAME)
+        self._letters = Letters(farm.settings)
         self._rng = random.Random()  # noqa: S311  no secret
         self._ended: set[int] = set()
         self._woken = asyncio.Event()
-        # One journal, which is emptied when what was sent is noted.
-        self._one_at_a_time = asyncio.Lock()
         self._reading = asyncio.Lock()
         self._next_s = _LOOK_EVERY_S
 
@@ -91,7 +91,7 @@ class Notifying:
         """
         parsed = await self.read_address(listener, address, email)
         secret = _new_secret() if parsed.kind is Kind.HOOK else None
-        columns = self._columns(parsed, secret)
+        columns = self._letters.columns(parsed, secret or "")
         work = partial(targets.add_target, listener=listener, **columns, **values)
         made = await self._farm.writer.write(work)
         _log.info("target_added", target=made.id, user=listener.name, kind=made.kind)
@@ -111,8 +111,8 @@ class Notifying:
             parsed = await self.read_address(listener, address, "")
             if parsed.kind != row.kind:
                 raise BadAddressError("Another kind of address is another target: add it.")
-            secret = _opened(self._seals, row.sealed)["secret"] if row.kind == Kind.HOOK else None
-            columns = self._columns(parsed, secret)
+            secret = self._letters.secret_of(row.sealed) if row.kind == Kind.HOOK else ""
+            columns = self._letters.columns(parsed, secret)
             values |= {name: columns[name] for name in ("sealed", "shown")}
         work = partial(targets.change_target, listener=listener, target_id=target_id, **values)
         changed = await self._farm.writer.write(work)
@@ -146,10 +146,6 @@ class Notifying:
             raise BadAddressError("Say which address mail goes to: there is no account here.")
         return Address(Kind.MAIL, parse_email(email) if email else "", email)
 
-    def _columns(self, address: Address, secret: str | None) -> dict[str, Any]:
-        sealed = self._seals.seal(json.dumps({"address": address.text, "secret": secret or ""}))
-        return {"kind": address.kind, "sealed": sealed, "shown": address.shown}
-
     @property
     def _allowed(self) -> Allowed:
         return Allowed.parse(self._farm.settings.notify_allow)
@@ -162,11 +158,13 @@ class Notifying:
             TooSoonError: It had a message less than a minute ago.
         """
         await self._farm.read(lambda c: targets.find_target(c, listener, target_id))
+        if await self._farm.read(lambda c: sending.too_soon(c, target_id)):
+            raise TooSoonError(_TOO_SOON)
         take = partial(sending.take_test, farm_id=self._farm.farm_id, target_id=target_id)
         async with await Courier.start() as courier:
-            outcome = await self._deliver(courier, take)
+            outcome = await self._deliver(courier, self._new_journal(), take)
         if outcome is None:
-            raise TooSoonError("It had a message less than a minute ago; try again then.")
+            raise TooSoonError(_TOO_SOON)
         self.wake()
         return outcome
 
@@ -187,16 +185,20 @@ class Notifying:
         while True:
             self._next_s = _LOOK_EVERY_S
             await guarded("notify", self._round())
+            # Jobs may end by the hundred; each look reads what ended lately.
+            await asyncio.sleep(_SOONEST_S)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._next_s):
                     await self._woken.wait()
             self._woken.clear()
 
     async def _recover(self) -> None:
-        noted = self._journal.read()
+        left = Journal.left(self._farm.settings.data_dir)
+        noted = {letter: known for one in left for letter, known in one.read().items()}
         recover = partial(sending.recover, farm_id=self._farm.farm_id, noted=noted)
         await self._farm.writer.write(recover)
-        self._journal.clear()
+        for journal in left:
+            journal.clear()
 
     async def _round(self) -> None:
         if not await self._farm.read(finding.anyone):
@@ -227,97 +229,80 @@ class Notifying:
         return finding.Disk(shutil.disk_usage(settings.blobs).free, settings.low_water_bytes)
 
     async def _send(self) -> None:
-        """Send all that is due, by one process as long as that lives."""
-        waiting = await self._farm.read(sending.due)
+        """Send all that is due; places where something went wrong hold up nobody but each other."""
+        due = await self._farm.read(sending.due)
+        lines = [self._send_to(ids) for ids in (due.sound, due.doubtful) if ids]
+        ended = await asyncio.gather(*lines, return_exceptions=True)
+        for error in ended:
+            if error is not None:
+                raise error
+
+    async def _send_to(self, waiting: list[int]) -> None:
+        """Send to targets one after the other, by one process as long as that lives."""
+        journal, farm_id = self._new_journal(), self._farm.farm_id
         while waiting:
             async with await Courier.start() as courier:
                 while waiting and courier.alive:
-                    target_id, farm_id = waiting.pop(0), self._farm.farm_id
+                    target_id = waiting.pop(0)
                     take = partial(sending.take, farm_id=farm_id, target_id=target_id)
-                    await self._deliver(courier, take)
+                    await self._deliver(courier, journal, take)
 
-    async def _deliver(
-        self, courier: Courier, take: Callable[[Connection], Parcel | None]
-    ) -> Outcome | None:
+    def _new_journal(self) -> Journal:
+        return Journal.new(self._farm.settings.data_dir)
+
+    async def _deliver(self, courier: Courier, journal: Journal, take: Take) -> Outcome | None:
         """Take a parcel, send it and note what became of it, also when the manager stops.
 
         Returns:
             None when there was nothing to take.
         """
-        async with self._one_at_a_time:
-            attempt = asyncio.ensure_future(self._attempt(courier, take))
-            try:
-                return await asyncio.shield(attempt)
-            except asyncio.CancelledError:
-                await asyncio.wait({attempt}, timeout=_LAST_S)
-                attempt.cancel()
-                raise
+        attempt = asyncio.ensure_future(self._attempt(courier, journal, take))
+        try:
+            return await asyncio.shield(attempt)
+        except asyncio.CancelledError:
+            await asyncio.wait({attempt}, timeout=_LAST_S)
+            attempt.cancel()
+            await asyncio.gather(attempt, return_exceptions=True)
+            raise
 
-    async def _attempt(
-        self, courier: Courier, take: Callable[[Connection], Parcel | None]
-    ) -> Outcome | None:
+    async def _attempt(self, courier: Courier, journal: Journal, take: Take) -> Outcome | None:
         parcel = await self._farm.writer.write(take)
         if parcel is None:
             return None
-        outcome = await self._outcome(courier, parcel)
-        work = partial(sending.note_outcome, parcel=parcel, outcome=outcome, rng=self._rng)
-        await self._farm.writer.write(work)
-        self._journal.clear()
+        outcome = await self._outcome(courier, journal, parcel)
+        await self._note(parcel, outcome)
+        journal.clear()
         told = _log.info if outcome.ok else _log.warning
         events = len(parcel.ids)
         told("notified", target=parcel.target_id, events=events, reason=outcome.reason or None)
         return outcome
 
-    async def _outcome(self, courier: Courier, parcel: Parcel) -> Outcome:
+    async def _note(self, parcel: Parcel, outcome: Outcome) -> None:
+        """Note what became of a parcel, however long the database takes no note of it."""
+        work = partial(sending.note_outcome, parcel=parcel, outcome=outcome, rng=self._rng)
+        while True:
+            try:
+                await self._farm.writer.write(work)
+            except (DatabaseError, WriterBusyError) as error:
+                _log.warning("notify_not_noted", target=parcel.target_id, error=str(error))
+                await asyncio.sleep(_SOONEST_S)
+            else:
+                return
+
+    async def _outcome(self, courier: Courier, journal: Journal, parcel: Parcel) -> Outcome:
         try:
-            letter = self._letter(parcel)
+            letter = self._letters.write(parcel)
         except SealError as error:
             return Outcome(ok=False, reason=str(error), for_ever=True)
         if letter.kind == Kind.MAIL and not letter.address:
             return Outcome(ok=False, reason="the account has no e-mail address", for_ever=True)
         try:
-            return await courier.send(letter, self._journal.path)
+            return await courier.send(letter, journal.path)
         except ChildStalledError:
             return Outcome(ok=False, reason="it took too long and was broken off")
         except ChildFailedError:
             return Outcome(ok=False, reason="the process that sends it crashed")
 
-    def _letter(self, parcel: Parcel) -> Letter:
-        kept = _opened(self._seals, parcel.sealed)
-        settings = self._farm.settings
-        words = compose(parcel.notices)
-        server = settings.mail_server if parcel.kind == Kind.MAIL else None
-        own = (server.host,) if server is not None else ()
-        return Letter(
-            id=parcel.letter,
-            kind=parcel.kind,
-            address=kept["address"] or parcel.email,
-            secret=kept["secret"],
-            title=words.title[:1].upper() + words.title[1:],
-            body=words.body,
-            payload=_payload(parcel) if parcel.kind == Kind.HOOK else "",
-            allowed=(*settings.notify_allow, *own),
-            mail_server=server,
-        )
-
 
 def _new_secret() -> str:
     return f"ffh_{secrets.token_urlsafe(32)}"
-
-
-def _opened(seals: Seals, sealed: str) -> dict[str, str]:
-    kept: dict[str, str] = json.loads(seals.unseal(sealed))
-    return kept
-
-
-def _payload(parcel: Parcel) -> str:
-    """What a web hook is sent."""
-    words = compose(parcel.notices)
-    events = [_event(notice) for notice in parcel.notices]
-    told = {"id": parcel.letter, "title": words.title, "text": words.body, "events": events}
-    return json.dumps(told)
-
-
-def _event(notice: Notice) -> dict[str, Any]:
-    at = datetime.fromtimestamp(notice.happened_at, UTC).isoformat()
-    return {"event": str(notice.event), "at": at, **notice.facts}

@@ -82,7 +82,7 @@ class Sender:
 
     def _services(self) -> Services:
         if self._loaded is None:
-            from framefarm.notify.services import Services  # noqa: PLC0415  takes half a second
+            from framefarm.notify.services import Services  # noqa: PLC0415  takes a second
 
             self._loaded = Services()
         return self._loaded

@@ -9,17 +9,19 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import secrets
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
+from typing import Self
 
 from framefarm.notify.outcomes import Outcome
 
-FILE_NAME = "notify.journal"
+_NAME = "notify.journal"
 
 
 class Journal:
-    """A file of lines.
+    """A file of lines, one for each process that sends.
 
     Args:
         path: Where it is.
@@ -27,6 +29,16 @@ class Journal:
 
     def __init__(self, path: Path) -> None:
         self.path = path.absolute()
+
+    @classmethod
+    def new(cls, folder: Path) -> Self:
+        """One that nobody else writes to, in a farm's folder."""
+        return cls(folder / f"{_NAME}.{secrets.token_hex(8)}")
+
+    @classmethod
+    def left(cls, folder: Path) -> list[Self]:
+        """Those that are in a farm's folder."""
+        return [cls(path) for path in sorted(folder.glob(f"{_NAME}.*"))]
 
     def begin(self, letter: str) -> None:
         """Note that a letter is about to be sent."""

@@ -48,7 +48,7 @@ class Seals:
         except InvalidToken as error:
             raise SealError(
                 f"The address cannot be read: {self._path.name} is not the key it was sealed with. "
-                "Give the address anew."
+                "Remove the target and add it anew."
             ) from error
 
     def _opened(self) -> Fernet:

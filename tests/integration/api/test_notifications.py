@@ -154,9 +154,7 @@ def test_place_that_is_gone_is_shown_and_mended_by_a_test(manager: Manager, hook
 
     assert tested == {"sent": True, "reason": ""}
     assert manager.http.get(f"{TARGETS}/{target}").json()["state"] == "ok"
-    soon = manager.http.post(f"{TARGETS}/{target}/test")
-    is_problem(soon, 429, "too_soon")
-    assert int(soon.headers["retry-after"]) >= 1
+    is_problem(manager.http.post(f"{TARGETS}/{target}/test"), 409, "too_soon")
 
 
 def test_target_is_changed_and_removed(manager: Manager, hook: Hook):

@@ -13,7 +13,7 @@ import pytest
 from tests.integration.cli.conftest import RunCli
 from tests.integration.cli.processes import PROGRAM, Running, environment
 from tests.integration.notify.documented import is_from_the_farm
-from tests.integration.notify.places import Hook
+from tests.integration.notify.places import Hook, MailServer
 
 SECRET = "t0p-s3cret-p4th"
 
@@ -159,6 +159,30 @@ def test_what_cannot_be_is_said(farm: Farm, words: tuple[str, ...], said: str):
     assert out == ""
     assert said in err
     assert "Traceback" not in err
+
+
+def test_mail_server_of_the_settings_file_is_used(tmp_path: Path):
+    mail = MailServer()
+    config = tmp_path / "config" / "framefarm"
+    config.mkdir(parents=True)
+    settings = f'mail_server = "{mail.url}"\nmail_from = "farm@studio.example"\n'
+    (config / "config.toml").write_text(settings)
+    farm = Farm(tmp_path)
+    try:
+        added = farm.type("notify", "add", "desk", "--to", "ada@studio.example")
+        assert added == (
+            0,
+            "desk: you will be told of job done, job failed. Try it: framefarm notify test desk\n",
+            "",
+        )
+        assert farm.type("notify", "test", "desk") == (0, "desk has taken it\n", "")
+        told = mail.next()
+    finally:
+        farm.close()
+        mail.close()
+
+    assert told["Subject"] == "FrameFarm can reach you here"
+    assert (told["From"], told["To"]) == ("FrameFarm <farm@studio.example>", "ada@studio.example")
 
 
 def test_settings_of_mail_are_told_without_the_password(

@@ -108,7 +108,8 @@ class Desk:
     def take(self) -> list[Parcel]:
         """Take all that is due."""
         due = self.bench.do(sending.due)
-        parcels = [self.bench.do(sending.take, FARM, target_id) for target_id in due]
+        ids = (*due.sound, *due.doubtful)
+        parcels = [self.bench.do(sending.take, FARM, target_id) for target_id in ids]
         return [parcel for parcel in parcels if parcel is not None]
 
     def note(self, parcel: Parcel, outcome: Outcome = TOLD) -> None:
@@ -416,6 +417,34 @@ def test_test_that_does_not_get_there_is_not_tried_again(desk: Desk):
     assert desk.states() == ["given_up"]
 
 
+def test_target_that_something_is_wrong_with_is_tested_a_few_times_a_minute(desk: Desk):
+    made = desk.target()
+    for _ in range(3):
+        tested = desk.bench.do(sending.take_test, FARM, made.id)
+        assert tested is not None
+        desk.note(tested, Outcome(ok=False, reason="it answered 500"))
+
+    assert desk.bench.do(sending.take_test, FARM, made.id) is None
+    desk.now += 61
+    assert desk.bench.do(sending.take_test, FARM, made.id) is not None
+
+
+def test_places_where_something_went_wrong_hold_up_nobody_else(desk: Desk):
+    wrong, sound = desk.target(), desk.target()
+    desk.job()
+    desk.look()
+    for parcel in desk.take():
+        failed = Outcome(ok=False, reason="it took too long and was broken off")
+        desk.note(parcel, failed if parcel.target_id == wrong.id else TOLD)
+    desk.now += 60
+    desk.job()
+    desk.look()
+
+    due = desk.bench.do(sending.due)
+
+    assert (due.sound, due.doubtful) == ([sound.id], [wrong.id])
+
+
 @pytest.mark.parametrize(
     ("noted", "state"),
     [
@@ -441,3 +470,18 @@ def test_what_was_being_sent_in_a_crash_is_sent_again_only_if_it_was_not(
     assert desk.states() == [state]
     desk.now += 60
     assert bool(desk.take()) == (state == "waiting")
+
+
+def test_test_that_was_on_its_way_in_a_crash_is_told_from_what_there_was_to_tell(desk: Desk):
+    made = desk.target()
+    tested = desk.bench.do(sending.take_test, FARM, made.id)
+    desk.now += 60
+    desk.job()
+    desk.look()
+    [parcel] = desk.take()
+    assert tested is not None
+
+    desk.bench.do(sending.recover, FARM, {tested.letter: TOLD})
+
+    assert parcel.ids > tested.ids
+    assert desk.states() == ["sent", "waiting"]

@@ -44,6 +44,10 @@ def test_journal_tells_what_was_begun_and_what_became_of_it(tmp_path: Path):
     assert Journal(tmp_path / "journal").read() == {"one": TOLD, "two": None}
     journal.clear()
     journal.clear()
+    first, second = (Journal.new(tmp_path) for _ in range(2))
+    first.begin("one")
+    second.begin("two")
+    assert {*Journal.left(tmp_path)[0].read(), *Journal.left(tmp_path)[1].read()} == {"one", "two"}
     assert journal.read() == {}
 
 
