@@ -9,8 +9,8 @@ import structlog
 from framefarm.api.guard import Caller, Role
 from framefarm.api.guesses import Guesses
 from framefarm.api.keys import KeyRing
-from framefarm.farm.admissions import Admission
 from framefarm.farm.joining import Door, JoinTokenError
+from framefarm.farm.knocks import Admission
 from framefarm.farm.service import Farm
 from framefarm.protocol.messages import Hello
 

@@ -17,18 +17,20 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Row, bindparam, insert, select, update
+from sqlalchemy import Connection, Row, select
 
 from framefarm.core.blame import BlameLimits
 from framefarm.core.errors import FrameFarmError
 from framefarm.core.requirements import Pool
 from framefarm.core.spans import Spans
 from framefarm.core.states import WORKER, WorkerEvent, WorkerState, advance
-from framefarm.db import Many, database_now
+from framefarm.db import database_now
 from framefarm.db import tables as t
+from framefarm.farm.admission_statements import ADD, ADD_AGAIN, HELD, KNOWN, MOVE
 from framefarm.farm.catalog import Catalog
 from framefarm.farm.expiry import LeaseLives
-from framefarm.farm.joining import LOCAL, Door, let_in
+from framefarm.farm.joining import let_in
+from framefarm.farm.knocks import Admission, HeldLease, Knock
 from framefarm.farm.news import News
 from framefarm.farm.registry import (
     REPLACED,
@@ -41,64 +43,6 @@ from framefarm.farm.requeue import end_leases, free_worker
 from framefarm.farm.worker_names import FreeNames, name_of
 from framefarm.farm.worker_states import WorkerMovedError
 from framefarm.protocol.messages import Hello
-
-
-@dataclass(frozen=True, slots=True)
-class Knock:
-    """A worker that wants in: what it says, and where it comes from."""
-
-    hello: Hello
-    door: Door = LOCAL
-
-
-@dataclass(frozen=True, slots=True)
-class HeldLease:
-    """A lease that a worker goes on with."""
-
-    id: str
-    slot: str
-    stage_id: int
-    job_id: int
-    kind: str
-    units: str
-
-
-@dataclass(frozen=True)
-class Admission:
-    """The answer to a hello.
-
-    Attributes:
-        state: Where it stands now that it is connected.
-        name: What people call it here.
-        pool, tags: As the manager knows it.
-        restart: Whether this process was asked to start anew while it was away.
-        held: Leases it goes on with.
-        key: Its secret, for a worker that was added just now.
-        dropped: Leases it still works on that are not its own any more.
-        news: What became of the leases it does not hold any more.
-    """
-
-    worker_id: str
-    state: WorkerState
-    name: str
-    pool: Pool = Pool.OWN
-    tags: tuple[str, ...] = ()
-    restart: bool = False
-    held: tuple[HeldLease, ...] = ()
-    key: str | None = None
-    dropped: tuple[str, ...] = ()
-    news: News = field(default_factory=News)
-
-    @property
-    def enabled(self) -> bool:
-        """Whether no person took it out. One in quarantine gets what it is not barred from."""
-        return self.state is not WorkerState.DISABLED
-
-    @property
-    def may_claim(self) -> bool:
-        """Whether it gets leases."""
-        return self.enabled and self.state is not WorkerState.DRAINING
-
 
 _LIMITS = BlameLimits()
 _LIVES = LeaseLives()
@@ -201,14 +145,14 @@ class _Group:
                     back[place] = _Return(knock.hello, row, name_of(row, knock.hello.name, names))
             except FrameFarmError as refused:
                 answers[place] = refused
-        _ADD.run(self._connection, self._new)
+        ADD.run(self._connection, self._new)
         return answers | self._take_back(back)
 
     def _known(self, knocks: Iterable[Knock]) -> dict[str, Row[Any]]:
         ids = [knock.hello.worker_id for knock in knocks if knock.hello.worker_id]
         if not ids:
             return {}
-        rows: Iterable[Row[Any]] = self._connection.execute(_KNOWN, {"workers": ids})
+        rows: Iterable[Row[Any]] = self._connection.execute(KNOWN, {"workers": ids})
         return {row.id: row for row in rows}
 
     # --- newcomers --------------------------------------------------------------------------
@@ -222,18 +166,18 @@ class _Group:
         row = (*self._said(hello), *joined, worker_id)
         if entry.worker_id is not None:
             # The welcome with its key was lost on the way, so it never did anything as this worker.
-            _ADD_AGAIN.run(self._connection, [row])
+            ADD_AGAIN.run(self._connection, [row])
         elif entry.token_id is None:
             self._new.append((*row, name, self._now))
         else:
             # At once: the same process may be in this group again with the same token.
-            _ADD.run(self._connection, [(*row, name, self._now)])
+            ADD.run(self._connection, [(*row, name, self._now)])
         return Admission(
             worker_id, WorkerState.IDLE, name, pool=entry.pool, key=key, dropped=hello.holding
         )
 
     def _said(self, hello: Hello) -> tuple[Any, ...]:
-        """The values of `_SAID`."""
+        """The values of `SAID`."""
         return (
             hello.boot_id[:64],
             hello.agent_version[:40],
@@ -259,7 +203,7 @@ class _Group:
 
     def _move(self, back: Iterable[_Return]) -> None:
         rows = [self._moved(one) for one in back]
-        if _MOVE.run(self._connection, rows) != len(rows):
+        if MOVE.run(self._connection, rows) != len(rows):
             raise WorkerMovedError("that connected")
 
     def _moved(self, one: _Return) -> tuple[Any, ...]:
@@ -274,7 +218,7 @@ class _Group:
         """The leases in force of each worker."""
         held: defaultdict[str, list[HeldLease]] = defaultdict(list)
         workers = [one.row.id for one in back]
-        for worker_id, *lease in self._connection.execute(_HELD, {"workers": workers}):
+        for worker_id, *lease in self._connection.execute(HELD, {"workers": workers}):
             held[worker_id].append(HeldLease(*lease))
         return held
 
@@ -376,56 +320,3 @@ def _admission(one: _Return, held: Sequence[HeldLease]) -> Admission:
         dropped=one.dropped(held),
         news=one.news,
     )
-
-
-_KNOWN = select(
-    t.workers.c.id,
-    t.workers.c.name,
-    t.workers.c.named_here,
-    t.workers.c.key_hash,
-    t.workers.c.boot_id,
-    t.workers.c.restart_boot_id,
-    t.workers.c.revoked_at,
-    t.workers.c.state,
-    t.workers.c.reason,
-    t.workers.c.pool,
-    t.workers.c.tags,
-).where(t.workers.c.id.in_(bindparam("workers", expanding=True)))
-_HELD = (
-    select(
-        t.leases.c.worker_id,
-        t.leases.c.id,
-        t.leases.c.slot,
-        t.leases.c.stage_id,
-        t.stages.c.job_id,
-        t.stages.c.kind,
-        t.leases.c.units,
-    )
-    .join(t.stages, t.stages.c.id == t.leases.c.stage_id)
-    .where(
-        t.leases.c.worker_id.in_(bindparam("workers", expanding=True)),
-        t.leases.c.state == "active",
-    )
-)
-
-
-_SAID = ("boot_id", "agent_version", "facts", "slots", "clock_ahead_s", "last_seen_at")
-"""Columns of `workers` that a hello fills."""
-
-_JOINED = ("key_hash", "pool", "join_token_id", "state")
-_MOVED = ("state", "name", "reason", "restart_boot_id")
-
-
-def _changing(columns: Sequence[str], *, guarded: bool = False) -> Many:
-    """A statement that sets columns of workers: their values, its id, and if guarded its state."""
-    values: dict[str, Any] = {column: bindparam(f"its_{column}") for column in columns}
-    change = update(t.workers).where(t.workers.c.id == bindparam("worker")).values(**values)
-    names = [f"its_{column}" for column in columns]
-    if not guarded:
-        return Many(change, *names, "worker")
-    return Many(change.where(t.workers.c.state == bindparam("before")), *names, "worker", "before")
-
-
-_ADD = Many(insert(t.workers), *_SAID, *_JOINED, "id", "name", "first_seen_at")
-_ADD_AGAIN = _changing((*_SAID, *_JOINED))
-_MOVE = _changing((*_SAID, *_MOVED), guarded=True)

@@ -33,7 +33,7 @@ from framefarm.db import (
     sqlite_url,
 )
 from framefarm.db import tables as t
-from framefarm.farm.admissions import Admission, HeldLease, Knock, admit_many
+from framefarm.farm.admissions import admit_many
 from framefarm.farm.blame import Blame, known_elsewhere
 from framefarm.farm.blender_choice import settle_open
 from framefarm.farm.catalog import Catalog
@@ -47,6 +47,7 @@ from framefarm.farm.finishes import Settlement
 from framefarm.farm.heartbeats import Heartbeats
 from framefarm.farm.joining import LOCAL, Door, Invitation, invite
 from framefarm.farm.keeper import Keeper
+from framefarm.farm.knocks import Admission, HeldLease, Knock
 from framefarm.farm.late_finishes import Finish
 from framefarm.farm.live_facts import LiveFacts
 from framefarm.farm.new_jobs import (

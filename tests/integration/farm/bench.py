@@ -17,7 +17,7 @@ from framefarm.core.spans import Spans
 from framefarm.db import migrate, open_engine, sqlite_url
 from framefarm.db import tables as t
 from framefarm.farm import requeue, steering
-from framefarm.farm.admissions import Admission, Knock, admit_many
+from framefarm.farm.admissions import admit_many
 from framefarm.farm.blame import Blame
 from framefarm.farm.catalog import MAIN_ROLES, Catalog
 from framefarm.farm.charging import finish_and_charge
@@ -30,6 +30,7 @@ from framefarm.farm.figures import count_up, read_figures
 from framefarm.farm.finishes import finish_many
 from framefarm.farm.invariants import check_invariants
 from framefarm.farm.joining import LOCAL, Door
+from framefarm.farm.knocks import Admission, Knock
 from framefarm.farm.late_finishes import Finish
 from framefarm.farm.new_jobs import PlannedJob, PlannedStage, store_job
 from framefarm.farm.news import News

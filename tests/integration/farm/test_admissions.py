@@ -7,8 +7,8 @@ from typing import Any
 from framefarm.core.errors import FrameFarmError
 from framefarm.core.requirements import Pool
 from framefarm.db import tables as t
-from framefarm.farm.admissions import Admission, Knock
 from framefarm.farm.joining import Door, invite
+from framefarm.farm.knocks import Admission, Knock
 from framefarm.farm.revoking import revoke
 from framefarm.protocol.messages import Hello, MachineFacts
 from tests.integration.farm.bench import Bench

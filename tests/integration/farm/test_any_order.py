@@ -37,13 +37,13 @@ from framefarm.core.spans import Spans
 from framefarm.core.tail import Pace
 from framefarm.db import set_clock
 from framefarm.db import tables as t
-from framefarm.farm.admissions import Admission
 from framefarm.farm.blame import Blame
 from framefarm.farm.catalog import Catalog
 from framefarm.farm.charging import finish_and_charge
 from framefarm.farm.claim_requests import ClaimedLease, ClaimRequest
 from framefarm.farm.deleting import remove_leftovers
 from framefarm.farm.expiry import LeaseLives, expiry_round
+from framefarm.farm.knocks import Admission
 from framefarm.farm.quarantine import Bars, bars, begin_trial
 from framefarm.farm.registry import Renewal, renew_many
 from framefarm.farm.tails import TailRequest, lease_tails

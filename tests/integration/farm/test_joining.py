@@ -9,7 +9,6 @@ import pytest
 from framefarm.core.requirements import Pool
 from framefarm.db import set_clock
 from framefarm.db import tables as t
-from framefarm.farm.admissions import Admission
 from framefarm.farm.joining import (
     Door,
     Invitation,
@@ -17,6 +16,7 @@ from framefarm.farm.joining import (
     TooManyGuessesError,
     invite,
 )
+from framefarm.farm.knocks import Admission
 from framefarm.farm.registry import RevokedError, WorkerKeyError
 from framefarm.farm.revoking import revoke
 from framefarm.farm.worker_names import find_worker

@@ -7,9 +7,9 @@ import pytest
 from framefarm.core.blame import BlameLimits
 from framefarm.db import set_clock
 from framefarm.db import tables as t
-from framefarm.farm.admissions import Admission
 from framefarm.farm.blame import Blame
 from framefarm.farm.claim_requests import ClaimedLease
+from framefarm.farm.knocks import Admission
 from framefarm.farm.news import News
 from framefarm.farm.quarantine import Bars, bars, begin_trial
 from framefarm.farm.worker_steering import WorkerAction, WorkerChange, steer_many

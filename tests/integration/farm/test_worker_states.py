@@ -7,7 +7,7 @@ from sqlalchemy import update
 
 from framefarm.core.requirements import Pool
 from framefarm.db import tables as t
-from framefarm.farm.admissions import Admission
+from framefarm.farm.knocks import Admission
 from framefarm.farm.registry import note_facts
 from framefarm.farm.worker_states import Departure, note_departures, note_lost, shown_state
 from framefarm.protocol.messages import MachineFacts

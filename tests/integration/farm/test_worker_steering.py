@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import insert, update
 
 from framefarm.db import tables as t
-from framefarm.farm.admissions import Admission
+from framefarm.farm.knocks import Admission
 from framefarm.farm.worker_steering import (
     Steered,
     WorkerAction,
