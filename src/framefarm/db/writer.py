@@ -63,6 +63,9 @@ GATHER_S = 0.001
 CROWD = 8
 """So many items in a group are many: those of a few workers are not held up."""
 
+_LARGE = 100
+"""A group of so many is large enough as it comes."""
+
 
 @dataclass(frozen=True)
 class Handler(Generic[Item, Answer]):
@@ -189,7 +192,7 @@ class GroupCommitWriter:
         while taken is not None:
             group.append(taken)
             if len(group) == self._largest_group or self._queue.empty():
-                self._crowded = len(group) >= CROWD
+                self._crowded = CROWD <= len(group) < _LARGE
                 return group
             taken = self._queue.get()
         # Closed: nothing can come after the mark, so the next call must find it again.
