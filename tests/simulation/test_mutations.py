@@ -19,7 +19,6 @@ SEEDS = range(4)
         "L12.last_span_first",
         "L13.hurried_connections",
         "L13.long_pauses",
-        "L13.hurried_offers",
     ],
 )
 def test_a_broken_rule_is_found(mutation: str):
