@@ -103,6 +103,7 @@ async def _storm(manager: RunningManager, swarm: Swarm) -> dict[str, Any]:
 
 def _twice_counted(manager: RunningManager) -> dict[str, int]:
     with sqlite3.connect(f"file:{manager.data_dir}/farm.db?mode=ro", uri=True) as database:
+        database.execute("BEGIN")  # the last results are still being taken: count at one moment
         [results] = database.execute("SELECT count(*) FROM results").fetchone()
         [done] = database.execute("SELECT sum(done) FROM stages").fetchone()
         [lost] = database.execute("SELECT count(*) FROM leases WHERE state = 'ended'").fetchone()
