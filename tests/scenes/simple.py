@@ -31,7 +31,7 @@ def write(arguments: list[str]) -> None:
     if options.texture:
         add_texture(options.texture, options.texture_source)
     if options.link:
-        link_objects(scene, options.link)
+        link_objects(scene, options.link, options.link_as)
     if options.passes:
         add_file_output(scene, options.passes)
     if options.second_scene:
@@ -65,6 +65,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--texture", help="path of an image, which need not exist")
     parser.add_argument("--texture-source", default="FILE", choices=("FILE", "SEQUENCE", "TILED"))
     parser.add_argument("--link", type=Path, help="another .blend to link the cubes of")
+    parser.add_argument("--link-as", help="the path that is written for it")
     parser.add_argument("--passes", help="folder a File Output node writes depth to")
     parser.add_argument("--second-scene", metavar="NAME")
     parser.add_argument("--script", help="Python the file wants to run when it is opened")
@@ -174,11 +175,13 @@ def set_format(image: Any, wanted: str) -> None:
     image.file_format = wanted
 
 
-def link_objects(scene: Any, library: Path) -> None:
+def link_objects(scene: Any, library: Path, written: str | None) -> None:
     with bpy.data.libraries.load(str(library), link=True) as (there, here):
         here.objects = [name for name in there.objects if name.startswith(("Cube", "Floor"))]
     for thing in here.objects:
         scene.collection.objects.link(thing)
+    if written:
+        bpy.data.libraries[0].filepath = written
 
 
 def add_texture(path: str, source: str) -> None:

@@ -1,4 +1,4 @@
-"""A .blend in the body of a request, raw or in a form, written to disk as it comes.
+"""A file in the body of a request, raw or in a form, written to disk as it comes.
 
 A form is read here, piece by piece, rather than by the framework, which would first write all of it
 to a temporary file of its own.
@@ -16,7 +16,7 @@ from starlette.requests import Request
 
 from framefarm.api.results import Body
 from framefarm.core.errors import FrameFarmError
-from framefarm.storage import BlobFolder, UnannouncedBlob
+from framefarm.storage import UnannouncedBlob
 
 _FORM = b"multipart/form-data"
 _MAX_FIELDS = 50
@@ -31,38 +31,32 @@ class FormError(FrameFarmError):
 
 @dataclass
 class Upload:
-    """What came.
+    """What came beside the bytes.
 
     Attributes:
-        sha256: Of the file, which is a blob now.
-        file_name: Its name as the form has it; empty when the body was the file itself.
+        file_name: The file's name as the form has it; empty when the body was the file itself.
         fields: The form's other fields.
     """
 
-    sha256: str = ""
     file_name: str = ""
     fields: dict[str, str] = field(default_factory=dict)
 
 
-async def receive_blend(request: Request, blobs: BlobFolder, *, most_bytes: int) -> Upload:
-    """Store the one file of a request.
+async def receive_file(request: Request, incoming: UnannouncedBlob) -> Upload:
+    """Take in the one file of a request.
 
     Raises:
         FormError: It is a form that cannot be read, or has not exactly one file.
-        BlobTooLargeError: The file is larger than `most_bytes`.
+        BlobTooLargeError: The file is larger than is taken.
         StorageFullError: There is no room for it.
     """
     pieces = Body(request).pieces()
     kind, options = parse_options_header(request.headers.get("content-type", ""))
-    with await asyncio.to_thread(blobs.receive_unannounced, most_bytes) as incoming:
-        if kind == _FORM:
-            upload = await _read_form(pieces, options.get(b"boundary", b""), incoming)
-        else:
-            upload = Upload()
-            async for piece in pieces:
-                await asyncio.to_thread(incoming.write, piece)
-        upload.sha256 = await asyncio.to_thread(incoming.keep)
-    return upload
+    if kind == _FORM:
+        return await _read_form(pieces, options.get(b"boundary", b""), incoming)
+    async for piece in pieces:
+        await asyncio.to_thread(incoming.write, piece)
+    return Upload()
 
 
 async def _read_form(

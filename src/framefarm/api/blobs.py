@@ -59,7 +59,7 @@ def routes(farm: Farm) -> APIRouter:
             async for piece in Body(request).pieces():
                 await asyncio.to_thread(incoming.write, piece)
             await asyncio.to_thread(_keep, incoming)
-        await keep_owner(farm, who, sha256)
+        await keep_owner(farm, who, [sha256])
         return Response(status_code=201)
 
     return router

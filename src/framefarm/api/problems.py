@@ -52,6 +52,7 @@ _STATUS = {
     "not_leased": 403,
     "disk_full": 507,
     "too_large": 413,
+    "zip_too_large": 413,
     "busy": 503,
     "stopping": 503,
     "database": 503,

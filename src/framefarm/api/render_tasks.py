@@ -1,10 +1,11 @@
 """`/api/render-tasks`: the simple way in, for a script with nothing but HTTP.
 
-One .blend in, a key out; by the key how far it is, and the movie.
+One .blend in, or a .zip of a project, and a key out; by the key how far it is, and the movie.
 """
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from typing import Annotated, Any
 
@@ -13,14 +14,14 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from framefarm.api.access import owner_for
-from framefarm.api.blend_upload import Upload, receive_blend
+from framefarm.api.blend_upload import Upload, receive_file
 from framefarm.api.bodies import Name, RenderSettings
 from framefarm.api.downloads import Frames, Partial, answer_with
 from framefarm.api.guard import caller_of
 from framefarm.api.planning import plan_render
+from framefarm.api.scene_upload import Scene, Scenes
 from framefarm.farm.downloads import What
 from framefarm.farm.new_jobs import Wishes
-from framefarm.farm.ownership import keep_owner
 from framefarm.farm.render_jobs import RenderRequest
 from framefarm.farm.render_tasks import (
     Shares,
@@ -41,7 +42,10 @@ TaskKey = Annotated[str, Path(max_length=64)]
 
 
 class TaskSettings(RenderSettings):
-    """How a task is rendered, in the query or in the form; what is left out is as the file says."""
+    """How a task is rendered, in the query or in the form; what is left out is as the file says.
+
+    `blend`: which file of a .zip, where it has several.
+    """
 
     name: Name = ""
     project: Name = ""
@@ -49,6 +53,7 @@ class TaskSettings(RenderSettings):
     owner: Name = ""
     priority: Annotated[int, Field(ge=0, le=100)] = 50
     file_name: Name = ""
+    blend: Annotated[str, Field(max_length=1_000)] = ""
 
 
 class StartedTask(BaseModel):
@@ -92,23 +97,25 @@ def routes(farm: Farm) -> APIRouter:
     """The routes of render tasks."""
     router = APIRouter(prefix=PREFIX, tags=["render tasks"])
     shares = Shares()
+    scenes = Scenes(farm)
 
     @router.post("/run_task/", status_code=201, openapi_extra=_BODY)
     @router.post("/run_task", status_code=201, include_in_schema=False)
     async def run_task(
         request: Request, response: Response, asked: Annotated[TaskSettings, Query()]
     ) -> StartedTask:
-        """Render the .blend in the body: the file itself, or a form with one file."""
+        """Render a .blend, or a .zip of a project: as it is, or as the one file of a form."""
         most = farm.settings.largest_upload_bytes
         who = caller_of(request.scope).person
         owner_for(who, asked.owner)
-        upload = await receive_blend(request, farm.blobs, most_bytes=most)
-        await keep_owner(farm, who, upload.sha256)
-        settings = _settings(asked, upload)
-        owner = owner_for(who, settings.owner)
-        planned = await plan_render(farm, _request(upload, settings, owner), who)
-        key = new_task_key()
-        view, _ = await farm.submit(replace(planned, task_key=key))
+        with await asyncio.to_thread(farm.blobs.receive_unannounced, most) as incoming:
+            upload = await receive_file(request, incoming)
+            settings = _settings(asked, upload)
+            owner = owner_for(who, settings.owner)
+            scene = await scenes.keep(who, incoming, settings.blend)
+        planned = await plan_render(farm, _request(scene, upload, settings, owner), who)
+        warnings, key = [*planned.warnings, *scene.warnings], new_task_key()
+        view, _ = await farm.submit(replace(planned, task_key=key, warnings=warnings))
         response.headers["Location"] = f"{PREFIX}/{key}/progress"
         return StartedTask(
             task_key=key,
@@ -152,11 +159,13 @@ def _settings(asked: TaskSettings, upload: Upload) -> TaskSettings:
         ) from error
 
 
-def _request(upload: Upload, asked: TaskSettings, owner: str) -> RenderRequest:
-    own = {"name", "project", "shot", "priority", "owner", "file_name", "format"}
-    named = asked.file_name or upload.file_name or _UNNAMED
+def _request(scene: Scene, upload: Upload, asked: TaskSettings, owner: str) -> RenderRequest:
+    own = {"name", "project", "shot", "priority", "owner", "file_name", "format", "blend"}
+    named = scene.blend_name or asked.file_name or upload.file_name or _UNNAMED
     return RenderRequest(
-        blend_sha256=upload.sha256,
+        blend_sha256=scene.blend_sha256,
+        tree_sha256=scene.tree_sha256,
+        missing=scene.missing,
         blend_name=named.replace("\\", "/").rpartition("/")[2][:200] or _UNNAMED,
         name=asked.name,
         project=asked.project,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from framefarm.blender.blocks import BoundedFile, translated
 from framefarm.blender.errors import BlendFileDamagedError
+from framefarm.blender.finding import Finder, WhereSaid
 from framefarm.blender.links import LinkedFile, trace_links
 from framefarm.blender.scene_facts import SceneFacts, read_active_scene, read_scenes
 from framefarm.blender.unpacking import DEFAULT_LIMITS, Compression, ReadLimits
@@ -14,6 +15,8 @@ from framefarm.core.versions import BlenderVersion
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+_WHERE_SAID = WhereSaid()
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +50,20 @@ class BlendFile:
         return tuple(link for link in self.links if link.missing)
 
 
-def read_blend(path: Path, *, trace: bool = True, limits: ReadLimits = DEFAULT_LIMITS) -> BlendFile:
+def read_blend(
+    path: Path,
+    *,
+    trace: bool = True,
+    limits: ReadLimits = DEFAULT_LIMITS,
+    finder: Finder = _WHERE_SAID,
+) -> BlendFile:
     """Read a .blend of Blender 2.80 or newer.
 
     Args:
         path: The file; packed with gzip or zstd, or plain.
         trace: Whether to list linked files too, which opens linked libraries.
         limits: What a packed file may unpack to.
+        finder: Finds what it links.
 
     Returns:
         What the file says.
@@ -73,7 +83,7 @@ def read_blend(path: Path, *, trace: bool = True, limits: ReadLimits = DEFAULT_L
                 compression=file.compression,
                 scenes=scenes,
                 active_scene=_active(scenes, read_active_scene(file)),
-                links=trace_links(file, limits) if trace else (),
+                links=trace_links(file, limits, finder) if trace else (),
             )
     finally:
         file.close()

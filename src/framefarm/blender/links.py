@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,9 +14,10 @@ from blender_asset_tracer.trace.file2blocks import BlockIterator
 
 from framefarm.blender.blocks import PARSE_FAULTS, BoundedFile
 from framefarm.blender.errors import BlendFileError
+from framefarm.blender.finding import Finder, WhereSaid
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
     from blender_asset_tracer.blendfile import BlendFileBlock
     from blender_asset_tracer.trace.result import BlockUsage
@@ -40,8 +40,8 @@ _KINDS: dict[bytes, LinkKind] = {
     b"ME": "cache",
     b"SC": "strip",
 }
-_TILES = re.compile(r"<UDIM>|<UVTILE>")
-_LAST_DIGITS = re.compile(r"\d+(?!.*\d)")
+
+_WHERE_SAID = WhereSaid()
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,8 @@ class LinkedFile:
 
     Attributes:
         path: As written in the file, `//` meaning the folder of the file that links it.
-        absolute: Where that is on this machine.
+        said: Where that is on this machine, if it is there.
+        absolute: Where it was found; the same, unless it was looked for elsewhere.
         kind: What it is used for.
         missing: Whether nothing is there.
         is_sequence: Whether it stands for several files: a numbered sequence or UDIM tiles.
@@ -59,6 +60,7 @@ class LinkedFile:
     """
 
     path: str
+    said: Path
     absolute: Path
     kind: LinkKind
     missing: bool
@@ -67,12 +69,15 @@ class LinkedFile:
     files: tuple[Path, ...]
 
 
-def trace_links(file: BoundedFile, limits: ReadLimits) -> tuple[LinkedFile, ...]:
+def trace_links(
+    file: BoundedFile, limits: ReadLimits, finder: Finder = _WHERE_SAID
+) -> tuple[LinkedFile, ...]:
     """Everything a file links, and what its libraries need of theirs.
 
     Args:
         file: Open .blend.
         limits: Bounds for unpacking its libraries.
+        finder: Finds what is linked; libraries, too, are only opened where it finds them.
 
     Returns:
         Each linked file once, in order of first use. A library that is damaged is listed, not
@@ -80,18 +85,19 @@ def trace_links(file: BoundedFile, limits: ReadLimits) -> tuple[LinkedFile, ...]
     """
     seen: dict[tuple[Path, Path], LinkedFile] = {}
     with ExitStack() as libraries:
-        walk = _BoundedWalk(libraries, limits)
+        walk = _BoundedWalk(libraries, limits, finder)
         for block in asset_holding_blocks(walk.iter_blocks(file)):
-            for link in _links_of(block):
-                seen.setdefault((link.linked_by, link.absolute), link)
+            for link in _links_of(block, finder):
+                seen.setdefault((link.linked_by, link.said), link)
     return tuple(seen.values())
 
 
 class _BoundedWalk(BlockIterator):
     """The tracer's walk through a file and its libraries, with every file bounded."""
 
-    def __init__(self, libraries: ExitStack, limits: ReadLimits) -> None:
+    def __init__(self, libraries: ExitStack, limits: ReadLimits, finder: Finder) -> None:
         super().__init__()
+        self._finder = finder
         self._libraries = libraries
         self._limits = limits
 
@@ -99,11 +105,15 @@ class _BoundedWalk(BlockIterator):
         self, blocks_per_lib: dict[bpathlib.BlendPath, set[BlendFileBlock]]
     ) -> Iterator[BlendFileBlock]:
         for library, placeholders in blocks_per_lib.items():
-            path = bpathlib.make_absolute(library.to_path())
+            said = bpathlib.make_absolute(library.to_path())
+            near = Path(next(iter(placeholders)).bfile.filepath).parent
+            found = self._finder.find(said, is_sequence=False, near=near)
+            if found.files != (found.path,):
+                continue  # missing; the library itself is reported by its block
             try:
-                file = BoundedFile(path, self._limits)
+                file = BoundedFile(found.path, self._limits)
             except BlendFileError:
-                continue  # missing or damaged; the library itself is reported by its block
+                continue  # damaged
             self._libraries.callback(file.close)
             yield from self.iter_blocks(file, placeholders)
 
@@ -131,49 +141,26 @@ def _used_by_nodes(block: BlendFileBlock) -> Iterator[BlendFileBlock]:
                 yield used
 
 
-def _links_of(block: BlendFileBlock) -> Iterator[LinkedFile]:
+def _links_of(block: BlendFileBlock, finder: Finder) -> Iterator[LinkedFile]:
     try:
         for usage in blocks2assets.iter_assets(block):
             if bytes(usage.asset_path).strip(b"/"):
-                yield _link(block, usage)
+                yield _link(block, usage, finder)
     except PARSE_FAULTS:
         return  # as above
 
 
-def _link(block: BlendFileBlock, usage: BlockUsage) -> LinkedFile:
-    absolute = Path(usage.abspath)
-    files = tuple(_sequence(absolute) if usage.is_sequence else _single(absolute))
+def _link(block: BlendFileBlock, usage: BlockUsage, finder: Finder) -> LinkedFile:
+    said, linked_by = Path(usage.abspath), Path(block.bfile.filepath)
+    near = linked_by.parent if usage.asset_path.is_absolute() else None
+    found = finder.find(said, is_sequence=usage.is_sequence, near=near)
     return LinkedFile(
         path=str(usage.asset_path),
-        absolute=absolute,
+        said=said,
+        absolute=found.path,
         kind=_KINDS.get(block.code, "other"),
-        missing=not files,
+        missing=not found.files,
         is_sequence=usage.is_sequence,
-        linked_by=Path(block.bfile.filepath),
-        files=files,
+        linked_by=linked_by,
+        files=found.files,
     )
-
-
-def _single(path: Path) -> Iterable[Path]:
-    try:
-        return (path,) if path.exists() else ()
-    except (OSError, ValueError):
-        return ()  # a name no file system takes
-
-
-def _sequence(path: Path) -> Iterable[Path]:
-    pattern = _sequence_pattern(path.name)
-    if pattern is None:
-        return _single(path)
-    try:
-        return sorted(entry for entry in path.parent.iterdir() if pattern.fullmatch(entry.name))
-    except (OSError, ValueError):
-        return ()
-
-
-def _sequence_pattern(name: str) -> re.Pattern[str] | None:
-    """Matches the names of all files of a sequence, given one of them or a UDIM name."""
-    run = _TILES.search(name) or _LAST_DIGITS.search(name)
-    if run is None:
-        return None
-    return re.compile(re.escape(name[: run.start()]) + r"\d+" + re.escape(name[run.end() :]))

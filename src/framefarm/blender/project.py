@@ -2,7 +2,7 @@
 
 The tree is the part of the disk that holds them, from their common folder downwards, so relative
 paths lead to the same files as here. Absolute ones are made relative, in copies of the .blends that
-have them.
+have them, and so are those of files that were found elsewhere than the .blend says.
 """
 
 from __future__ import annotations
@@ -68,11 +68,43 @@ def gather(blend: Path, links: Iterable[LinkedFile], folder: Path) -> Project:
     places = _places(sources)
     project = Project(places[main], {place: source for source, place in places.items()})
     _check_names(project)
-    absolute = {link.linked_by for link in linked if link.files and not link.path.startswith("//")}
+    return _made_relative(project, linked, places, folder)
+
+
+def gather_all(
+    blend: str, links: Iterable[LinkedFile], files: dict[str, Path], folder: Path
+) -> Project:
+    """Make the paths of a project resolve whose files are all below one folder, linked or not.
+
+    Args:
+        blend: The file to render, one of `files`.
+        links: What it links, and what that links; found among the files.
+        files: All of them, by their places in the tree.
+        folder: An empty folder for changed copies.
+
+    Raises:
+        BlendFileError: A library cannot be read.
+        OSError: A copy cannot be written.
+    """
+    places = {source: place for place, source in files.items()}
+    return _made_relative(Project(blend, dict(files)), links, places, folder)
+
+
+def _made_relative(
+    project: Project, links: Iterable[LinkedFile], places: dict[Path, str], folder: Path
+) -> Project:
+    """The same with changed copies of those .blends whose paths would not resolve elsewhere."""
+    found: dict[Path, dict[Path, Path]] = {}
+    changing: set[Path] = set()
+    for link in links:
+        if link.files:
+            found.setdefault(link.linked_by, {})[link.said] = link.absolute
+            if not link.path.startswith("//") or link.said != link.absolute:
+                changing.add(link.linked_by)
     warnings: list[str] = []
-    for number, file in enumerate(sorted(absolute & places.keys())):
+    for number, file in enumerate(sorted(changing & places.keys())):
         copy = folder / f"{number}{_SUFFIX}"
-        warnings += _rewrite(file, copy, places)
+        warnings += _rewrite(file, copy, places, found[file])
         project.files[places[file]] = copy
     return Project(project.blend, project.files, tuple(warnings))
 
@@ -120,13 +152,16 @@ def _places(sources: list[Path]) -> dict[Path, str]:
     return places
 
 
-def _rewrite(file: Path, copy: Path, places: dict[Path, str]) -> Iterator[str]:
+def _rewrite(
+    file: Path, copy: Path, places: dict[Path, str], found: dict[Path, Path]
+) -> Iterator[str]:
     """Have a copy of a .blend say relatively where things are."""
     here = posixpath.dirname(places[file])
-    folders = {source.parent: posixpath.dirname(place) for source, place in places.items()}
+    folders = _folders(places)
 
-    def place_of(absolute: Path) -> str | None:
-        place = places.get(absolute)
+    def place_of(said: Path) -> str | None:
+        absolute = found.get(said, said)
+        place = places.get(absolute) or folders.get(absolute)
         if place is None and absolute.parent in folders:
             # A sequence or tiles: what stands for them is no file itself.
             place = posixpath.join(folders[absolute.parent], absolute.name)
@@ -134,3 +169,16 @@ def _rewrite(file: Path, copy: Path, places: dict[Path, str]) -> Iterator[str]:
 
     for path in rewrite_links(file, copy, place_of):
         yield f"{file.name} names {path} absolutely, and has no room for another path"
+
+
+def _folders(places: dict[Path, str]) -> dict[Path, str]:
+    """The folders in which there are files, and those around them, by where they are."""
+    found: dict[Path, str] = {}
+    for source, place in places.items():
+        path, folder = source, place
+        while folder:
+            path, folder = path.parent, posixpath.dirname(folder)
+            if path in found:
+                break
+            found[path] = folder
+    return found

@@ -21,7 +21,7 @@ PLACES = {
     "inspect": _place("inspect", "Show what a .blend contains and links.", _ALONE),
     "serve": _place("serve", "Run a manager.", _FARM),
     "worker": _place("worker", "Render for a manager.", _FARM),
-    "submit": _place("submit", "Hand a .blend to the manager.", _FARM),
+    "submit": _place("submit", "Hand a .blend, or a .zip of a project, to the manager.", _FARM),
     "trial": _place("trial", "Try the farm's plumbing without Blender.", _FARM),
     "jobs": _place("jobs", "List jobs.", _FARM),
     "show": _place("show", "Show all that is known of a job.", _FARM),

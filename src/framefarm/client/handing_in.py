@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from framefarm.blender.blendfile import BlendFile
     from framefarm.blender.project import Project
     from framefarm.blender.unpacking import UnpackedFile
+    from framefarm.blender.zipped import ZippedProject
     from framefarm.client.farm import Farm
 
 _SUFFIX = ".blend"
@@ -65,10 +66,34 @@ def hand_in_blend(
     if any(link.files for link in blend.links):
         with tempfile.TemporaryDirectory(prefix="framefarm-") as folder:
             project = _gather(path, blend, Path(folder), warn)
-            return _send_project(sender, path, missing, project, Path(folder))
+            return _send_project(sender, missing, project, Path(folder))
     found, whole = sender.send(path, sha256=sha256)
     ref = BlendRef(found, path.name, str(path.absolute()), missing)
     return HandedIn(ref, 1, whole, sender.sent_bytes)
+
+
+def hand_in_zip(
+    farm: Farm,
+    zipped: ZippedProject,
+    folder: Path,
+    *,
+    here: bool = False,
+    warn: Callable[[str], None] = lambda _: None,
+) -> HandedIn:
+    """Give the manager all files of a project that came as a .zip, unless it has them.
+
+    Args:
+        zipped: The project, unpacked.
+        folder: Where a file of its may be written.
+        here: Whether it is this machine's own manager, to which all travels fast.
+        warn: Told of what may be wrong with it.
+
+    Raises:
+        FrameFarmError: A file cannot be read, or is refused.
+    """
+    for warning in zipped.project.warnings:
+        warn(warning)
+    return _send_project(_Sender(farm, here=here), zipped.missing, zipped.project, folder)
 
 
 def _gather(path: Path, blend: BlendFile, folder: Path, warn: Callable[[str], None]) -> Project:
@@ -81,7 +106,7 @@ def _gather(path: Path, blend: BlendFile, folder: Path, warn: Callable[[str], No
 
 
 def _send_project(
-    sender: _Sender, path: Path, missing: tuple[str, ...], project: Project, folder: Path
+    sender: _Sender, missing: tuple[str, ...], project: Project, folder: Path
 ) -> HandedIn:
     from framefarm.protocol.trees import Tree, TreeFile, encode_tree  # noqa: PLC0415
 
@@ -90,7 +115,8 @@ def _send_project(
     listed = folder / "tree.json"
     listed.write_bytes(encode_tree(tree))
     tree_sha256 = sender.farm.upload_blob(listed)
-    ref = BlendRef(tree.main.sha256, path.name, missing=missing, tree=tree_sha256)
+    name = project.blend.rpartition("/")[2]
+    ref = BlendRef(tree.main.sha256, name, missing=missing, tree=tree_sha256)
     return HandedIn(ref, len(sent), tree.size_bytes, sender.sent_bytes)
 
 

@@ -86,7 +86,7 @@ class Uploads:
                 # Another upload, of the same file or of one like it, has used it up meanwhile.
                 return [] if await assembly.has(sha256) else [error.name]
             if not missing:
-                await keep_owner(self._farm, who, sha256)
+                await keep_owner(self._farm, who, [sha256])
             return missing
 
     def _packs_of(self, who: Identity | None) -> Packs:

@@ -1,5 +1,6 @@
 """Blobs: files kept by the SHA-256 of their content."""
 
+from framefarm.storage.adopting import adopt, workplace
 from framefarm.storage.blobs import (
     BlobFolder,
     BlobMismatchError,
@@ -24,6 +25,8 @@ __all__ = [
     "StorageError",
     "StorageFullError",
     "UnannouncedBlob",
+    "adopt",
     "place",
     "translated",
+    "workplace",
 ]

@@ -213,6 +213,7 @@ class BlobFolder:
     def __init__(self, root: Path, *, low_water_bytes: int = 1 << 30) -> None:
         self.root = root
         self.incoming = root / "incoming"
+        self.workplaces = root / "workplaces"
         self._low_water_bytes = low_water_bytes
         with translated(root):
             self.incoming.mkdir(parents=True, exist_ok=True)
@@ -221,6 +222,7 @@ class BlobFolder:
         """Remove what a killed process had begun to receive. Only while nothing is received."""
         for leftover in self.incoming.iterdir():
             leftover.unlink(missing_ok=True)
+        shutil.rmtree(self.workplaces, ignore_errors=True)
 
     def receive(self, sha256: str, size_bytes: int) -> IncomingBlob:
         """Begin to receive a blob.

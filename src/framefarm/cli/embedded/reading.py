@@ -61,21 +61,37 @@ def check_is_file(path: Path) -> None:
         raise BlendMissingError(f"{path} does not exist")
 
 
-def read_for_farm(path: Path, *, strict: bool) -> ReadBlend:
+def read_for_farm(path: Path, *, strict: bool, near_by: bool = False) -> ReadBlend:
     """Read and hash a .blend.
+
+    Args:
+        path: The file.
+        strict: Refuse it when something it links is not there.
+        near_by: Whether to look near the .blend for what it names by a path of another machine.
 
     Raises:
         BlendFileError: It is none, or damaged.
         MissingFilesError: `strict`, and something it links is not there.
     """
     from framefarm.blender.blendfile import read_blend  # noqa: PLC0415  slow, and not always needed
+    from framefarm.blender.finding import NearBy, WhereSaid  # noqa: PLC0415
 
-    blend = read_blend(path)
+    blend = read_blend(path, finder=NearBy() if near_by else WhereSaid())
     missing = tuple(dict.fromkeys(link.path for link in blend.missing))
-    if strict and missing:
-        raise MissingFilesError(f"{path}: {told_missing(missing)}; --strict refuses that")
+    if strict:
+        check_missing(path, missing)
     linked = {file for link in blend.links for file in link.files}
     return ReadBlend(path, hash_file(path), blend.saved_by, tuple(sorted(linked)), missing, blend)
+
+
+def check_missing(path: Path, missing: tuple[str, ...]) -> None:
+    """Refuse a file that links what is not there.
+
+    Raises:
+        MissingFilesError: Something is missing.
+    """
+    if missing:
+        raise MissingFilesError(f"{path}: {told_missing(missing)}; --strict refuses that")
 
 
 def told_missing(missing: tuple[str, ...]) -> str:
