@@ -6,10 +6,11 @@ import asyncio
 from dataclasses import dataclass
 
 import structlog
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from framefarm.api.keys import KeyRing
+from framefarm.api.once import asked_once
 from framefarm.api.reach import Reach
 from framefarm.api.workers import WorkerName
 from framefarm.core.requirements import Pool
@@ -89,9 +90,15 @@ def routes(farm: Farm, keys: KeyRing, reach: Reach) -> APIRouter:
     router = APIRouter(prefix="/api/workers", tags=["workers"])
 
     @router.post("/invites", status_code=201)
-    async def invite(asked: Invited) -> InvitationView:
+    async def invite(asked: Invited, request: Request) -> InvitationView:
         """Make a join token."""
-        made = await farm.invite(pool=asked.pool, uses=asked.uses, lifetime_s=asked.hours * 3600)
+        once = await asked_once(request, farm)
+        made = await farm.invite(
+            pool=asked.pool,
+            uses=asked.uses,
+            lifetime_s=asked.hours * 3600,
+            also=lambda c, made: once.keep(c, invitation_view(made, reach)),
+        )
         _log.info("workers_invited", pool=made.pool, uses=made.uses)
         return invitation_view(made, reach)
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 
 from fastapi import APIRouter, Request, Response
-from fastapi.responses import FileResponse
 
 from framefarm.api.body_limit import announced_bytes
+from framefarm.api.file_answers import FileAnswer
 from framefarm.api.guard import Role, caller_of
 from framefarm.api.results import Body
 from framefarm.farm.fetching import check_fetch
@@ -30,7 +30,7 @@ def routes(farm: Farm) -> APIRouter:
         return Response(headers={"Content-Length": str(path.stat().st_size)})
 
     @router.get("/{sha256}")
-    async def get(sha256: str, request: Request) -> FileResponse:
+    async def get(sha256: str, request: Request) -> FileAnswer:
         """A file's bytes, or those of a range; a worker gets what its leases need."""
         caller = caller_of(request.scope)
         if caller.role is Role.WORKER:
@@ -39,7 +39,7 @@ def routes(farm: Farm) -> APIRouter:
         link = farm.roster.get(caller.worker_id or "")
         if link is not None:
             link.files.note([sha256])
-        return FileResponse(path, media_type="application/octet-stream")
+        return FileAnswer(path, media_type="application/octet-stream")
 
     @router.put("/{sha256}", status_code=201)
     async def put(sha256: str, request: Request) -> Response:

@@ -24,6 +24,9 @@ def clamped(number: int) -> int:
 Number = Annotated[int, AfterValidator(clamped)]
 """Of a job, or of whatever else is counted."""
 
+NO_ZERO = r"^[^\x00]*$"
+"""No zero byte: PostgreSQL keeps none in a text."""
+
 Name = Annotated[str, Field(max_length=200)]
 Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 

@@ -6,9 +6,10 @@ from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Query
-from fastapi.responses import FileResponse, Response, StreamingResponse
+from fastapi.responses import Response, StreamingResponse
 
 from framefarm.api.bodies import Number
+from framefarm.api.file_answers import FileAnswer
 from framefarm.farm.archives import zipped
 from framefarm.farm.downloads import What, archive_of, files_of, movie_file
 from framefarm.farm.service import Farm
@@ -49,7 +50,7 @@ async def answer_with(
         movie = await farm.read(lambda connection: movie_file(connection, job_id))
         name = movie.name.rpartition("/")[2]
         kind = _MOVIES.get(name.rpartition(".")[2], "application/octet-stream")
-        return FileResponse(farm.blobs.existing(movie.sha256), media_type=kind, filename=name)
+        return FileAnswer(farm.blobs.existing(movie.sha256), media_type=kind, filename=name)
     decide = partial(archive_of, job_id=job_id, what=what, frames=frames, partial=only_some)
     archive = await farm.read(decide)
     headers = {"Content-Disposition": f'attachment; filename="{archive.name}.zip"'}

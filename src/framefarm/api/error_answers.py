@@ -7,8 +7,9 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, Response
 
+from framefarm.api.once import AnsweredBeforeError
 from framefarm.api.problems import REFUSED, problem, problem_of
 from framefarm.core.errors import FrameFarmError
 
@@ -23,6 +24,10 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(FrameFarmError)
     async def ours(_: Request, error: FrameFarmError) -> JSONResponse:
         return problem_of(error)
+
+    @app.exception_handler(AnsweredBeforeError)
+    async def again(_: Request, error: AnsweredBeforeError) -> Response:
+        return error.response
 
     @app.exception_handler(RequestValidationError)
     async def invalid(_: Request, error: RequestValidationError) -> JSONResponse:

@@ -33,6 +33,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from framefarm.api.access import check_access
+from framefarm.api.guesses import network_of
 from framefarm.api.keys import KeyRing
 from framefarm.api.locality import (
     LOCAL_NAMES,
@@ -47,6 +48,7 @@ from framefarm.api.logins import cookie_of
 from framefarm.api.origins import is_foreign_form, is_own_page, own_origins
 from framefarm.api.people import TokenRing
 from framefarm.api.problems import problem, problem_of
+from framefarm.api.rates import Rates
 from framefarm.core.accounts import TOKEN_START
 from framefarm.core.errors import FrameFarmError
 from framefarm.farm.accounts import Identity
@@ -128,6 +130,8 @@ class RoleGuard:
         self._people = people
         self._farm = farm
         self._public_url = farm.settings.public_url
+        limits = farm.settings.connections
+        self._rates = Rates(limits.requests_per_s, limits.requests_at_once)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or turn it away."""
@@ -148,6 +152,8 @@ class RoleGuard:
             return problem(403, "foreign_origin", _FOREIGN)
         try:
             caller = scope[_CALLER] = await self._caller(scope, headers)
+            if scope["type"] == "http" and (wait_s := self._wait_s(caller)) > 0:
+                return problem(429, "too_many_requests", _TOO_MANY, retry_in_s=wait_s)
             if caller.person is not None and (method, scope["path"]) not in _FOR_EVERYONE:
                 await check_access(self._farm, caller.person, method, scope["path"])
         except FrameFarmError as error:
@@ -164,6 +170,17 @@ class RoleGuard:
             return True
         own = own_origins(scope, headers, self._public_url)
         return _is_foreign_page(headers, own) or _has_foreign_name(scope, headers, method)
+
+    def _wait_s(self, caller: Caller) -> float:
+        """In how many seconds a caller may ask again; 0 for now.
+
+        Not asked of WebSockets: workers by the thousand come back through one address.
+        """
+        if caller.role is Role.PERSON and caller.person is not None:
+            return self._rates.take(f"person {caller.person.user_id}", time.monotonic())
+        if caller.role is Role.STRANGER:
+            return self._rates.take(network_of(caller.address), time.monotonic())
+        return 0.0
 
     def _still_counts(self, caller: Caller) -> Callable[[], bool]:
         worker_id, person = caller.worker_id, caller.person
@@ -229,6 +246,7 @@ _NOT_OWN_PAGE = (
     "shows a token instead: Authorization: Bearer ff_..."
 )
 _ENDED = "This login has ended; log in again."
+_TOO_MANY = "So many requests in so short a time are not answered; Retry-After says when to go on."
 _NO_KEY = (
     "Only a worker that this manager knows may do that. "
     "A new one joins with: framefarm worker URL --join TOKEN"

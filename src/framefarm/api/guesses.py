@@ -32,7 +32,7 @@ class Guesses:
         Args:
             now: Seconds of a clock that only rises.
         """
-        place = _network(address)
+        place = network_of(address)
         times = self._wrong.setdefault(place, deque(maxlen=self._most))
         self._wrong.move_to_end(place)
         times.append(now)
@@ -41,19 +41,19 @@ class Guesses:
 
     def take_back(self, address: str) -> None:
         """The last that was noted was not wrong after all."""
-        times = self._wrong.get(_network(address))
+        times = self._wrong.get(network_of(address))
         if times:
             times.pop()
 
     def wait_s(self, address: str, now: float) -> float:
         """How long no token from this address is looked at; 0 for now."""
-        times = self._wrong.get(_network(address))
+        times = self._wrong.get(network_of(address))
         if times is None or len(times) < self._most:
             return 0.0
         return max(0.0, times[0] + self._window_s - now)
 
 
-def _network(address: str) -> str:
+def network_of(address: str) -> str:
     """Who counts as one: an IPv4 address, or the 64-bit network that one IPv6 customer has."""
     try:
         found = ipaddress.ip_address(address.partition("%")[0])

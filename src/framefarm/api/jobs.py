@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from dataclasses import asdict
+from collections.abc import AsyncIterator, Callable
+from dataclasses import asdict, replace
+from functools import partial
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Body, Query, Request, Response
-from fastapi.responses import FileResponse, PlainTextResponse, StreamingResponse
+from fastapi import APIRouter, Body, Depends, Query, Request, Response
+from fastapi.responses import PlainTextResponse, StreamingResponse
+from sqlalchemy import Connection
 
 from framefarm.api.access import owner_for
 from framefarm.api.bodies import (
+    NO_ZERO,
     JobPriority,
     NewJob,
     NewRenderJob,
@@ -20,15 +23,19 @@ from framefarm.api.bodies import (
     RetryJob,
     clamped,
 )
+from framefarm.api.edits import check_unchanged, job_tag
+from framefarm.api.file_answers import FileAnswer
 from framefarm.api.guard import caller_of
+from framefarm.api.once import asked_once
 from framefarm.api.planning import plan_render
 from framefarm.api.server_sent import QUIET_S, STILL_HERE, server_sent, streamed
 from framefarm.core.accounts import UserRole
-from framefarm.core.errors import FrameFarmError
 from framefarm.core.states import ENDED_JOBS, JobState
 from framefarm.farm import steering
 from framefarm.farm.events import NoMore
+from framefarm.farm.job_pages import CursorError, JobFilter, Sort
 from framefarm.farm.logs import NoSuchUnitError, fault_log, file_of_frame, job_log
+from framefarm.farm.news import News
 from framefarm.farm.outputs import Place, output_files
 from framefarm.farm.service import Farm
 from framefarm.farm.steering import job_state
@@ -39,13 +46,21 @@ from framefarm.farm.why import Why, explain
 _FIRST: Place = (0, -(1 << 31), -1)
 
 
-class CursorError(FrameFarmError):
-    """A page was asked for that no answer has named."""
-
-    code = "bad_cursor"
-
-
 Limit = Annotated[int, Query(ge=1, le=1_000)]
+Text = Annotated[str, Query(max_length=200, pattern=NO_ZERO)]
+
+
+def wanted_jobs(
+    *,
+    state: JobState | None = None,
+    owner: Text | None = None,
+    project: Text | None = None,
+    shot: Text | None = None,
+    kind: Literal["render", "trial"] | None = None,
+    name: Text | None = None,
+) -> JobFilter:
+    """The filter that a query asks for."""
+    return JobFilter(state, owner, project, shot, kind, name)
 
 
 def routes(farm: Farm) -> APIRouter:  # noqa: C901  one short function for each route
@@ -59,12 +74,15 @@ def routes(farm: Farm) -> APIRouter:  # noqa: C901  one short function for each 
         """Submit a job; with a known fingerprint the job that has it goes on (200)."""
         who = caller_of(request.scope).person
         owner = owner_for(who, job.owner)
+        once = await asked_once(request, farm)
         job = job.model_copy(update={"owner": owner})
         if isinstance(job, NewRenderJob):
             planned = await plan_render(farm, job.request(), who)
         else:
             planned = plan_trial_job(job.request())
-        view, new = await farm.submit(planned)
+        view, new = await farm.submit(
+            planned, lambda c, view, new: once.keep(c, view, status=201 if new else 200)
+        )
         if not new:
             response.status_code = 200
         return view
@@ -72,23 +90,23 @@ def routes(farm: Farm) -> APIRouter:  # noqa: C901  one short function for each 
     @router.get("")
     async def jobs(
         request: Request,
-        state: JobState | None = None,
-        owner: Annotated[str, Query(max_length=200)] | None = None,
-        cursor: Number | None = None,
+        wanted: Annotated[JobFilter, Depends(wanted_jobs)],
+        sort: Sort = "-id",
+        cursor: Annotated[str, Query(max_length=1_000)] = "",
         limit: Limit = 50,
     ) -> JobList:
-        """Jobs, newest first; an artist's own."""
+        """Jobs that match everything asked for, newest first unless sorted; an artist's own."""
         who = caller_of(request.scope).person
         if who is not None and who.role is UserRole.ARTIST:
-            owner = who.name
+            wanted = replace(wanted, owner=who.name)
         return await farm.read(
-            lambda c: farm.views.page(c, state=state, owner=owner, before=cursor, limit=limit)
+            lambda c: farm.views.page(c, wanted, sort=sort, cursor=cursor, limit=limit)
         )
 
     @router.get("/{job_id}")
-    async def job(job_id: Number) -> JobView:
-        """One job."""
-        return await farm.view(job_id)
+    async def job(job_id: Number, response: Response) -> JobView:
+        """One job. Its `ETag` is for `If-Match` where it is steered."""
+        return _tagged(response, await farm.view(job_id))
 
     @router.get("/{job_id}/why")
     async def why(job_id: Number) -> Why:
@@ -160,46 +178,81 @@ def routes(farm: Farm) -> APIRouter:  # noqa: C901  one short function for each 
 
 
 def steering_routes(farm: Farm) -> APIRouter:
-    """The routes that change jobs. Asking for what is so already is no error."""
+    """The routes that change jobs. Asking for what is so already is no error.
+
+    With `If-Match` they change a job only while it is as whoever asks has seen it.
+    """
     router = APIRouter(prefix="/api/jobs", tags=["jobs"])
 
+    async def steer(
+        request: Request, response: Response, job_id: int, work: Callable[[Connection], News]
+    ) -> JobView:
+        def unless_changed(connection: Connection) -> News:
+            _check(farm, request, connection, job_id)
+            return work(connection)
+
+        return _tagged(response, await farm.steer(job_id, unless_changed))
+
     @router.post("/{job_id}/cancel")
-    async def cancel(job_id: Number) -> JobView:
+    async def cancel(job_id: Number, request: Request, response: Response) -> JobView:
         """Cancel a job; what is being rendered of it stops."""
-        return await farm.steer(job_id, lambda c: steering.cancel(c, job_id))
+        return await steer(request, response, job_id, lambda c: steering.cancel(c, job_id))
 
     @router.post("/{job_id}/pause")
-    async def pause(job_id: Number, how: Annotated[PauseJob | None, Body()] = None) -> JobView:
+    async def pause(
+        job_id: Number,
+        request: Request,
+        response: Response,
+        how: Annotated[PauseJob | None, Body()] = None,
+    ) -> JobView:
         """Give out no more of a job."""
         at_once = how is not None and how.now
-        return await farm.steer(
-            job_id, lambda c: steering.pause(c, farm.catalog, job_id, at_once=at_once)
-        )
+        work = partial(steering.pause, catalog=farm.catalog, job_id=job_id, at_once=at_once)
+        return await steer(request, response, job_id, work)
 
     @router.post("/{job_id}/resume")
-    async def resume(job_id: Number) -> JobView:
+    async def resume(job_id: Number, request: Request, response: Response) -> JobView:
         """Go on with a paused job."""
-        return await farm.steer(job_id, lambda c: steering.resume(c, job_id))
+        return await steer(request, response, job_id, lambda c: steering.resume(c, job_id))
 
     @router.post("/{job_id}/priority")
-    async def priority(job_id: Number, asked: JobPriority) -> JobView:
+    async def priority(
+        job_id: Number, asked: JobPriority, request: Request, response: Response
+    ) -> JobView:
         """Change when a job gets its turn, from the next lease on."""
-        return await farm.steer(
-            job_id, lambda c: steering.prioritize(c, job_id, asked.priority, kind=asked.kind)
-        )
+        work = partial(steering.prioritize, job_id=job_id, priority=asked.priority, kind=asked.kind)
+        return await steer(request, response, job_id, work)
 
     @router.post("/{job_id}/retry")
-    async def retry(job_id: Number, what: Annotated[RetryJob | None, Body()] = None) -> JobView:
+    async def retry(
+        job_id: Number,
+        request: Request,
+        response: Response,
+        what: Annotated[RetryJob | None, Body()] = None,
+    ) -> JobView:
         """Put units back to work: those that failed or were cancelled, some frames, or all."""
         frames, everything = (what.units, what.all) if what is not None else (None, False)
-        return await farm.retry(job_id, frames=frames, everything=everything)
+        await farm.read(lambda c: _check(farm, request, c, job_id))
+        view = await farm.retry(job_id, frames=frames, everything=everything)
+        return _tagged(response, view)
 
     @router.delete("/{job_id}", status_code=204)
-    async def delete(job_id: Number, *, outputs: bool = False) -> None:
+    async def delete(job_id: Number, request: Request, *, outputs: bool = False) -> None:
         """Delete a job; with `outputs` its files in the outputs folder as well."""
-        await farm.delete(job_id, outputs=outputs)
+        check = partial(_check, farm, request, job_id=job_id)
+        await farm.delete(job_id, outputs=outputs, check=check)
 
     return router
+
+
+def _tagged(response: Response, view: JobView) -> JobView:
+    response.headers["ETag"] = job_tag(view)
+    return view
+
+
+def _check(farm: Farm, request: Request, connection: Connection, job_id: int) -> None:
+    if "if-match" in request.headers:
+        check_unchanged(request, job_tag(farm.views.one(connection, job_id)))
 
 
 def _place(cursor: str) -> Place:
@@ -208,14 +261,14 @@ def _place(cursor: str) -> Place:
     try:
         stage, unit, position = (clamped(int(part)) for part in cursor.split("."))
     except ValueError:
-        raise CursorError(f"{cursor!r} is no cursor that this manager gave.") from None
+        raise CursorError(cursor) from None
     return stage, unit, position
 
 
 async def _frame_file(farm: Farm, job_id: int, frame: int, role: str, kind: str) -> Response:
     file = await farm.read(lambda c: file_of_frame(c, job_id, frame, role))
     name = file.name.rpartition("/")[2]
-    return FileResponse(farm.blobs.existing(file.sha256), media_type=kind, filename=name)
+    return FileAnswer(farm.blobs.existing(file.sha256), media_type=kind, filename=name)
 
 
 async def _follow(farm: Farm, job_id: int, request: Request) -> AsyncIterator[bytes]:

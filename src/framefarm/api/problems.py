@@ -35,6 +35,8 @@ _STATUS = {
     "child_crashed": 503,
     "child_stalled": 503,
     "child_memory": 503,
+    "changed": 412,
+    "idempotency_key_busy": 409,
     "not_allowed": 403,
     "token": 401,
     "login_failed": 401,
@@ -62,8 +64,10 @@ REFUSED = 422
 _LONGEST = 2_000
 
 
-def problem(status: int, code: str, detail: str) -> JSONResponse:
-    """One problem as an answer."""
+def problem(
+    status: int, code: str, detail: str, *, retry_in_s: float | None = None
+) -> JSONResponse:
+    """One problem as an answer; with `retry_in_s` it says when to ask again."""
     # A detail may quote what came, which need not be text that can be sent back.
     detail = detail[:_LONGEST].encode(errors="replace").decode()
     body = {
@@ -73,8 +77,10 @@ def problem(status: int, code: str, detail: str) -> JSONResponse:
         "code": code,
         "detail": detail,
     }
-    waits = status in {429, 503} or code == "not_ready"
+    waits = status in {429, 503} or code in {"not_ready", "idempotency_key_busy"}
     headers = {"Retry-After": "1"} if waits else None
+    if retry_in_s is not None:
+        headers = {"Retry-After": str(math.ceil(retry_in_s))}
     return JSONResponse(
         body, status_code=status, headers=headers, media_type="application/problem+json"
     )
@@ -83,9 +89,7 @@ def problem(status: int, code: str, detail: str) -> JSONResponse:
 @lru_cache(maxsize=1_024)
 def as_http(status: int, code: str, detail: str, *, retry_in_s: float | None = None) -> bytes:
     """One problem as a whole HTTP/1.1 answer, where no application has a say, and the last one."""
-    answer = problem(status, code, detail)
-    if retry_in_s is not None:
-        answer.headers["Retry-After"] = str(math.ceil(retry_in_s))
+    answer = problem(status, code, detail, retry_in_s=retry_in_s)
     answer.headers["Connection"] = "close"
     fields = b"".join(b"%b: %b\r\n" % field for field in answer.raw_headers)
     phrase = HTTPStatus(status).phrase.encode()

@@ -6,6 +6,8 @@ One .blend in, or a .zip of a project, and a key out; by the key how far it is, 
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import json
 from dataclasses import replace
 from typing import Annotated, Any
 
@@ -18,6 +20,7 @@ from framefarm.api.blend_upload import Upload, receive_file
 from framefarm.api.bodies import Name, RenderSettings
 from framefarm.api.downloads import Frames, Partial, answer_with
 from framefarm.api.guard import caller_of
+from framefarm.api.once import asked_once
 from framefarm.api.planning import plan_render
 from framefarm.api.scene_upload import Scene, Scenes
 from framefarm.farm.downloads import What
@@ -31,6 +34,7 @@ from framefarm.farm.render_tasks import (
     task_progress,
 )
 from framefarm.farm.service import Farm
+from framefarm.farm.views import JobView
 
 PREFIX = "/api/render-tasks"
 UPLOADS = frozenset({f"{PREFIX}/run_task", f"{PREFIX}/run_task/"})
@@ -83,7 +87,14 @@ _BODY: dict[str, Any] = {
             "multipart/form-data": {
                 "schema": {
                     "type": "object",
-                    "properties": {"blend": {"type": "string", "format": "binary"}},
+                    "properties": {
+                        "blend": {
+                            "type": "string",
+                            "format": "binary",
+                            "description": "A .blend, or a .zip of a project. The query's fields "
+                            "may be fields of the form instead.",
+                        }
+                    },
                     "required": ["blend"],
                 }
             },
@@ -112,19 +123,16 @@ def routes(farm: Farm) -> APIRouter:
             upload = await receive_file(request, incoming)
             settings = _settings(asked, upload)
             owner = owner_for(who, settings.owner)
+            once = await asked_once(request, farm, _digest(upload, incoming.sha256))
             scene = await scenes.keep(who, incoming, settings.blend)
         planned = await plan_render(farm, _request(scene, upload, settings, owner), who)
         warnings, key = [*planned.warnings, *scene.warnings], new_task_key()
-        view, _ = await farm.submit(replace(planned, task_key=key, warnings=warnings))
-        response.headers["Location"] = f"{PREFIX}/{key}/progress"
-        return StartedTask(
-            task_key=key,
-            job=view.id,
-            name=view.name,
-            warnings=view.warnings,
-            progress=f"{PREFIX}/{key}/progress",
-            download=f"{PREFIX}/{key}/download",
+        place = response.headers["Location"] = f"{PREFIX}/{key}/progress"
+        view, _ = await farm.submit(
+            replace(planned, task_key=key, warnings=warnings),
+            lambda c, view, _: once.keep(c, _started(key, view), location=place),
         )
+        return _started(key, view)
 
     @router.get("/{task_key}/progress")
     async def progress(task_key: TaskKey) -> TaskProgress:
@@ -146,6 +154,23 @@ def routes(farm: Farm) -> APIRouter:
         return await answer_with(farm, job_id, what, frames, only_some=partial)
 
     return router
+
+
+def _started(key: str, view: JobView) -> StartedTask:
+    return StartedTask(
+        task_key=key,
+        job=view.id,
+        name=view.name,
+        warnings=view.warnings,
+        progress=f"{PREFIX}/{key}/progress",
+        download=f"{PREFIX}/{key}/download",
+    )
+
+
+def _digest(upload: Upload, sha256: str) -> str:
+    """Tells what came from anything else; how the form was put together does not count."""
+    told = json.dumps([sha256, upload.file_name, sorted(upload.fields.items())])
+    return hashlib.sha256(told.encode()).hexdigest()
 
 
 def _settings(asked: TaskSettings, upload: Upload) -> TaskSettings:

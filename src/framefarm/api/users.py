@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import time
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated
 
 import structlog
-from fastapi import APIRouter, Path, Request
+from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from sqlalchemy import Connection
 
 from framefarm.api.access import NotAllowedError
-from framefarm.api.bodies import Number
+from framefarm.api.bodies import NO_ZERO, Number
+from framefarm.api.edits import check_unchanged, user_tag
 from framefarm.api.guard import caller_of
+from framefarm.api.once import Once, asked_once
 from framefarm.api.password_door import PasswordDoor
 from framefarm.api.people import TokenRing
 from framefarm.core.accounts import Scope, UserRole
@@ -83,63 +86,91 @@ class Me(BaseModel):
 
 
 class UserList(BaseModel):
-    """All people, by name."""
+    """A page of people, by name. `next` is the cursor of the following page."""
 
     users: list[UserView]
+    next: str | None = None
 
 
-def user_routes(farm: Farm, people: TokenRing, door: PasswordDoor) -> APIRouter:
+def user_routes(  # noqa: C901  one short function for each route
+    farm: Farm, people: TokenRing, door: PasswordDoor
+) -> APIRouter:
     """The routes for admins."""
     router = APIRouter(prefix="/api/users", tags=["users"])
 
     @router.get("")
-    async def users() -> UserList:
-        """All people with their tokens."""
-        return UserList(users=await farm.read(accounts.users))
+    async def users(
+        role: UserRole | None = None,
+        disabled: bool | None = None,  # noqa: FBT001  of the query
+        cursor: Annotated[str, Query(max_length=200, pattern=NO_ZERO)] = "",
+        limit: Annotated[int, Query(ge=1, le=1_000)] = 500,
+    ) -> UserList:
+        """People by name, with their tokens; those that match everything asked for."""
+        read = partial(accounts.users, role=role, disabled=disabled, after=cursor, limit=limit + 1)
+        found = await farm.read(read)
+        more = len(found) > limit
+        return UserList(users=found[:limit], next=found[limit - 1].name if more else None)
 
     @router.post("", status_code=201)
-    async def add(asked: NewUser) -> UserView:
+    async def add(asked: NewUser, request: Request) -> UserView:
         """Add a person."""
+        once = await asked_once(request, farm)
         hashed = None
         if asked.password is not None:
             check_password(asked.password.get_secret_value(), asked.name)
             hashed = await door.hash(asked.password.get_secret_value())
-        add = partial(
-            accounts.add_user,
-            name=asked.name,
-            role=asked.role,
-            email=asked.email,
-            password_hash=hashed,
-        )
-        made = await farm.writer.write(add)
+
+        def work(connection: Connection) -> UserView:
+            made = accounts.add_user(
+                connection, asked.name, asked.role, asked.email, password_hash=hashed
+            )
+            once.keep(connection, made)
+            return made
+
+        made = await farm.writer.write(work)
         _log.info("user_added", user=made.name, role=made.role)
         return made
 
     @router.get("/{user}")
-    async def one(user: UserName) -> UserView:
-        """One person."""
-        return await farm.read(partial(accounts.user, name=user))
+    async def one(user: UserName, response: Response) -> UserView:
+        """One person. The `ETag` is for `If-Match` where the account is changed."""
+        found = await farm.read(partial(accounts.user, name=user))
+        response.headers["ETag"] = user_tag(found)
+        return found
 
     @router.patch("/{user}")
-    async def change(user: UserName, asked: UserChange) -> UserView:
+    async def change(
+        user: UserName, asked: UserChange, request: Request, response: Response
+    ) -> UserView:
         """Change a person's role or address, or disable the account."""
         values = asked.model_dump(exclude_none=True)
-        changed = await farm.writer.write(partial(accounts.change_user, name=user, **values))
+
+        def work(connection: Connection) -> UserView:
+            check_unchanged(request, user_tag(accounts.user(connection, user)))
+            return accounts.change_user(connection, user, **values)
+
+        changed = await farm.writer.write(work)
         people.forget(user)
+        response.headers["ETag"] = user_tag(changed)
         _log.info("user_changed", user=user, **{k: v for k, v in values.items() if k != "email"})
         return changed
 
     @router.delete("/{user}", status_code=204)
-    async def remove(user: UserName) -> None:
+    async def remove(user: UserName, request: Request) -> None:
         """Remove a person and all tokens; jobs stay."""
-        await farm.writer.write(partial(accounts.remove_user, name=user))
+
+        def work(connection: Connection) -> None:
+            check_unchanged(request, user_tag(accounts.user(connection, user)))
+            accounts.remove_user(connection, user)
+
+        await farm.writer.write(work)
         people.forget(user)
         _log.info("user_removed", user=user)
 
     @router.post("/{user}/tokens", status_code=201)
-    async def make_token(user: UserName, asked: NewTokenBody) -> MadeToken:
+    async def make_token(user: UserName, asked: NewTokenBody, request: Request) -> MadeToken:
         """Make a token for a person."""
-        return await _make_token(farm, user, asked)
+        return await _make_token(farm, user, asked, await asked_once(request, farm))
 
     @router.delete("/{user}/tokens/{token}", status_code=204)
     async def remove_token(user: UserName, token: Number) -> None:
@@ -164,9 +195,9 @@ def own_routes(farm: Farm, people: TokenRing) -> APIRouter:
     @router.post("/tokens", status_code=201)
     async def make_token(request: Request, asked: NewTokenBody) -> MadeToken:
         """Make another token of one's own; a token makes none that outlives it."""
-        who = person_of(request)
+        who, once = person_of(request), await asked_once(request, farm)
         _check_lifetime(who, asked)
-        return await _make_token(farm, who.name, asked)
+        return await _make_token(farm, who.name, asked, once)
 
     @router.delete("/tokens/{token}", status_code=204)
     async def remove_token(request: Request, token: Number) -> None:
@@ -202,18 +233,18 @@ def _check_lifetime(who: Identity, asked: NewTokenBody) -> None:
         )
 
 
-async def _make_token(farm: Farm, user: str, asked: NewTokenBody) -> MadeToken:
+async def _make_token(farm: Farm, user: str, asked: NewTokenBody, once: Once) -> MadeToken:
     lifetime_s = None if asked.days is None else asked.days * DAY_S
-    make: Any = partial(
-        accounts.make_token,
-        user_name=user,
-        name=asked.name,
-        scope=asked.scope,
-        lifetime_s=lifetime_s,
-    )
-    view, text = await farm.writer.write(make)
-    _log.info("token_made", user=user, token=view.id, scope=view.scope)
-    return MadeToken(token=text, view=view)
+
+    def work(connection: Connection) -> MadeToken:
+        view, text = accounts.make_token(connection, user, asked.name, asked.scope, lifetime_s)
+        made = MadeToken(token=text, view=view)
+        once.keep(connection, made)
+        return made
+
+    made = await farm.writer.write(work)
+    _log.info("token_made", user=user, token=made.view.id, scope=made.view.scope)
+    return made
 
 
 async def _remove_token(farm: Farm, people: TokenRing, user: str, token: int) -> None:

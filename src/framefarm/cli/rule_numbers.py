@@ -83,6 +83,10 @@ RULES: Mapping[str, RuleNumber] = {
     "greetings_per_s": RuleNumber(
         400.0, 1, 100_000, "Workers told to come each second, or more where more can (L14)"
     ),
+    "requests_per_s": RuleNumber(
+        50.0, 0, 1_000_000, "Requests a second of a person or a strange address; 0 is any (L14)"
+    ),
+    "requests_at_once": RuleNumber(500, 1, 1_000_000, "The same at once after a rest (L14)"),
 }
 
 
@@ -167,6 +171,8 @@ _CONNECTIONS = {
     "strangers_per_address": "strangers_per_address",
     "greetings": "greetings",
     "greetings_per_s": "greetings_per_s",
+    "requests_per_s": "requests_per_s",
+    "requests_at_once": "requests_at_once",
 }
 _UNITS = {"_kib": 10, "_mib": 20}
 

@@ -56,7 +56,11 @@ class BlobCalls(Connected):
                 "Content-Length": str(size),
                 "Content-Type": "application/octet-stream",
             }
-            body = _counted(file, size, count)
+
+            def body() -> Iterator[bytes]:
+                file.seek(0)
+                return _counted(file, size, count)
+
             address = f"/api/blobs/{sha256}"
             with self._transport.open("PUT", address, body=body, headers=headers) as response:
                 if response.status not in OK:

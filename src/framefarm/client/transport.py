@@ -25,7 +25,9 @@ from framefarm.client.errors import (
 )
 from framefarm.client.pinning import pinned_context
 
-Body = bytes | BinaryIO | Iterable[bytes] | None
+Body = bytes | BinaryIO | Iterable[bytes] | Callable[[], Iterable[bytes]] | None
+"""What is sent; a function where it may have to be sent again from its beginning."""
+
 _BROKEN = (OSError, http.client.HTTPException)
 _IDEMPOTENT = frozenset({"GET", "HEAD", "PUT"})
 BUSY = frozenset({429, 503})
@@ -107,18 +109,27 @@ class Transport:
         """Ask over a connection of its own, for a body too large or too slow to keep whole.
 
         The caller reads the response inside the block; what breaks there is translated as well.
+        What can be sent again is, while the manager says that it is busy.
 
         Raises:
             FarmUnreachableError: Nothing answers, or the connection broke.
         """
-        connection = self._make(timeout_s or self._timeout_s)
-        try:
-            _send(connection, method, self._prefix + path, body, self._all(headers))
-            yield connection.getresponse()
-        except _BROKEN as error:
-            raise _unreachable(self.url, error) from error
-        finally:
-            connection.close()
+        repeatable = body is None or isinstance(body, bytes) or callable(body)
+        for left in reversed(range(BUSY_TRIES if repeatable else 1)):
+            connection = self._make(timeout_s or self._timeout_s)
+            try:
+                sent = body() if callable(body) else body
+                _send(connection, method, self._prefix + path, sent, self._all(headers))
+                response = connection.getresponse()
+                if not left or response.status not in BUSY:
+                    yield response
+                    return
+                asked = {"retry-after": response.headers.get("Retry-After", "1")}
+            except _BROKEN as error:
+                raise _unreachable(self.url, error) from error
+            finally:
+                connection.close()
+            self._pause(retry_after_s(asked))
 
     def _all(self, headers: Mapping[str, str] | None) -> Mapping[str, str]:
         return {**(headers or {}), **self._own}
@@ -183,7 +194,7 @@ def _send(
     connection: http.client.HTTPConnection,
     method: str,
     path: str,
-    body: Body,
+    body: bytes | BinaryIO | Iterable[bytes] | None,
     headers: Mapping[str, str],
 ) -> None:
     """Send a request whose body the manager may refuse before it has all of it.

@@ -20,8 +20,8 @@ class UserCalls:
 
     @call
     def users(self) -> Ask[tuple[UserView, ...]]:
-        """All people, by name."""
-        return get("/api/users", UserPage).then(lambda found: found.users)
+        """People by name, a thousand at most."""
+        return get("/api/users?limit=1000", UserPage).then(lambda found: found.users)
 
     @call
     def user(self, name: str) -> Ask[UserView]:

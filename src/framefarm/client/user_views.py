@@ -31,9 +31,10 @@ class UserView(msgspec.Struct, frozen=True):
 
 
 class UserPage(msgspec.Struct, frozen=True):
-    """All people."""
+    """Some people, by name. `next` is the cursor of the following page."""
 
     users: tuple[UserView, ...]
+    next: str | None = None
 
 
 class MadeToken(msgspec.Struct, frozen=True):

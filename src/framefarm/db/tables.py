@@ -477,6 +477,21 @@ notifications = Table(
 )
 """What a target is told, was told, or why not. `occurrence` names what happened, so that no target
 is told of it twice; `subject` is what it happened to."""
+answers = Table(
+    "answers",
+    metadata,
+    Column("owner_id", Key, nullable=False, autoincrement=False),
+    Column("key_hash", String(64), nullable=False),
+    Column("digest", String(64), nullable=False),
+    Column("status", Integer, nullable=False),
+    Column("location", String(400), nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Column("made_at", Float, nullable=False),
+    PrimaryKeyConstraint("owner_id", "key_hash"),
+    Index("ix_answers_made_at", "made_at"),
+)
+"""What was answered to requests with an Idempotency-Key of late. `owner_id`: a user's, or 0 on the
+manager's own machine. `body` is encrypted by the key, of which only a hash is here."""
 
 workers = Table(
     "workers",

@@ -106,10 +106,21 @@ def add_user(
     return user(connection, name)
 
 
-def users(connection: Connection) -> list[UserView]:
-    """All people, by name."""
-    rows = connection.execute(select(t.users).order_by(t.users.c.name)).all()
-    return [_user_view(connection, row) for row in rows]
+def users(
+    connection: Connection,
+    *,
+    role: UserRole | None = None,
+    disabled: bool | None = None,
+    after: str = "",
+    limit: int,
+) -> list[UserView]:
+    """People by name, those after one; where given only of a role, or disabled, or not."""
+    query = select(t.users).where(t.users.c.name > after).order_by(t.users.c.name).limit(limit)
+    if role is not None:
+        query = query.where(t.users.c.role == role)
+    if disabled is not None:
+        query = query.where(t.users.c.disabled == disabled)
+    return [_user_view(connection, row) for row in connection.execute(query).all()]
 
 
 def user(connection: Connection, name: str) -> UserView:

@@ -18,6 +18,7 @@ from framefarm.core.errors import FrameFarmError
 from framefarm.core.grace import GraceLimits, Watch
 from framefarm.core.piece_size import PieceSize
 from framefarm.db import Handler
+from framefarm.farm.answers import forget_old_answers
 from framefarm.farm.catalog import Catalog
 from framefarm.farm.deleting import remove_leftovers
 from framefarm.farm.expiry import Round, expiry_round
@@ -148,6 +149,7 @@ async def tidy(farm: Farm) -> None:
     while True:
         await asyncio.sleep(_TIDY_EVERY_S)
         await guarded("forget_leases", farm.writer.write(forget_ended_leases))
+        await guarded("forget_answers", farm.writer.write(forget_old_answers))
         await guarded("collect_blobs", collect_blobs(farm))
         await guarded("tidy_uploads", farm.uploads.tidy())
         await guarded("forget_notifications", farm.writer.write(forget_old))

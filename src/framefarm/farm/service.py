@@ -79,6 +79,10 @@ _T = TypeVar("_T")
 _log = structlog.get_logger(__name__)
 
 
+def _nothing(*_: object) -> None:
+    """Nothing else belongs to the transaction."""
+
+
 class Farm:
     """One manager over one database.
 
@@ -250,9 +254,21 @@ class Farm:
         await self.writer.submit(self._departures, departure)
         self.telling.workers([departure.worker_id])
 
-    async def invite(self, *, pool: Pool, uses: int, lifetime_s: float) -> Invitation:
-        """Make a join token."""
-        work = partial(invite, pool=pool, uses=uses, lifetime_s=lifetime_s)
+    async def invite(
+        self,
+        *,
+        pool: Pool,
+        uses: int,
+        lifetime_s: float,
+        also: Callable[[Connection, Invitation], None] = _nothing,
+    ) -> Invitation:
+        """Make a join token; `also` belongs to the same transaction."""
+
+        def work(connection: Connection) -> Invitation:
+            made = invite(connection, pool=pool, uses=uses, lifetime_s=lifetime_s)
+            also(connection, made)
+            return made
+
         return await self.writer.write(work)
 
     async def revoke(self, worker_id: str) -> bool:
@@ -377,13 +393,26 @@ class Farm:
 
     # --- jobs -----------------------------------------------------------------------------
 
-    async def submit(self, job: PlannedJob) -> tuple[JobView, bool]:
+    async def submit(
+        self, job: PlannedJob, also: Callable[[Connection, JobView, bool], None] = _nothing
+    ) -> tuple[JobView, bool]:
         """Store a job, or find the one with its fingerprint and put it back to work.
 
+        Args:
+            job: The job.
+            also: What belongs to the same transaction; gets the job, and whether it is new.
+
         Returns:
-            The job, and whether it is new.
+            The same.
         """
-        job_id, new, news = await self.writer.write(partial(self._submit, job=job))
+
+        def work(connection: Connection) -> tuple[int, bool, News]:
+            job_id, new, news = self._submit(connection, job)
+            if also is not _nothing:
+                also(connection, self.views.one(connection, job_id), new)
+            return job_id, new, news
+
+        job_id, new, news = await self.writer.write(work)
         # A worker that connected since the job was planned did not find it to settle.
         await self.settle_blenders()
         await self.spread(news)
@@ -432,18 +461,30 @@ class Farm:
             await asyncio.wait_for(self.nothing_to_redo.wait(), _REDOING_S)
         return await self.view(job_id)
 
-    async def delete(self, job_id: int, *, outputs: bool = False) -> None:
+    async def delete(
+        self,
+        job_id: int,
+        *,
+        outputs: bool = False,
+        check: Callable[[Connection], None] = _nothing,
+    ) -> None:
         """Delete a job.
 
         Args:
             outputs: Also remove its files from the outputs folder.
+            check: Called by the same transaction before; may refuse.
 
         Raises:
             NoSuchJobError: There is no such job.
         """
         job = await self.read(lambda connection: find_job(connection, job_id))
         placed = await asyncio.to_thread(self.delivery.places, job_id) if outputs else []
-        await self.change(lambda connection: delete_job(connection, self.catalog, job_id))
+
+        def work(connection: Connection) -> News:
+            check(connection)
+            return delete_job(connection, self.catalog, job_id)
+
+        await self.change(work)
         # Again: a transaction that was rolled back and repeated may have read it anew meanwhile.
         self.catalog.forget(job_id)
         self.deleted.set()

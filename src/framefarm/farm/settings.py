@@ -32,6 +32,9 @@ class ConnectionLimits:
         greetings: Workers taken in at the same time; the others are told when to come again.
         greetings_per_s: How many of those are told to come each second; more once more could be
             taken in.
+        requests_per_s: Of one person, or of one address that shows nothing; 0 for any number.
+            Workers, and programs on the manager's machine that show no token, are not counted.
+        requests_at_once: So many may come at once after a rest.
     """
 
     handshake_s: float = 10.0
@@ -46,6 +49,8 @@ class ConnectionLimits:
     strangers_per_address: int = 256
     greetings: int = 256
     greetings_per_s: float = 400.0
+    requests_per_s: float = 50.0
+    requests_at_once: int = 500
 
 
 @dataclass(frozen=True)

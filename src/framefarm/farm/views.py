@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Row, select
 
 from framefarm.core.estimate import time_left
 from framefarm.db import tables as t
+from framefarm.farm.job_pages import JobFilter, Sort, job_page
 from framefarm.farm.outputs import folder_of
 from framefarm.farm.pulse import Pulse
 from framefarm.farm.roster import Roster
@@ -88,10 +89,10 @@ class JobView:
 
 @dataclass(frozen=True)
 class JobList:
-    """A page of jobs, newest first. `next` is the cursor of the following page."""
+    """A page of jobs. `next` is the cursor of the following page."""
 
     jobs: list[JobView]
-    next: int | None
+    next: int | str | None
 
 
 @dataclass(frozen=True)
@@ -169,24 +170,15 @@ class JobViews:
     def page(
         self,
         connection: Connection,
+        wanted: JobFilter,
         *,
-        state: str | None,
-        owner: str | None = None,
-        before: int | None,
+        sort: Sort = "-id",
+        cursor: str = "",
         limit: int,
     ) -> JobList:
-        """Jobs, newest first; where given only those in a state, or of an owner."""
-        query = select(t.jobs).order_by(t.jobs.c.id.desc()).limit(limit + 1)
-        if state is not None:
-            query = query.where(t.jobs.c.state == state)
-        if owner is not None:
-            query = query.where(t.jobs.c.owner == owner)
-        if before is not None:
-            query = query.where(t.jobs.c.id < before)
-        rows = connection.execute(query).all()
-        more = len(rows) > limit
-        jobs = self._views(connection, rows[:limit])
-        return JobList(jobs, jobs[-1].id if more else None)
+        """Those jobs that match; see `job_page`."""
+        rows, following = job_page(connection, wanted, sort=sort, cursor=cursor, limit=limit)
+        return JobList(self._views(connection, rows), following)
 
     def _views(self, connection: Connection, jobs: Sequence[Row[Any]]) -> list[JobView]:
         stages: dict[int, list[Row[Any]]] = {}

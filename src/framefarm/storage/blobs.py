@@ -184,6 +184,11 @@ class UnannouncedBlob(_Incoming):
             self._room_to = self._received + _ROOM_BYTES
         self._write(piece)
 
+    @property
+    def sha256(self) -> str:
+        """Of what came so far."""
+        return self._digest.hexdigest()
+
     def keep(self) -> str:
         """Make the blob durable and visible; returns its SHA-256.
 

@@ -95,7 +95,6 @@ def test_a_frame_that_does_not_exist_is_not_found(shared: Manager, what: str, fr
         "/api/jobs?limit=1001",
         "/api/jobs?limit=x",
         f"/api/jobs?limit={HUGE}",
-        "/api/jobs?cursor=x",
         "/api/jobs/{job}/units?state=pending",
         "/api/jobs/{job}/units?after=x",
         f"/api/jobs/{{job}}/units?after={HUGE}",

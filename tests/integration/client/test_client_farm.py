@@ -83,6 +83,37 @@ def test_an_answer_no_manager_gives_is_told_as_such(manager, farm, body):
         farm.job(9)
 
 
+def test_file_is_sent_and_fetched_again_while_the_manager_is_busy(
+    manager: CannedManager, tmp_path: Path
+):
+    path, content = tmp_path / "a.blend", b"x" * 3_000_000
+    path.write_bytes(content)
+    sha256 = hashlib.sha256(content).hexdigest()
+    busy = Reply(429, headers={"Retry-After": "0.1"})
+    manager.reply("PUT", f"/api/blobs/{sha256}", busy, busy, Reply(201))
+    manager.reply("GET", f"/api/blobs/{sha256}", busy, Reply(200, content))
+
+    with Farm(manager.url) as farm:
+        assert farm.upload_blob(path) == sha256
+        assert b"".join(farm.read_blob(sha256)) == content
+
+    sent = [asked.body for asked in manager.asked if asked.method == "PUT"]
+    assert sent == [content] * 3
+
+
+def test_file_that_the_manager_never_takes_is_refused(manager: CannedManager, tmp_path: Path):
+    path = tmp_path / "a.blend"
+    path.write_bytes(b"x")
+    address = f"/api/blobs/{hashlib.sha256(b'x').hexdigest()}"
+    manager.reply("PUT", address, Reply(429, b"{}", headers={"Retry-After": "0.1"}))
+
+    with Farm(manager.url) as farm, pytest.raises(FarmAnswerError) as refused:
+        farm.upload_blob(path)
+
+    assert refused.value.retryable
+    assert len(manager.paths("PUT")) == 4
+
+
 def test_a_busy_manager_is_asked_again_after_the_pause_it_wants(manager):
     busy = Reply(503, headers={"Retry-After": "2.5"})
     manager.reply("GET", "/x", busy, busy, Reply(200, b"there"))

@@ -27,6 +27,7 @@ def upgrade() -> None:
     _add_tokens()
     _add_logins()
     _add_notifications()
+    _add_answers()
 
 
 def _add_trees() -> None:
@@ -223,3 +224,18 @@ def _add_logins() -> None:
         sa.PrimaryKeyConstraint("code_hash", name=op.f("pk_first_codes")),
         sqlite_with_rowid=False,
     )
+
+
+def _add_answers() -> None:
+    op.create_table(
+        "answers",
+        sa.Column("owner_id", _KEY, autoincrement=False, nullable=False),
+        sa.Column("key_hash", sa.String(length=64), nullable=False),
+        sa.Column("digest", sa.String(length=64), nullable=False),
+        sa.Column("status", sa.Integer(), nullable=False),
+        sa.Column("location", sa.String(length=400), nullable=False),
+        sa.Column("body", sa.LargeBinary(), nullable=False),
+        sa.Column("made_at", sa.Float(), nullable=False),
+        sa.PrimaryKeyConstraint("owner_id", "key_hash", name=op.f("pk_answers")),
+    )
+    op.create_index("ix_answers_made_at", "answers", ["made_at"])

@@ -1,0 +1,55 @@
+"""Edits that count only while a thing is as the editor saw it: `ETag` and `If-Match` (RFC 9110).
+
+A tag stands for what can be edited. How far a job is, or when a token was last used, changes all
+the time, and is no reason to refuse an edit.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+from starlette.requests import Request
+
+from framefarm.core.errors import FrameFarmError
+from framefarm.farm.accounts import UserView
+from framefarm.farm.views import JobView
+
+_ANY = "*"
+
+
+class ChangedError(FrameFarmError):
+    """A thing is not any more as its editor saw it."""
+
+    code = "changed"
+
+    def __init__(self, now: str) -> None:
+        super().__init__(f"It was changed since you read it, and is {now} now; read it again.")
+
+
+def job_tag(job: JobView) -> str:
+    """Stands for a job's state, priority and whatever else of it was decided by people."""
+    return _tag([job.id, job.state, job.priority, job.owner, job.name, job.project, job.shot])
+
+
+def user_tag(user: UserView) -> str:
+    """Stands for a person's role, address, and whether the account is disabled."""
+    return _tag([user.name, user.created_at, user.role, user.email, user.disabled])
+
+
+def check_unchanged(request: Request, tag: str) -> None:
+    """Make sure that a thing is as the request says that it is, if it says so.
+
+    Raises:
+        ChangedError: It is not.
+    """
+    wanted = request.headers.get("if-match")
+    if wanted is None or wanted.strip() == _ANY:
+        return
+    if tag not in {one.strip() for one in wanted.split(",")}:
+        raise ChangedError(tag)
+
+
+def _tag(parts: list[Any]) -> str:
+    return f'"{hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:20]}"'
