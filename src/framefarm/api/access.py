@@ -30,7 +30,7 @@ _BLOB = re.compile(r"/api/blobs/([^/]+)")
 _UPLOADS = re.compile(r"/api/uploads(/chunks)?")
 _WORKERS = re.compile(r"/api/workers(/[^/]+)?")
 _EVENTS = re.compile(r"/api/events")
-_OPEN = re.compile(r"/|/api/(health|openapi\.json)")
+_OPEN = re.compile(r"/|/api/(docs|health|openapi\.json)")
 
 _VIEWER = (_JOBS, _JOB, _TASK, _BLOB, _WORKERS, _EVENTS, _OPEN)
 _ARTIST = {

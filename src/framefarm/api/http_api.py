@@ -5,17 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from fastapi import FastAPI
-from fastapi.responses import PlainTextResponse
+from fastapi.responses import HTMLResponse, PlainTextResponse
 
 from framefarm import __version__
 from framefarm.api import (
     admission,
     blobs,
+    docs_page,
     downloads,
     error_answers,
     events,
     jobs,
     notifications,
+    openapi,
     passwords,
     render_tasks,
     results,
@@ -40,7 +42,7 @@ In a terminal:
   framefarm workers    which machines do it
   framefarm --help     everything else
 
-For programs: /api/openapi.json
+For programs: /api/docs and /api/openapi.json
 """
 
 
@@ -78,6 +80,7 @@ def make_api(farm: Farm, keys: KeyRing, people: TokenRing, reach: Reach) -> Fast
         openapi_url="/api/openapi.json",
     )
     error_answers.install(api)
+    openapi.install(api)
     api.add_middleware(BodyLimit, uploads=render_tasks.UPLOADS)
     api.add_middleware(RoleGuard, keys=keys, people=people, farm=farm)
 
@@ -85,6 +88,11 @@ def make_api(farm: Farm, keys: KeyRing, people: TokenRing, reach: Reach) -> Fast
     async def front() -> PlainTextResponse:
         """What to tell a person whose browser asks."""
         return PlainTextResponse(_FRONT)
+
+    @api.get("/api/docs", include_in_schema=False)
+    async def docs() -> HTMLResponse:
+        """This API, to read."""
+        return HTMLResponse(docs_page.page(api.openapi()), headers=docs_page.HEADERS)
 
     @api.get("/api/health", tags=["manager"])
     async def health() -> Health:

@@ -291,6 +291,6 @@ def test_the_api_describes_itself(shared: Manager):
     assert "/api/jobs/{job_id}/cancel" in paths
 
 
-@pytest.mark.parametrize("page", ["/docs", "/redoc", "/api/docs", "/api/docs/oauth2-redirect"])
+@pytest.mark.parametrize("page", ["/docs", "/redoc", "/api/redoc", "/api/docs/oauth2-redirect"])
 def test_no_page_runs_scripts_of_other_servers_here(shared: Manager, page: str):
     is_problem(shared.http.get(page), 404, "not_found")

@@ -35,6 +35,7 @@ OWN = {
     ("DELETE", "/api/notifications/targets/{target}"),
     ("POST", "/api/notifications/targets/{target}/test"),
     ("GET", "/"),
+    ("GET", "/api/docs"),
     ("GET", "/api/openapi.json"),
     ("HEAD", "/api/openapi.json"),
 }
