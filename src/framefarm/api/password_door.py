@@ -29,7 +29,7 @@ _MOST_OF_ADDRESS = 50
 """More than for a name: an office has one address."""
 
 _MOST_WAITING = 32
-"""Each takes a tenth of a second and 64 MiB, one after the other."""
+"""Each takes some 0.15 s and 64 MiB, one after the other."""
 
 
 class LoginFailedError(FrameFarmError):
