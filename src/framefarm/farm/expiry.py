@@ -133,7 +133,7 @@ _IMPOSSIBLE = Prepared(
 _OVER = Prepared(
     select(t.leases)
     .where(t.leases.c.state == "active", t.leases.c.expires_at < bindparam("now"))
-    .order_by(t.leases.c.expires_at)
+    .order_by(t.leases.c.expires_at, t.leases.c.id)
     .limit(_AT_A_TIME)
 )
 

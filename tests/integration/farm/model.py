@@ -343,6 +343,10 @@ class Model:
                 lost.add(lease_id)
         return lost
 
+    def welcome(self, worker: str) -> None:
+        """Who has come back is heard, so what is still its begins its life anew (L2)."""
+        self.renew(worker, [lease.id for lease in self.of_worker(worker)])
+
     def begin_anew(self) -> None:
         for lease in self.leases.values():
             if lease.active:
@@ -382,8 +386,12 @@ class Model:
         return len(killers) >= WORKERS or losses >= LOSSES
 
     def expire(self) -> set[str]:
+        """In the order in which they ended: of two at one unit the latter counts as lost (L9, L11).
+
+        Of those that end in the same moment the ids decide, as with the real ones: somebody must.
+        """
         over = [one for one in self.leases.values() if one.active and one.expires_at < self.now]
-        for lease in over:
+        for lease in sorted(over, key=lambda one: (one.expires_at, one.id)):
             self.end(lease, lost=True)
         return {lease.id for lease in over}
 

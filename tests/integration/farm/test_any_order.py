@@ -255,6 +255,7 @@ class AnyOrder(RuleBasedStateMachine):
         for lease in mine:
             if lease.id not in holding:
                 self.model.end(lease, lost=False, kept=owed)
+        self.model.welcome(worker.worker_id)
         assert set(told.dropped) == holding - {lease.id for lease in mine}
 
     @rule(worker=workers, knows=st.booleans(), owes=st.booleans())
@@ -271,6 +272,7 @@ class AnyOrder(RuleBasedStateMachine):
         self._hello(worker, f"boot {self.boots}", interrupted=tuple(killed), owed=owed)
         for lease in mine:
             self.model.end(lease, lost=True, killed=killed, kept=owed)
+        self.model.welcome(worker.worker_id)
 
     def _owed(self, mine: list[m.Lease]) -> tuple[tuple[str, int], ...]:
         """The first unit of each lease: it is made, and not delivered."""
