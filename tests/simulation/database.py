@@ -34,7 +34,8 @@ class SimulatedCrashError(Exception):
 class Note(NamedTuple):
     """One thing that a transaction did.
 
-    `leased`, `tail`, `ended`, `done`, `forgot`, `fault` (which its worker reported) or `failed`.
+    `leased`, `tail`, `ended`, `done`, `forgot`, `fault` (its worker's; one that stalled has rested
+    for minutes, so it is none) or `failed`.
     """
 
     kind: str
@@ -95,8 +96,8 @@ CREATE TEMP TRIGGER forgot AFTER DELETE ON main.results BEGIN
   INSERT OR IGNORE INTO touched VALUES (OLD.stage_id);
   INSERT INTO notes (kind, stage, text, worker, attempt)
   VALUES ('forgot', OLD.stage_id, OLD.lease_id || ' ' || OLD.unit, OLD.worker_id, OLD.attempt); END;
-CREATE TEMP TRIGGER fault AFTER INSERT ON main.faults WHEN NEW.reason NOT IN ('lost', 'killed')
-BEGIN
+CREATE TEMP TRIGGER fault AFTER INSERT ON main.faults
+  WHEN NEW.reason NOT IN ('lost', 'killed', 'stalled') BEGIN
   INSERT INTO notes (kind, stage, text, worker, attempt)
   VALUES ('fault', NEW.stage_id, NEW.unit, NEW.worker_id, NEW.attempt); END;
 CREATE TEMP TRIGGER failed AFTER INSERT ON main.faults WHEN NEW.final BEGIN
