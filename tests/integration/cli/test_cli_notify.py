@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from framefarm.cli.notify_options import EVENTS
 from tests.integration.cli.conftest import RunCli
 from tests.integration.cli.processes import PROGRAM, Running, environment
 from tests.integration.notify.documented import is_from_the_farm
@@ -83,7 +84,7 @@ def test_secret_of_an_address_is_shown_nowhere(farm: Farm, hook: Hook, tmp_path:
     said = []
 
     code, secret, err = farm.type("notify", "add", "team", "--all-jobs", said=f"{address}\n")
-    assert (code, len(err.splitlines())) == (0, 2)
+    assert (code, len(err.splitlines())) == (0, 5)
     said.append(err)
     said += farm.type("notify", "add", "other", "--address-file", str(file), "--on", "disk_low")[2]
     code, out, err = farm.type("notify", "test", "team")
@@ -113,6 +114,8 @@ def test_secret_of_an_address_is_shown_nowhere(farm: Farm, hook: Hook, tmp_path:
 
 def test_lists_read_well_at_80_columns(farm: Farm, hook: Hook):
     hook.answers.append(410)
+    every = [word for event in EVENTS for word in ("--on", event)]
+    _, _, added = farm.type("notify", "add", "all", *every, "--all-jobs", said=f"{hook.url}\n")
     farm.type("notify", "add", "gone", "--on", "job_failed", said=f"{hook.url}\n")
     farm.type("notify", "test", "gone")
 
@@ -127,10 +130,11 @@ def test_lists_read_well_at_80_columns(farm: Farm, hook: Hook):
     ]
     assert told.splitlines()[0].split() == ["WHEN", "WHERE", "STATE", "WHAT"]
     assert "given up" in told
-    assert all(len(line) <= 80 for line in (*lines, *told.splitlines()))
+    assert "\n  it answered 410: it is gone\n" in told
+    assert all(len(line) <= 80 for line in (*lines, *told.splitlines(), *added.splitlines()))
     assert farm.type("notify", "change", "gone", "--on", "job_done", "--all-jobs") == (
         0,
-        "gone: you are told of job done (all jobs)\n",
+        "gone:\n  told of job done (all jobs)\n",
         "",
     )
     assert farm.type("notify", "remove", "gone")[1] == "gone is removed\n"
@@ -172,7 +176,7 @@ def test_mail_server_of_the_settings_file_is_used(tmp_path: Path):
         added = farm.type("notify", "add", "desk", "--to", "ada@studio.example")
         assert added == (
             0,
-            "desk: you will be told of job done, job failed. Try it: framefarm notify test desk\n",
+            "desk:\n  told of job done, job failed\nTry it: framefarm notify test desk\n",
             "",
         )
         assert farm.type("notify", "test", "desk") == (0, "desk has taken it\n", "")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from textwrap import wrap
 
-from framefarm.cli.tables import table
+from framefarm.cli.tables import table, text_width
 from framefarm.client.notify_views import NotificationView, TargetView
 
 _NOWHERE = "Nowhere yet. By mail, chat or web hook: framefarm notify add NAME"
@@ -14,17 +15,22 @@ _STATES = {"given_up": "given up"}
 
 
 def target_lines(targets: Sequence[TargetView]) -> Iterator[str]:
-    """A line or two for each target."""
+    """A few lines for each target."""
     if not targets:
         yield _NOWHERE
     for target in targets:
         address = f" {target.address}" if target.address else ""
         yield f"{target.id}: {target.name}  {target.kind}{address}"
         waiting = f"; {target.waiting} waiting" if target.waiting else ""
-        yield f"  told of {told_of(target)}{waiting}"
+        yield from below(f"told of {told_of(target)}{waiting}")
         if target.state != "ok":
             until = f", again at {_time(target.next_try_at)}" if target.next_try_at else ""
-            yield f"  {target.state}: {target.reason}{until}"
+            yield from below(f"{target.state}: {target.reason}{until}")
+
+
+def below(text: str) -> list[str]:
+    """A text as lines that belong to the one above."""
+    return wrap(text, text_width(), initial_indent="  ", subsequent_indent="    ")
 
 
 def told_of(target: TargetView) -> str:
@@ -34,19 +40,20 @@ def told_of(target: TargetView) -> str:
 
 
 def history_lines(notifications: Sequence[NotificationView]) -> Iterator[str]:
-    """A table of what was told, and below a line why it was not."""
+    """A table of what was told, and below each why it was not."""
     if not notifications:
         yield _NOTHING
         return
     rows = [
-        (_time(one.at), one.target_name, _STATES.get(one.state, one.state), _what(one))
+        (_time(one.at), one.target_name, _STATES.get(one.state, one.state), one.title)
         for one in notifications
     ]
-    yield table(("WHEN", "WHERE", "STATE", "WHAT"), rows, flexible=3)
-
-
-def _what(one: NotificationView) -> str:
-    return f"{one.title} ({one.reason})" if one.reason else one.title
+    head, *lines = table(("WHEN", "WHERE", "STATE", "WHAT"), rows, flexible=3).splitlines()
+    yield head
+    for one, line in zip(notifications, lines, strict=True):
+        yield line
+        if one.reason:
+            yield from below(one.reason)
 
 
 def _time(at: str | None) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 import msgspec
 
-from framefarm.cli.display.notify_list import told_of
+from framefarm.cli.display.notify_list import below, told_of
 from framefarm.cli.failures import UsageFailure
 from framefarm.cli.farm_options import json_option, open_farm, url_option
 from framefarm.cli.groups import command as declare
@@ -57,13 +57,12 @@ def command(
     if as_json:
         click.echo(msgspec.json.encode(made).decode())
         return
-    told = told_of(made.target)
-    if made.secret is None:
-        click.echo(f"{name}: you will be told of {told}. Try it: framefarm notify test {name}")
-        return
-    click.echo(made.secret)
-    for line in (
-        f"The secret that signs what {name} is sent, shown once; it is told of {told}.",
-        f"How to check it: docs/how-to/be-told.md. Try it: framefarm notify test {name}",
-    ):
-        click.echo(line, err=True)
+    if made.secret is not None:
+        click.echo(made.secret)
+        click.echo(
+            f"The secret that signs what {name} is sent, shown once. How to check a", err=True
+        )
+        click.echo("message with it: docs/how-to/be-told.md", err=True)
+    for line in (f"{name}:", *below(f"told of {told_of(made.target)}")):
+        click.echo(line, err=made.secret is not None)
+    click.echo(f"Try it: framefarm notify test {name}", err=made.secret is not None)

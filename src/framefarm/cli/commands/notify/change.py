@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from framefarm.cli.display.notify_list import told_of
+from framefarm.cli.display.notify_list import below, told_of
 from framefarm.cli.failures import UsageFailure
 from framefarm.cli.farm_options import open_farm, url_option
 from framefarm.cli.groups import command as declare
@@ -49,4 +49,5 @@ def command(
         now = farm.change_notify_target(
             found.id, name=name, address=address, tells=on or None, all_jobs=all_jobs
         )
-    click.echo(f"{now.name}: you are told of {told_of(now)}")
+    for line in (f"{now.name}:", *below(f"told of {told_of(now)}")):
+        click.echo(line)
