@@ -195,9 +195,9 @@ def own_routes(farm: Farm, people: TokenRing) -> APIRouter:
     @router.post("/tokens", status_code=201)
     async def make_token(request: Request, asked: NewTokenBody) -> MadeToken:
         """Make another token of one's own; a token makes none that outlives it."""
-        who, once = person_of(request), await asked_once(request, farm)
+        who = person_of(request)
         _check_lifetime(who, asked)
-        return await _make_token(farm, who.name, asked, once)
+        return await _make_token(farm, who.name, asked, await asked_once(request, farm))
 
     @router.delete("/tokens/{token}", status_code=204)
     async def remove_token(request: Request, token: Number) -> None:

@@ -187,6 +187,22 @@ def test_key_is_its_owners(people: People):
         people.ask("root", "DELETE", f"/api/jobs/{job}")
 
 
+def test_token_that_ends_is_told_none_that_outlives_it_again(people: People):
+    """What was answered to another token of the same person does not count for one that ends."""
+
+    def ask(token: str) -> httpx.Response:
+        body = {"name": "for ever"}
+        return people.ask(token, "POST", "/api/me/tokens", json=body, headers=key("outlives"))
+
+    lasting, ending = people.token("ada"), people.token("ada", days=1)
+
+    made = ask(lasting)
+
+    assert made.status_code == 201, made.text
+    assert ask(lasting).content == made.content
+    is_problem(ask(ending), 403, "not_allowed")
+
+
 def test_secret_of_an_answer_is_not_on_the_disk(farm: Manager):
     token = farm.http.post(
         "/api/users/ada/tokens", json={"name": "t"}, headers=key("secret")
