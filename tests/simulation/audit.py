@@ -16,7 +16,7 @@ from .workers import Machine
 TRIES = DEATHS = 3
 LOSSES = 5
 TWICE = 2
-STALL_S, STALLED_TIMES = 300.0, 10.0
+STALLED_TIMES = 10.0
 LONGEST_S = 2.0 * 1.4
 """What a unit takes on the slowest machine, times what its job says it takes."""
 ITS_LIFE_S = 30.0
@@ -47,6 +47,7 @@ class Audit:
         machines: Its workers'.
         now: Simulated seconds.
         disturbed_at: When the farm could not learn or write something, the last time.
+        stall_s: How long a unit may show no progress.
     """
 
     database: Database
@@ -54,6 +55,7 @@ class Audit:
     machines: Sequence[Machine]
     now: Callable[[], float]
     disturbed_at: Callable[[], float]
+    stall_s: float
     _stuck: set[str] = field(default_factory=set)
 
     def of_commit(self, notes: Sequence[Note]) -> Iterator[str]:
@@ -179,7 +181,7 @@ class Audit:
         if agent is None or agent.process.frozen:
             return
         for (stage, unit, usual_s), since in machine.hanging.items():
-            limit_s = max(STALL_S, STALLED_TIMES * LONGEST_S * usual_s) + NOTICED_S
+            limit_s = max(self.stall_s, STALLED_TIMES * LONGEST_S * usual_s) + NOTICED_S
             began = since
             if machine.numb:
                 # The manager has to see it, which it can only while they are connected.

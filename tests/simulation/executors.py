@@ -62,17 +62,19 @@ class SimulatedExecutor(Unprepared):
         seconds = (nature.seconds if first else LATER_STAGES_S) * machine.slowness
         seconds *= machine.rng.uniform(0.7, 1.4)
         if first:
-            await self._trouble(work, nature, seconds)
+            await self._trouble(work, nature, seconds, progress)
         await _pass_time(seconds, progress)
         if machine.rng.random() < machine.failing:
             machine.watcher.goes_wrong(machine, work, "the worker is bad")
             raise UnitFailedError("error", "this worker is bad")
         return _outcome(work, nature, seconds)
 
-    async def _trouble(self, work: UnitWork, nature: Nature, seconds: float) -> None:
+    async def _trouble(
+        self, work: UnitWork, nature: Nature, seconds: float, progress: Progress
+    ) -> None:
         machine = self._machine
         if work.unit in nature.killers:
-            await asyncio.sleep(seconds / 2)
+            await _pass_time(seconds / 2, progress)
             machine.timeline.outside(0.0, machine.kill, f"unit {work.unit} kills it")
             await asyncio.sleep(1e9)
         if work.unit in nature.hanging:
@@ -81,7 +83,7 @@ class SimulatedExecutor(Unprepared):
             await self._hang(work, nature)
         for units, reason in ((nature.bad, "error"), (nature.refused, "refused")):
             if work.unit in units:
-                await asyncio.sleep(seconds / 2)
+                await _pass_time(seconds / 2, progress)
                 machine.watcher.goes_wrong(machine, work, "the unit is bad")
                 raise UnitFailedError(reason, "this unit is bad")  # type: ignore[arg-type]
 

@@ -43,6 +43,7 @@ class Looks:
             world.machines,
             now,
             lambda: world.disturbed_at,
+            world.manager.settings.stall_s,
         )
         self._turns = Turns(world.database, now, world.link_of)
         self._waiting: dict[tuple[int, int], int] = {}

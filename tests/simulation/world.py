@@ -38,6 +38,10 @@ from .workers import Machine, simulated_agents
 SHORT_MINUTES = 3.0
 """Of faults in a seed; long enough for leases to expire twice."""
 
+STALLS_S = (300.0, 60.0)
+"""How long a unit may show no progress, in even and odd seeds: the short time is over while the
+faults still happen (L10)."""
+
 BAD_MACHINES = 0.25
 """Of the seeds, those with a machine that fails half of its units of a long job. Quarantines are
 short there, so that it is tried again before the job ends (L9)."""
@@ -94,7 +98,9 @@ class World:
         self.disturbed_at = 0.0
         self._stop = self.timeline.create_future()
         self.manager = ManagerMachine(
-            ManagerSettings(_folder(), lease_s=LEASE_S, blame=self._blame()),
+            ManagerSettings(
+                _folder(), lease_s=LEASE_S, stall_s=STALLS_S[seed % 2], blame=self._blame()
+            ),
             self.database,
             self.timeline,
             self.rng,

@@ -29,7 +29,7 @@ from framefarm.farm.notify_finding import forget_old
 from framefarm.farm.oversized import give_up_oversized
 from framefarm.farm.redo_wishes import RedoWish, end_wish
 from framefarm.farm.redoing import Redone, redo_some
-from framefarm.farm.stalls import Stall, find_stalls, take_back
+from framefarm.farm.stalls import Stall, find_stalls, pardon_silence, take_back
 from framefarm.farm.upkeep import forget_ended_leases, remove_unneeded, unneeded
 
 if TYPE_CHECKING:
@@ -118,12 +118,23 @@ def _expire(farm: Farm, connection: Connection, watch: Watch) -> Round:
 
 async def take_back_stalls(farm: Farm) -> None:
     """Take back what shows no progress though its worker is there (L10)."""
+    every_s = min(5.0, farm.settings.lease_s / 3)
     while True:
-        await asyncio.sleep(min(5.0, farm.settings.lease_s / 3))
+        began = time.monotonic()
+        await asyncio.sleep(every_s)
+        late_s = time.monotonic() - began - every_s
+        if late_s > every_s:
+            # Stopped by a signal, it has heard nobody.
+            pardon_silence(farm.roster, late_s)
         for stall in list(find_stalls(farm.roster)):
-            _forget_work(farm, stall)
-            work = partial(take_back, catalog=farm.catalog, stall=stall, blame=farm.blame)
-            await guarded("take_back_stalls", farm.change(work))
+            await guarded("take_back_stalls", _take_back(farm, stall))
+
+
+async def _take_back(farm: Farm, stall: Stall) -> None:
+    work = partial(take_back, catalog=farm.catalog, stall=stall, blame=farm.blame)
+    await farm.change(work)
+    # Only now: where the database was not to be had, the next round must find it again.
+    _forget_work(farm, stall)
 
 
 async def give_up(farm: Farm) -> None:
