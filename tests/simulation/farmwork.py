@@ -10,7 +10,7 @@ import msgspec
 
 from framefarm.core.plans import JobPlan, plan_render, plan_trial
 from framefarm.core.spans import Spans
-from framefarm.farm.new_jobs import PlannedJob, PlannedStage
+from framefarm.farm.new_jobs import PlannedJob, PlannedStage, Wishes
 
 ORDERS = ("sequential", "spread")
 SECONDS = (0.3, 3.0, 12.0, 25.0, 50.0, 200.0)
@@ -76,6 +76,11 @@ def draw_nature(rng: random.Random, *, trouble: bool) -> Nature:
     return nature
 
 
+LIMITS = (None, None, 2, None, 1)
+"""How many slots a job may have at a time, by the number of its nature."""
+
+OWNERS = ("ann", "ann", "bob")
+
 LONG = Nature(seconds=3.0)
 LONG_UNITS = 60
 """Units enough that a worker that was barred is tried again before they end (L9)."""
@@ -92,7 +97,10 @@ def draw_job(rng: random.Random, nature: int, facts: Nature, *, long: bool = Fal
         plan = plan_render(frames, order=order, movie=True, segment_frames=rng.choice((2, 5)))
     else:
         plan = plan_trial(Spans.of(1, units), order=order)
-    return plan_of(plan, nature, priority=rng.choice((10, 50, 50, 90)), film=film)
+    priority = rng.choice((10, 50, 50, 90))
+    limit, owner = LIMITS[nature % len(LIMITS)], OWNERS[nature % len(OWNERS)]
+    wishes = Wishes(owner=owner)
+    return plan_of(plan, nature, priority=priority, film=film, max_workers=limit, wishes=wishes)
 
 
 def plan_of(plan: JobPlan, nature: int, *, priority: int, film: bool, **more: Any) -> PlannedJob:

@@ -32,11 +32,12 @@ class _Stage(NamedTuple):
     claimable: int
     wanted_blender: str
     blender: str
+    at_limit: int
 
 
 _STAGE = """
 SELECT s.id, s.job_id, j.state, s.state, s.units, s.needs_position, s.total, s.pending, s.leased,
-       s.done, s.failed, s.claimable, s.wanted_blender, s.blender
+       s.done, s.failed, s.claimable, s.wanted_blender, s.blender, j.at_limit
 FROM stages s JOIN jobs j ON j.id = s.job_id WHERE s.id = ?"""
 
 
@@ -76,7 +77,8 @@ def _check_stage(database: Database, stage: _Stage) -> Iterator[str]:
         if said != count:
             yield f"{name} is {said}, counted {count}"
     settled = not stage.wanted_blender or bool(stage.blender)
-    claimable = stage.job_state in {"queued", "running"} and settled and stage.pending > 0
+    may = stage.job_state in {"queued", "running"} and not stage.at_limit
+    claimable = may and settled and stage.pending > 0
     if bool(stage.claimable) != claimable:
         yield f"claimable is {stage.claimable}, should be {claimable}"
     if (stage.state == "done") != (stage.done == stage.total):

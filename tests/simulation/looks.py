@@ -133,7 +133,7 @@ class Looks:
         if farm is None:
             return
         dispatcher = cast("SimulatedDispatcher", farm.dispatcher)
-        claimable = self._database.ask("SELECT DISTINCT kind FROM stages WHERE claimable")
+        claimable = self._database.ask(_WAITING_KINDS)
         kinds = {kind for (kind,) in claimable}
         for link, slot in farm.roster.waiting():
             if not link.enabled:
@@ -173,5 +173,9 @@ class Looks:
                 self._world.fail(f"L9: unit {unit} of stage {stage} failed for nothing: {message}")
 
 
+_WAITING_KINDS = """
+SELECT DISTINCT s.kind FROM stages s JOIN jobs j ON j.id = s.job_id
+WHERE s.claimable OR (j.at_limit AND s.pending > 0)"""
+"""A job at its limit may go on by now, which is for a claim to find out."""
 _ACTIVE = "SELECT id, expires_at FROM leases WHERE state = 'active'"
 _FAILED = "SELECT stage_id, unit, message FROM faults WHERE final AND NOT forgiven"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from framefarm.core.errors import FrameFarmError
 
-from .farmwork import LONG, draw_job, draw_nature
+from .farmwork import LIMITS, LONG, draw_job, draw_nature
 
 if TYPE_CHECKING:
     from framefarm.farm.service import Farm
@@ -83,9 +83,11 @@ class People:
         self._world.timeline.outside(self._rng.uniform(1.0, 60.0), *resume)
 
     def prioritize(self) -> None:
-        """Give a job another priority."""
+        """Give a job another priority, and another limit."""
         priority = self._rng.randint(0, 100)
-        self.ask("POST", f"/api/jobs/{self._job()}/priority", priority=priority)
+        job = self._job()
+        self.ask("POST", f"/api/jobs/{job}/priority", priority=priority)
+        self.ask("POST", f"/api/jobs/{job}/limit", max_workers=LIMITS[priority % len(LIMITS)])
 
     def retry(self) -> None:
         """Try again what failed."""

@@ -77,6 +77,8 @@ class Shortcuts:
         return Round(News(), watch.after(now))
 
     def _claim(self, request: ClaimRequest, _: int) -> Any:
+        if self._database.ask("SELECT 1 FROM jobs WHERE at_limit LIMIT 1"):
+            return NOT_SHORT
         kinds = self._database.ask("SELECT DISTINCT kind FROM stages WHERE claimable")
         return NOT_SHORT if any(kind in request.ability.kinds for (kind,) in kinds) else None
 
@@ -178,4 +180,5 @@ SELECT s.id, s.kind, l.worker_id, l.slot, l.units,
   (SELECT group_concat(units) FROM leases x
    WHERE x.stage_id = s.id AND x.state = 'active' AND x.tail)
 FROM leases l JOIN stages s ON s.id = l.stage_id JOIN jobs j ON j.id = s.job_id
-WHERE l.state = 'active' AND NOT l.tail AND s.pending = 0 AND j.state = 'running'"""
+WHERE l.state = 'active' AND NOT l.tail AND s.pending = 0 AND j.state = 'running'
+  AND NOT j.at_limit"""

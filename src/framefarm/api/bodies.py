@@ -93,6 +93,10 @@ class Requires(_Body):
     gpu: bool = False
 
 
+MaxWorkers = Annotated[int, Field(ge=1, le=100_000)]
+"""Slots that may work on a job at a time."""
+
+
 class _Job(_Body):
     name: Name = ""
     project: Name = ""
@@ -100,6 +104,7 @@ class _Job(_Body):
     priority: Annotated[int, Field(ge=0, le=100)] = 50
     fingerprint: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None = None
     owner: Name = ""
+    max_workers: MaxWorkers | None = None
     requires: Requires = Requires()
 
     def wishes(self) -> Wishes:
@@ -134,6 +139,7 @@ class NewRenderJob(_Job):
             project=self.project,
             shot=self.shot,
             priority=self.priority,
+            max_workers=self.max_workers,
             fingerprint=self.fingerprint,
             file_format=self.settings.format,
             wishes=self.wishes(),
@@ -152,6 +158,7 @@ class NewTrialJob(_Job):
         return TrialRequest(
             name=self.name,
             priority=self.priority,
+            max_workers=self.max_workers,
             fingerprint=self.fingerprint,
             wishes=self.wishes(),
             **self.settings.model_dump(),
@@ -172,6 +179,12 @@ class JobPriority(_Body):
 
     priority: Annotated[int, Field(ge=0, le=100)]
     kind: Annotated[str, Field(max_length=20)] | None = None
+
+
+class JobLimit(_Body):
+    """How many slots may work on a job at a time; null for any number."""
+
+    max_workers: MaxWorkers | None
 
 
 class RetryJob(_Body):

@@ -15,6 +15,7 @@ from sqlalchemy import Connection
 from framefarm.api.access import owner_for
 from framefarm.api.bodies import (
     NO_ZERO,
+    JobLimit,
     JobPriority,
     NewJob,
     NewRenderJob,
@@ -221,6 +222,14 @@ def steering_routes(farm: Farm) -> APIRouter:
     ) -> JobView:
         """Change when a job gets its turn, from the next lease on."""
         work = partial(steering.prioritize, job_id=job_id, priority=asked.priority, kind=asked.kind)
+        return await steer(request, response, job_id, work)
+
+    @router.post("/{job_id}/limit")
+    async def limit(
+        job_id: Number, asked: JobLimit, request: Request, response: Response
+    ) -> JobView:
+        """Change how many slots may work on a job at a time, from the next lease on."""
+        work = partial(steering.limit, job_id=job_id, max_workers=asked.max_workers)
         return await steer(request, response, job_id, work)
 
     @router.post("/{job_id}/retry")

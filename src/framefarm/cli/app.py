@@ -33,6 +33,7 @@ PLACES = {
     "pause": _place("pause", "Give out no more of a job.", _FARM),
     "resume": _place("resume", "Go on with a paused job.", _FARM),
     "priority": _place("priority", "Change when a job gets its turn.", _FARM),
+    "limit": _place("limit", "Change how many workers a job may have.", _FARM),
     "retry": _place("retry", "Put failed frames, or any, back to work.", _FARM),
     "delete": _place("delete", "Forget a job.", _FARM),
     "logs": _place("logs", "Show what Blender said.", _FARM),

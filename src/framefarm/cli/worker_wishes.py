@@ -59,6 +59,13 @@ _OPTIONS = (
     ),
     option("--gpu", is_flag=True, section=_WHERE, help="Render on GPUs only."),
     option(
+        "--max-workers",
+        type=click.IntRange(1, 100_000),
+        metavar="N",
+        section=_WHERE,
+        help="At most so many slots at a time. Default: any number.",
+    ),
+    option(
         "--owner",
         metavar="NAME",
         section=_WHERE,

@@ -113,6 +113,11 @@ class JobCalls:
         return _post(f"/api/jobs/{job}/priority", msgspec.json.encode(body))
 
     @call
+    def limit(self, job: int, max_workers: int | None) -> Ask[JobView]:
+        """Change how many slots may work on a job at a time; None for any number."""
+        return _post(f"/api/jobs/{job}/limit", msgspec.json.encode({"max_workers": max_workers}))
+
+    @call
     def retry(
         self, job: int, *, frames: str | None = None, everything: bool = False
     ) -> Ask[JobView]:

@@ -38,6 +38,7 @@ class RenderOptions(TypedDict, total=False):
         project, shot: Where it belongs.
         priority: 0 to 100, the highest first.
         owner: Whose job it is; only admins, and the manager's own machine, say another.
+        max_workers: Slots that may work on it at a time; any number, if left out.
         requires: Which workers may do it.
         fingerprint: An equal one finds the job made before instead of making another.
     """
@@ -61,11 +62,21 @@ class RenderOptions(TypedDict, total=False):
     shot: str
     priority: int
     owner: str
+    max_workers: int
     requires: Requires
     fingerprint: str
 
 
-_OF_THE_JOB = ("name", "project", "shot", "priority", "owner", "requires", "fingerprint")
+_OF_THE_JOB = (
+    "name",
+    "project",
+    "shot",
+    "priority",
+    "owner",
+    "max_workers",
+    "requires",
+    "fingerprint",
+)
 
 
 def render_blend(farm: Farm, blend: BlendPath, options: RenderOptions) -> JobView:

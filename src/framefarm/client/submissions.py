@@ -57,6 +57,7 @@ class Submission(msgspec.Struct, frozen=True, omit_defaults=True):
     Attributes:
         fingerprint: An equal one finds the job made before instead of making another.
         owner: Whose job it is; owners share the farm's slots.
+        max_workers: Slots that may work on it at a time.
         requires: What it asks of workers.
     """
 
@@ -69,4 +70,5 @@ class Submission(msgspec.Struct, frozen=True, omit_defaults=True):
     priority: int | None = None
     fingerprint: str | None = None
     owner: str | None = None
+    max_workers: int | None = None
     requires: Requires = Requires()

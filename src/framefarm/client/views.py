@@ -86,6 +86,7 @@ class JobView(msgspec.Struct, frozen=True):
     shot: str | None = None
     priority: int = 50
     owner: str = ""
+    max_workers: int | None = None
     requires: Requires = Requires()
     created_at: datetime | None = None
     started_at: datetime | None = None

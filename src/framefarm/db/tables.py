@@ -90,6 +90,8 @@ jobs = Table(
     Column("finished_at", Float),
     Column("task_key", String(32)),
     Column("held_at", Float),
+    Column("max_workers", Integer),
+    Column("at_limit", Boolean, nullable=False, server_default=false()),
     CheckConstraint("priority BETWEEN 0 AND 100", name="priority"),
     CheckConstraint(
         "state IN ('queued', 'running', 'paused', 'done', 'failed', 'cancelled')", name="state"
@@ -99,11 +101,15 @@ jobs = Table(
     Index("ix_jobs_task_key", "task_key", unique=True),
     Index("ix_jobs_owner", "owner", "id"),
     Index("ix_jobs_finished_at", "finished_at"),
+    Index("ix_jobs_at_limit", "at_limit"),
     sqlite_autoincrement=True,
 )
 """`pool` is the least trusted pool whose workers may do the job; `tags`, `min_memory_bytes` and
 `gpu` are what else it asks of them. `task_key`: what a render task is asked for by.
-`held_at`: when it was held because all that was tried of it failed alike, which happens once."""
+`held_at`: when it was held because all that was tried of it failed alike, which happens once.
+`max_workers`: slots that may work on it at a time; while so many do, it is `at_limit`, and none of
+its stages is claimable (`framefarm.farm.limits`)."""
+
 
 stages = Table(
     "stages",
@@ -121,6 +127,7 @@ stages = Table(
     Column("blend_sha256", String(64), nullable=False, server_default=""),
     Column("queue", Text, nullable=False, server_default=""),
     Column("seal_key", String(64), nullable=False, server_default=""),
+    Column("max_workers", Integer),
     Column("units", Text, nullable=False),
     Column("needs_position", Integer),
     Column("needs_group", Integer),
@@ -147,12 +154,14 @@ stages = Table(
     Index("ix_stages_blend", "blend_sha256", "claimable"),
     sqlite_autoincrement=True,
 )
-"""One step of a job. `claimable` is true while the job may run, `pending` is above zero and the
-Blender to use is settled (`wanted_blender` is what the file asks for, `blender` what it gets: one
-version for all frames of a job, so that none looks different from its neighbour).
+"""One step of a job. `claimable` is true while the job may run and is not at its limit, `pending` is above
+zero and the Blender to use is settled (`wanted_blender` is what the file asks for, `blender` what
+it gets: one version for all frames of a job, so that none looks different from its neighbour).
 
 `queue` says what it asks of a worker and whose it is (`framefarm.core.requirements`): stages that
 could stand in for each other share one, so that a claim looks at a few rows however many wait.
+
+`max_workers` is its job's, for claims.
 
 `seal_key` proves leases to a manager that has forgotten them (`framefarm.farm.seals`); another one
 once units were made anew.
@@ -346,13 +355,18 @@ users = Table(
     Column("email", String(254), nullable=False, server_default=""),
     Column("disabled", Boolean, nullable=False, server_default=false()),
     Column("password_hash", String(255)),
+    Column("max_jobs", Integer),
+    Column("max_frames", Integer),
+    Column("max_slots", Integer),
     Column("created_at", Float, nullable=False),
     UniqueConstraint("name"),
     CheckConstraint("role IN ('admin', 'artist', 'viewer')", name="role"),
+    Index("ix_users_max_slots", "max_slots"),
     sqlite_autoincrement=True,
 )
 """People. A job's `owner` is the name of one, or what the manager's own machine said.
-`password_hash` is argon2's own text, with its parameters and salt."""
+`password_hash` is argon2's own text, with its parameters and salt. `max_jobs`, `max_frames` and
+`max_slots` are quotas (`framefarm.farm.quotas`); none where there is no number."""
 
 identities = Table(
     "identities",

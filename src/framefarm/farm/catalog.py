@@ -98,6 +98,11 @@ class Catalog:
         """A stage if it is in memory."""
         return self._stages.get(stage_id)
 
+    def owner_of(self, job_id: int) -> str | None:
+        """Whose a job is; None when it is not in memory."""
+        facts = self._jobs.get(job_id)
+        return facts.stages[0].asked.owner if facts and facts.stages else None
+
     def stage(self, connection: Connection, stage_id: int) -> StageFacts | None:
         """A stage, None when there is no such stage."""
         found = self._stages.get(stage_id)

@@ -14,6 +14,7 @@ from framefarm.core.states import JOB, JobEvent, JobState
 from framefarm.db import Many, Prepared, database_now
 from framefarm.db import tables as t
 from framefarm.farm.claim_requests import ClaimedLease, ClaimRequest
+from framefarm.farm.limits import Limited, note_limits, open_jobs
 from framefarm.farm.queues import Offer
 from framefarm.farm.seals import seal
 
@@ -30,7 +31,7 @@ _INSERT_LEASE = Many(insert(t.leases), *t.leases.c.keys())
 
 
 def claim_many(
-    connection: Connection, requests: Sequence[ClaimRequest]
+    connection: Connection, requests: Sequence[ClaimRequest], limited: Limited | None = None
 ) -> list[ClaimedLease | None]:
     """Lease the best next units to each slot.
 
@@ -41,21 +42,25 @@ def claim_many(
     Args:
         connection: Open transaction; the caller commits.
         requests: At most one for each slot.
+        limited: Is told what limits keep back.
 
     Returns:
         A lease for each request, None where nothing that the slot may run is pending.
     """
     now = database_now(connection)
+    limited = limited if limited is not None else Limited()
+    open_jobs(connection, limited)
     offer = Offer(connection)
     ids = new_ids(now, len(requests))
     claimed = [_claim(request, offer, id_) for request, id_ in zip(requests, ids, strict=True)]
     _store(connection, [(r, c) for r, c in zip(requests, claimed, strict=True) if c], offer, now)
+    note_limits(connection, offer.room, limited)
     return claimed
 
 
 def _claim(request: ClaimRequest, offer: Offer, id_: str) -> ClaimedLease | None:
     for source in offer.preferred(request.ability, warm=request.warm, cached=request.cached):
-        carved = source.carve(request)
+        carved = None if offer.room.full(source.stage) else source.carve(request)
         if carved is None:
             continue
         offer.note_taken(source)

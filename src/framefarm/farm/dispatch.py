@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import msgspec
 import structlog
@@ -17,6 +17,7 @@ from framefarm.farm.catalog import Catalog, StageFacts
 from framefarm.farm.claim_requests import ClaimedLease, ClaimRequest
 from framefarm.farm.claims import claim_many
 from framefarm.farm.inputs import files_of, inputs_of_units
+from framefarm.farm.limits import Limited
 from framefarm.farm.paces import Paces
 from framefarm.farm.quarantine import begin_trial
 from framefarm.farm.queues import anything_claimable
@@ -67,6 +68,7 @@ class Dispatcher:
         self._roster = roster
         self._stall_s = stall_s
         self._paces = Paces(roster)
+        self._limited = Limited()
         self._tail_turn = 0
         self._claims: Handler[ClaimRequest, Grant | None] = Handler(self._grant_many, rank=80)
         self._tails: Handler[TailRequest, Grant | None] = Handler(self._grant_tails, rank=85)
@@ -137,6 +139,11 @@ class Dispatcher:
         """Units became pending: slots that wait shall have them."""
         self._appeared += 1
         self._woken.set()
+
+    def jobs_changed(self, jobs: Collection[int]) -> None:
+        """Leases of some jobs may have ended: what a limit kept back may go on now."""
+        if self._limited.concerned(jobs, self._catalog.owner_of):
+            self.work_appeared()
 
     async def serve_waiting(self) -> None:
         """Give work that appears to the slots that wait for it, for ever."""
@@ -262,7 +269,7 @@ class Dispatcher:
     def _grant_many(
         self, connection: Connection, requests: Sequence[ClaimRequest]
     ) -> list[Grant | None]:
-        claimed = claim_many(connection, requests)
+        claimed = claim_many(connection, requests, self._limited)
         allowed = [
             self._on_trial(connection, *pair) for pair in zip(requests, claimed, strict=True)
         ]
@@ -286,7 +293,7 @@ class Dispatcher:
     def _grant_tails(
         self, connection: Connection, requests: Sequence[TailRequest]
     ) -> list[Grant | None]:
-        return self._grants(connection, lease_tails(connection, requests))
+        return self._grants(connection, lease_tails(connection, requests, self._limited))
 
     def _grants(
         self, connection: Connection, claimed: Sequence[ClaimedLease | None]

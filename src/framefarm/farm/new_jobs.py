@@ -73,6 +73,7 @@ class PlannedJob:
     """A job ready to be stored.
 
     Attributes:
+        max_workers: Slots that may work on it at a time; None for any number.
         task_key: What a render task is asked for by; None for other jobs.
         tree: The files, where it renders a project of several.
     """
@@ -87,6 +88,7 @@ class PlannedJob:
     fingerprint: str | None = None
     warnings: list[str] = field(default_factory=list)
     wishes: Wishes = field(default_factory=Wishes)
+    max_workers: int | None = None
     task_key: str | None = None
     tree: Tree | None = None
 
@@ -149,6 +151,7 @@ def _insert_job(connection: Connection, job: PlannedJob) -> int:
                 warnings=job.warnings,
                 fingerprint=job.fingerprint,
                 task_key=job.task_key,
+                max_workers=job.max_workers,
                 settings=job.settings,
                 owner=job.wishes.owner,
                 pool=job.wishes.pool,
@@ -182,6 +185,7 @@ def _insert_stage(
                 blend_sha256=stage.blend_sha256,
                 queue=job.wishes.of_stage(plan.kind, stage.blender).queue,
                 seal_key=new_key(),
+                max_workers=job.max_workers,
                 units=str(plan.units),
                 needs_position=plan.needs.stage_index if plan.needs else None,
                 needs_group=plan.needs.group if plan.needs else None,

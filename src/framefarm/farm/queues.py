@@ -8,16 +8,16 @@ cost a claim as much as one.
 from __future__ import annotations
 
 import heapq
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Integer, bindparam, func, literal_column, select, tuple_
+from sqlalchemy import Connection, Integer, bindparam, func, select, tuple_
 
 from framefarm.core.requirements import Ability, Requirements, requirements_of
 from framefarm.db import Prepared
 from framefarm.db import tables as t
 from framefarm.farm.carving import Source
+from framefarm.farm.limits import Room
 
 _AT_A_TIME = 32
 
@@ -74,6 +74,7 @@ _COLUMNS = (
     t.stages.c.seal_key,
     t.stages.c.blender,
     t.stages.c.needs_position,
+    t.stages.c.max_workers,
 )
 _HOLDING = Prepared(
     select(*_COLUMNS)
@@ -91,14 +92,6 @@ _STAGES = Prepared(
     )
     .order_by(t.stages.c.job_id, t.stages.c.position)
     .limit(_AT_A_TIME)
-)
-_RUNNING = Prepared(
-    select(t.jobs.c.owner, func.count())
-    .select_from(t.leases)
-    .join(t.stages, t.stages.c.id == t.leases.c.stage_id)
-    .join(t.jobs, t.jobs.c.id == t.stages.c.job_id)
-    .where(t.leases.c.state == literal_column("'active'"))
-    .group_by(t.jobs.c.owner)
 )
 _ANY = Prepared(select(t.stages.c.id).where(t.stages.c.claimable).limit(1))
 _BEFORE_ALL = (-1, -1)
@@ -187,7 +180,8 @@ class Offer:
         self._sources: dict[int, Source] = {}
         self._holding: dict[str, list[Source]] = {}
         self._suited: dict[Ability, list[Queue]] = {}
-        self._running: Counter[str] | None = None
+        self._alone: bool | None = None
+        self.room = Room(connection)
 
     @property
     def sources(self) -> Iterable[Source]:
@@ -225,9 +219,8 @@ class Offer:
         yield from in_order
 
     def note_taken(self, source: Source) -> None:
-        """Count a lease for its owner."""
-        if self._running is not None:
-            self._running[source.asked.owner] += 1
+        """Count a lease for its owner and its job."""
+        self.room.take(source.asked.owner, source.stage)
 
     def _suiting(self, ability: Ability) -> list[Queue]:
         if ability not in self._suited:
@@ -237,11 +230,13 @@ class Offer:
 
     def _merged(self, queues: list[Queue]) -> Iterator[Source]:
         """The sources of several queues in one order; a queue is loaded when its turn comes."""
-        if len(queues) == 1:
+        if len(queues) == 1 and not self.room.full_for(queues[0].asked.owner):
             yield from queues[0]
             return
         heap: list[tuple[_Key, int, Iterator[Source], Source | None]] = []
         for number, queue in enumerate(queues):
+            if self.room.full_for(queue.asked.owner):
+                continue
             priority, job = queue.expected()
             key = (-priority, self._share(queue.asked), job, -_LAST_POSITION)
             heap.append((key, number, iter(queue), None))
@@ -263,6 +258,7 @@ class Offer:
             and source.stage.priority == first.stage.priority
             and self._share(source.asked) <= self._share(first.asked)
             and ability.suits(source.asked)
+            and not self.room.full_for(source.asked.owner)
         ]
 
     def _holders(self, blend: str) -> list[Source]:
@@ -277,11 +273,7 @@ class Offer:
         return -stage.priority, self._share(source.asked), stage.job_id, -stage.position
 
     def _share(self, asked: Requirements) -> int:
-        """How many leases an owner has."""
-        if self._running is None:
-            owners = {queue.asked.owner for queue in self._queues}
-            self._running = self._count_running() if len(owners) > 1 else Counter()
-        return self._running[asked.owner]
-
-    def _count_running(self) -> Counter[str]:
-        return Counter(dict(_RUNNING.rows(self.connection)))
+        """How many leases an owner has; the same for all where there is but one."""
+        if self._alone is None:
+            self._alone = len({queue.asked.owner for queue in self._queues}) <= 1
+        return 0 if self._alone else self.room.taken_by(asked.owner)

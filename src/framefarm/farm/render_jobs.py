@@ -67,6 +67,7 @@ class RenderRequest:
     project: str = ""
     shot: str = ""
     priority: int = 50
+    max_workers: int | None = None
     fingerprint: str | None = None
     frames: str | None = None
     scene: str | None = None
@@ -137,6 +138,7 @@ def plan_render_job(
         shot=request.shot,
         kind="render",
         priority=request.priority,
+        max_workers=request.max_workers,
         fingerprint=request.fingerprint,
         warnings=draft.warnings,
         wishes=request.wishes,

@@ -350,6 +350,8 @@ class Farm:
             self.telling.workers(news.workers | news.barred)
         if news.work:
             self.dispatcher.work_appeared()
+        elif news.jobs:
+            self.dispatcher.jobs_changed(news.jobs)
         for lost in news.lost:
             link = self.roster.get(lost.worker_id)
             if link is not None:

@@ -120,7 +120,7 @@ def make_pending(
 
 
 def refresh_claimable(connection: Connection, stage_ids: Iterable[int]) -> None:
-    """Set `claimable` of stages to what their job's state, counters and Blender say."""
+    """Set `claimable` of stages to what their job, counters and Blender say."""
     _REFRESH.run(connection, sorted(set(stage_ids)))
 
 
@@ -129,6 +129,7 @@ _RUNNABLE = (
     .where(
         t.jobs.c.id == t.stages.c.job_id,
         t.jobs.c.state.in_([JobState.QUEUED, JobState.RUNNING]),
+        ~t.jobs.c.at_limit,
     )
     .exists()
 )

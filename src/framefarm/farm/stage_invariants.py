@@ -180,7 +180,7 @@ def _counter_faults(job: Row[Any], stage: StageUnits) -> Iterator[str]:
     if row.cancelled and job.state != JobState.CANCELLED:
         yield f"cancelled is {row.cancelled} in a job that is {job.state}"
     settled = not row.wanted_blender or bool(row.blender)
-    claimable = job.state in _LEASING and settled and row.pending > 0
+    claimable = job.state in _LEASING and not job.at_limit and settled and row.pending > 0
     if row.claimable != claimable:
         yield f"claimable is {row.claimable}, should be {claimable}"
     if (row.state == StageState.DONE) != (row.done == row.total):

@@ -15,6 +15,7 @@ from framefarm.core.states import JOB, JobEvent, JobState, StageState, advance
 from framefarm.db import database_now
 from framefarm.db import tables as t
 from framefarm.farm.catalog import Catalog
+from framefarm.farm.limits import settle_limit
 from framefarm.farm.news import LostLease, News
 from framefarm.farm.redo_wishes import forget_wishes
 from framefarm.farm.requeue import end_leases
@@ -197,6 +198,22 @@ def prioritize(
     elif connection.execute(stages.where(t.stages.c.kind == kind)).rowcount == 0:
         raise NoSuchStageError(job_id, kind, _kinds(connection, job_id))
     return News(jobs={job_id})
+
+
+def limit(connection: Connection, job_id: int, max_workers: int | None) -> News:
+    """Change how many slots may work on a job at a time. What is leased already stays leased.
+
+    Args:
+        max_workers: None for any number.
+
+    Raises:
+        NoSuchJobError: There is no such job.
+    """
+    job_state(connection, job_id)
+    for table, id_ in ((t.jobs, t.jobs.c.id), (t.stages, t.stages.c.job_id)):
+        connection.execute(update(table).where(id_ == job_id).values(max_workers=max_workers))
+    settle_limit(connection, job_id)
+    return News(jobs={job_id}, work=True)
 
 
 def _kinds(connection: Connection, job_id: int) -> list[str]:

@@ -22,6 +22,7 @@ from framefarm.db import Prepared, database_now
 from framefarm.db import tables as t
 from framefarm.farm.claim_requests import ClaimedLease, ClaimRequest
 from framefarm.farm.claims import new_ids, new_lease, store_leases
+from framefarm.farm.limits import Limited, Room, note_limits
 
 _LEASES_LOOKED_AT = 5_000
 
@@ -99,6 +100,7 @@ _ENDING = Prepared(
         t.stages.c.seal_key,
         t.stages.c.blender,
         t.stages.c.needs_position,
+        t.stages.c.max_workers,
     )
     .join(t.stages, t.stages.c.id == t.leases.c.stage_id)
     .join(t.jobs, t.jobs.c.id == t.stages.c.job_id)
@@ -131,22 +133,25 @@ _NOTE_TAIL = Prepared(
 
 
 def lease_tails(
-    connection: Connection, requests: Sequence[TailRequest]
+    connection: Connection, requests: Sequence[TailRequest], limited: Limited | None = None
 ) -> list[ClaimedLease | None]:
     """Lend units that are being worked on to idle slots as well.
 
     Args:
         connection: Open transaction; the caller commits.
         requests: At most one for each slot; their slots found nothing pending.
+        limited: Is told what limits keep back.
 
     Returns:
         A lease of one unit for each request, None where none is worth it.
     """
     stages = _ending_stages(connection, requests[0].watch)
-    claimed = [_claim(connection, request.claim, stages) for request in requests]
+    room = Room(connection)
+    claimed = [_claim(connection, request.claim, stages, room) for request in requests]
     made = [(r.claim, lease) for r, lease in zip(requests, claimed, strict=True) if lease]
     if made:
         store_leases(connection, made, database_now(connection))
+        note_limits(connection, room, limited if limited is not None else Limited())
     return claimed
 
 
@@ -169,19 +174,23 @@ def _add(stage: _EndingStage, row: Any, watch: Watch) -> None:
         return
     pace = watch.of(stage.id, row.worker_id, row.slot, units.first)
     ends = expected_ends(list(units), pace, usual_s=stage.usual_s)
-    stage.held.append(_Held(row, units, ends, row.next_attempt))
+    stage.at_limit.append(_Held(row, units, ends, row.next_attempt))
 
 
 def _claim(
-    connection: Connection, request: ClaimRequest, stages: Sequence[_EndingStage]
+    connection: Connection, request: ClaimRequest, stages: Sequence[_EndingStage], room: Room
 ) -> ClaimedLease | None:
     for stage in stages:
         what = (stage.asked.kind, stage.asked.blender)
         kept_off = what in request.barred | request.probation or stage.id in request.resting
         if kept_off or not request.ability.suits(stage.asked):
             continue
+        owner = stage.asked.owner
+        if room.full_for(owner) or room.full(stage.row):
+            continue
         lease = _claim_of(connection, request, stage)
         if lease is not None:
+            room.take(owner, stage.row)
             return lease
     return None
 

@@ -30,6 +30,7 @@ class TrialRequest:
     largest_lease: int = 1_000
     name: str = ""
     priority: int = 50
+    max_workers: int | None = None
     order: str = "sequential"
     fingerprint: str | None = None
     wishes: Wishes = field(default_factory=Wishes)
@@ -49,6 +50,7 @@ def plan_trial_job(request: TrialRequest) -> PlannedJob:
         name=request.name or "trial",
         kind="trial",
         priority=request.priority,
+        max_workers=request.max_workers,
         fingerprint=request.fingerprint,
         wishes=request.wishes,
         settings={"units": str(units), **msgspec.to_builtins(task)},

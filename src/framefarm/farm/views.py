@@ -71,6 +71,7 @@ class JobView:
     state: str
     priority: int
     owner: str
+    max_workers: int | None
     requires: RequiresView
     created_at: str
     started_at: str | None
@@ -201,6 +202,7 @@ class JobViews:
             state=job.state,
             priority=job.priority,
             owner=job.owner,
+            max_workers=job.max_workers,
             requires=RequiresView(job.pool, job.tags, job.min_memory_bytes, job.gpu),
             created_at=iso(job.created_at) or "",
             started_at=iso(job.started_at),

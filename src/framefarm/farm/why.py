@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Row, select
 
 from framefarm.core.states import JobState, StageState
 from framefarm.db import tables as t
+from framefarm.farm.limits import what_holds_back
 from framefarm.farm.roster import Link
 from framefarm.farm.steering import find_job
 from framefarm.farm.worker_reasons import Case, WorkerReason, reasons_of
@@ -53,14 +54,16 @@ def explain(connection: Connection, job_id: int, links: dict[str, Link]) -> Why:
         return Why(job_id, job.state, _ended(job))
     versions = {v for link in links.values() for v in _versions(link)}
     told = [text for stage in stages if (text := _stage(stage, versions))]
-    asking = [stage for stage in stages if stage.claimable]
-    workers = reasons_of(Case(connection, job, asking), links)
+    asking = [stage for stage in stages if stage.claimable or (job.at_limit and stage.pending)]
+    limit = what_holds_back(connection, job) if asking else ""
+    workers = reasons_of(Case(connection, job, asking, limit), links)
     if job.state == JobState.PAUSED:
         workers = [one for one in workers if one.working]
         return Why(job_id, job.state, _paused(job, workers), told, workers)
     in_work = any(stage.leased for stage in stages)
     stuck = not in_work and not any(one.able for one in workers)
-    return Why(job_id, job.state, _answer(job, stages, workers), told, workers, stuck)
+    answer = _answer(job, asking, stages, workers)
+    return Why(job_id, job.state, f"{answer} {limit}".strip(), told, workers, stuck)
 
 
 _OPEN = {JobState.QUEUED, JobState.RUNNING, JobState.PAUSED}
@@ -101,13 +104,18 @@ def _paused(job: Row[Any], workers: Sequence[WorkerReason]) -> str:
     return f"Job {job.id} is paused; `framefarm resume {job.id}` lets it go on.{ending}"
 
 
-def _answer(job: Row[Any], stages: Sequence[Row[Any]], workers: Sequence[WorkerReason]) -> str:
+def _answer(
+    job: Row[Any],
+    asking: Sequence[Row[Any]],
+    stages: Sequence[Row[Any]],
+    workers: Sequence[WorkerReason],
+) -> str:
     on_it = sum(one.working for one in workers)
     if not workers:
         return "No worker has ever joined; start one with `framefarm worker`."
     if any(_lacks_blender(stage) for stage in stages):
         return f"Job {job.id} waits for a worker with a Blender that reads its file."
-    if not any(stage.claimable for stage in stages):
+    if not asking:
         return f"Nothing of job {job.id} waits for a slot; {_workers(on_it)} on the rest of it."
     free = sum(not one.reasons and not one.working for one in workers)
     if free:

@@ -14,6 +14,7 @@ from framefarm.core.requirements import Ability, Pool, Requirements, requirement
 from framefarm.core.states import WorkerState
 from framefarm.db import database_now
 from framefarm.db import tables as t
+from framefarm.farm.limits import slots_of_owner
 from framefarm.farm.roster import Link, Slot, ability_of
 from framefarm.farm.worker_states import shown_state
 from framefarm.protocol.messages import SlotOffer
@@ -40,11 +41,17 @@ class WorkerReason:
 
 @dataclass(frozen=True)
 class Case:
-    """A job whose workers are looked at. `asking`: its stages that have units for a slot."""
+    """A job whose workers are looked at.
+
+    Attributes:
+        asking: Its stages that have units for a slot.
+        limit: The limit that keeps it from more slots; empty when none does.
+    """
 
     connection: Connection
     job: Row[Any]
     asking: Sequence[Row[Any]]
+    limit: str = ""
 
 
 def reasons_of(case: Case, links: Mapping[str, Link]) -> list[WorkerReason]:
@@ -72,13 +79,16 @@ def _worker(worker: Row[Any], link: Link | None, case: Case) -> WorkerReason:
     if case.asking and not lacking:
         reasons += _barred(worker, case)
     if link is not None and able and not reasons:
-        reasons += _occupied(link, case)
+        reasons += [_AT_ITS_LIMIT] if case.limit else _occupied(link, case)
     state = shown_state(
         worker.state,
         connected=link is not None,
         working=link is not None and any(slot.work for slot in link.slots.values()),
     )
     return WorkerReason(worker.name, state, working, able, reasons)
+
+
+_AT_ITS_LIMIT = "it could do it, but the limit above is reached"
 
 
 def _away(worker: Row[Any], link: Link | None, case: Case) -> list[str]:
@@ -154,9 +164,20 @@ def _occupied(link: Link, case: Case) -> list[str]:
     return [
         f"slot {name} works on job {other.id} (priority {other.priority}, this job has "
         f"{case.job.priority}); `framefarm priority {case.job.id} {min(100, other.priority + 1)}` "
-        "would put this job before it"
+        "would put this job before it" + _turn(case, other)
         for name, other in others
     ]
+
+
+def _turn(case: Case, other: Row[Any]) -> str:
+    """When the next slot comes without that, where two owners share one priority (L12)."""
+    if other.priority != case.job.priority or other.owner == case.job.owner:
+        return ""
+    theirs, own = (slots_of_owner(case.connection, o) for o in (other.owner, case.job.owner))
+    if own >= theirs:
+        return ""
+    mine, whose = case.job.owner or "nobody", other.owner or "nobody"
+    return f"; the next slot that is free is {mine}'s, who has {own:,} to {theirs:,} of {whose}"
 
 
 def _hesitant(link: Link, case: Case) -> list[str]:

@@ -68,7 +68,7 @@ HANDING_IN = {
 STEERING = {
     *(
         ("POST", f"/api/jobs/{{job_id}}/{verb}")
-        for verb in ("cancel", "pause", "resume", "priority", "retry")
+        for verb in ("cancel", "pause", "resume", "priority", "limit", "retry")
     ),
     ("DELETE", "/api/jobs/{job_id}"),
 }

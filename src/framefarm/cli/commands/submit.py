@@ -77,6 +77,7 @@ def _submit(farm: Farm, path: Path, options: JobOptions, values: dict[str, Any])
             shot=values["shot"],
             priority=values["priority"],
             owner=owner,
+            max_workers=values["max_workers"],
             requires=requires,
         )
     )

@@ -57,6 +57,7 @@ def command(**values: Any) -> int:
                 name="trial",
                 priority=values["priority"],
                 owner=owner,
+                max_workers=values["max_workers"],
                 requires=requires,
             )
         )

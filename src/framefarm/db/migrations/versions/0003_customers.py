@@ -21,6 +21,7 @@ def upgrade() -> None:
     op.create_index("ix_jobs_owner", "jobs", ["owner", "id"])
     op.create_index("ix_jobs_finished_at", "jobs", ["finished_at"])
     op.add_column("workers", sa.Column("lost_at", sa.Float()))
+    _add_limits()
     _add_trees()
     _add_chunks()
     _add_people()
@@ -28,6 +29,15 @@ def upgrade() -> None:
     _add_logins()
     _add_notifications()
     _add_answers()
+
+
+def _add_limits() -> None:
+    for table in ("jobs", "stages"):
+        op.add_column(table, sa.Column("max_workers", sa.Integer()))
+    op.add_column(
+        "jobs", sa.Column("at_limit", sa.Boolean(), server_default=sa.false(), nullable=False)
+    )
+    op.create_index("ix_jobs_at_limit", "jobs", ["at_limit"])
 
 
 def _add_trees() -> None:
@@ -78,12 +88,16 @@ def _add_people() -> None:
         sa.Column("email", sa.String(length=254), server_default="", nullable=False),
         sa.Column("disabled", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.Column("password_hash", sa.String(length=255)),
+        sa.Column("max_jobs", sa.Integer()),
+        sa.Column("max_frames", sa.Integer()),
+        sa.Column("max_slots", sa.Integer()),
         sa.Column("created_at", sa.Float(), nullable=False),
         sa.CheckConstraint("role IN ('admin', 'artist', 'viewer')", name=op.f("ck_users_role")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_users")),
         sa.UniqueConstraint("name", name=op.f("uq_users_name")),
         sqlite_autoincrement=True,
     )
+    op.create_index("ix_users_max_slots", "users", ["max_slots"])
 
 
 def _add_tokens() -> None:
