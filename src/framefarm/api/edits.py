@@ -29,13 +29,15 @@ class ChangedError(FrameFarmError):
 
 
 def job_tag(job: JobView) -> str:
-    """Stands for a job's state, priority and whatever else of it was decided by people."""
-    return _tag([job.id, job.state, job.priority, job.owner, job.name, job.project, job.shot])
+    """Stands for a job's state, priority, limit and whatever else of it was decided by people."""
+    steered = [job.id, job.state, job.priority, job.max_workers]
+    return _tag([*steered, job.owner, job.name, job.project, job.shot])
 
 
 def user_tag(user: UserView) -> str:
-    """Stands for a person's role, address, and whether the account is disabled."""
-    return _tag([user.name, user.created_at, user.role, user.email, user.disabled])
+    """Stands for a person's role, address, quotas, and whether the account is disabled."""
+    quota = [user.quota.jobs, user.quota.frames, user.quota.slots]
+    return _tag([user.name, user.created_at, user.role, user.email, user.disabled, quota])
 
 
 def check_unchanged(request: Request, tag: str) -> None:

@@ -38,6 +38,7 @@ _STATUS = {
     "changed": 412,
     "idempotency_key_busy": 409,
     "not_allowed": 403,
+    "quota_exceeded": 403,
     "token": 401,
     "login_failed": 401,
     "first_code": 403,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from functools import partial
-from typing import Annotated
+from typing import Annotated, Any
 
 import structlog
 from fastapi import APIRouter, Path, Query, Request, Response
@@ -50,12 +50,34 @@ class NewUser(_Body):
     password: Annotated[SecretStr, Field(max_length=1_024)] | None = None
 
 
+_Count = Annotated[int, Field(ge=0, le=2_000_000_000)]
+
+
+class Quota(_Body):
+    """What a person's jobs may take at a time; null is no limit, and what is left out stays.
+
+    `jobs`: that have not ended. `frames`: of those jobs, that are not settled. `slots`: that work
+    on them.
+    """
+
+    jobs: _Count | None = None
+    frames: _Count | None = None
+    slots: Annotated[int, Field(ge=1, le=100_000)] | None = None
+
+
 class UserChange(_Body):
     """What is to be different; what is left out stays."""
 
     role: UserRole | None = None
     email: Email | None = None
     disabled: bool | None = None
+    quota: Quota | None = None
+
+    def values(self) -> dict[str, Any]:
+        """The columns that change."""
+        values = self.model_dump(exclude_none=True, exclude={"quota"})
+        quota = self.quota.model_dump(exclude_unset=True) if self.quota else {}
+        return values | {f"max_{what}": most for what, most in quota.items()}
 
 
 class NewTokenBody(_Body):
@@ -142,8 +164,8 @@ def user_routes(  # noqa: C901  one short function for each route
     async def change(
         user: UserName, asked: UserChange, request: Request, response: Response
     ) -> UserView:
-        """Change a person's role or address, or disable the account."""
-        values = asked.model_dump(exclude_none=True)
+        """Change a person's role, address or quotas, or disable the account."""
+        values = asked.values()
 
         def work(connection: Connection) -> UserView:
             check_unchanged(request, user_tag(accounts.user(connection, user)))
@@ -151,6 +173,7 @@ def user_routes(  # noqa: C901  one short function for each route
 
         changed = await farm.writer.write(work)
         people.forget(user)
+        farm.dispatcher.work_appeared()
         response.headers["ETag"] = user_tag(changed)
         _log.info("user_changed", user=user, **{k: v for k, v in values.items() if k != "email"})
         return changed

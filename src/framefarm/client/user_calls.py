@@ -54,13 +54,17 @@ class UserCalls:
         role: str | None = None,
         email: str | None = None,
         disabled: bool | None = None,
+        quota: dict[str, int | None] | None = None,
     ) -> Ask[UserView]:
-        """Change a person's role or address, or disable the account; None leaves it as it is.
+        """Change a person's role, address or quotas, or disable the account.
+
+        None leaves it as it is. In `quota` are `jobs`, `frames` and `slots`, those that change;
+        None there is no limit.
 
         Raises:
             FarmAnswerError: Nobody has that name.
         """
-        asked = {"role": role, "email": email, "disabled": disabled}
+        asked = {"role": role, "email": email, "disabled": disabled, "quota": quota}
         body = {key: value for key, value in asked.items() if value is not None}
         return change(_path(name), UserView, msgspec.json.encode(body), method="PATCH")
 

@@ -18,6 +18,14 @@ class TokenView(msgspec.Struct, frozen=True):
     by_login: bool = False
 
 
+class QuotaView(msgspec.Struct, frozen=True):
+    """What a person's jobs may take at a time; None is no limit."""
+
+    jobs: int | None = None
+    frames: int | None = None
+    slots: int | None = None
+
+
 class UserView(msgspec.Struct, frozen=True):
     """A person."""
 
@@ -27,6 +35,7 @@ class UserView(msgspec.Struct, frozen=True):
     disabled: bool = False
     created_at: str = ""
     has_password: bool = False
+    quota: QuotaView = QuotaView()
     tokens: tuple[TokenView, ...] = ()
 
 

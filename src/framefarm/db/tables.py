@@ -154,9 +154,10 @@ stages = Table(
     Index("ix_stages_blend", "blend_sha256", "claimable"),
     sqlite_autoincrement=True,
 )
-"""One step of a job. `claimable` is true while the job may run and is not at its limit, `pending` is above
-zero and the Blender to use is settled (`wanted_blender` is what the file asks for, `blender` what
-it gets: one version for all frames of a job, so that none looks different from its neighbour).
+"""One step of a job. `claimable` is true while the job may run and is not at its limit, `pending`
+is above zero and the Blender to use is settled (`wanted_blender` is what the file asks for,
+`blender` what it gets: one version for all frames of a job, so that none looks different from its
+neighbour).
 
 `queue` says what it asks of a worker and whose it is (`framefarm.core.requirements`): stages that
 could stand in for each other share one, so that a claim looks at a few rows however many wait.

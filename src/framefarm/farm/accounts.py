@@ -52,6 +52,21 @@ class TokenView:
 
 
 @dataclass(frozen=True)
+class QuotaView:
+    """What a person's jobs may take at a time; None is no limit.
+
+    Attributes:
+        jobs: That have not ended.
+        frames: Of those jobs, that are not settled.
+        slots: That work on them.
+    """
+
+    jobs: int | None = None
+    frames: int | None = None
+    slots: int | None = None
+
+
+@dataclass(frozen=True)
 class UserView:
     """A person.
 
@@ -65,6 +80,7 @@ class UserView:
     disabled: bool
     created_at: str
     has_password: bool = False
+    quota: QuotaView = field(default_factory=QuotaView)
     tokens: list[TokenView] = field(default_factory=list)
 
 
@@ -133,7 +149,7 @@ def user(connection: Connection, name: str) -> UserView:
 
 
 def change_user(connection: Connection, name: str, **values: Any) -> UserView:
-    """Change a person's role, address, or whether the account is disabled.
+    """Change a person's role, address, quotas, or whether the account is disabled.
 
     Raises:
         NoSuchUserError: Nobody has that name.
@@ -253,6 +269,7 @@ def _user_view(connection: Connection, row: Row[Any]) -> UserView:
         disabled=row.disabled,
         created_at=iso(row.created_at) or "",
         has_password=row.password_hash is not None,
+        quota=QuotaView(row.max_jobs, row.max_frames, row.max_slots),
         tokens=[_token_view(token) for token in tokens],
     )
 

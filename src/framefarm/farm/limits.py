@@ -1,8 +1,8 @@
 """How many slots may work for a job, and for an owner, at a time.
 
-A job on which as many slots work as it may have is at its limit: none of its stages is claimable, so that
-claims do not look at it however many such jobs wait. The first claim after one of its leases ended
-opens it again. An owner's limit is looked at by queue, of which each has one owner.
+A job on which as many slots work as it may have is at its limit: none of its stages is claimable,
+so that claims do not look at it however many such jobs wait. The first claim after one of its
+leases ended opens it again. An owner's limit is looked at by queue, of which each has one owner.
 """
 
 from __future__ import annotations

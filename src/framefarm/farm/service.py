@@ -59,6 +59,7 @@ from framefarm.farm.news import News, UnitNews
 from framefarm.farm.notifying import Notifying
 from framefarm.farm.pulse import Pulse
 from framefarm.farm.quarantine import Bars, bars
+from framefarm.farm.quotas import check_again, check_quota
 from framefarm.farm.redoing import retry
 from framefarm.farm.requeue import free_worker
 from framefarm.farm.reviving import plan_revival
@@ -426,9 +427,11 @@ class Farm:
         if job.fingerprint:
             known = job_with_fingerprint(connection, job.fingerprint, job.wishes.owner)
         if known is None:
+            check_quota(connection, job)
             job_id = store_job(connection, job)
             return job_id, True, News(jobs={job_id}, work=True)
         if job_state(connection, known) in {JobState.FAILED, JobState.CANCELLED}:
+            check_again(connection, known)
             return known, False, retry(connection, self.catalog, known)
         return known, False, News(jobs={known}, work=True)
 
@@ -453,10 +456,17 @@ class Farm:
             NoSuchJobError: There is no such job.
             NothingToRetryError: Nothing failed, and nothing is named.
             NoSuchFramesError: It has none of the frames.
+            QuotaExceededError: It has ended, and its owner has as many others as may be.
         """
         revival = await self.read(lambda c: plan_revival(c, self.catalog, job_id))
         work = partial(retry, catalog=self.catalog, job_id=job_id, frames=frames)
-        await self.change(partial(work, everything=everything, revival=revival))
+        work = partial(work, everything=everything, revival=revival)
+
+        def within_quota(connection: Connection) -> News:
+            check_again(connection, job_id)
+            return work(connection)
+
+        await self.change(within_quota)
         self.nothing_to_redo.clear()
         self.redoing.set()
         with contextlib.suppress(TimeoutError):

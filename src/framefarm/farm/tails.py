@@ -174,7 +174,7 @@ def _add(stage: _EndingStage, row: Any, watch: Watch) -> None:
         return
     pace = watch.of(stage.id, row.worker_id, row.slot, units.first)
     ends = expected_ends(list(units), pace, usual_s=stage.usual_s)
-    stage.at_limit.append(_Held(row, units, ends, row.next_attempt))
+    stage.held.append(_Held(row, units, ends, row.next_attempt))
 
 
 def _claim(
