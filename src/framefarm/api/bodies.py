@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
 from framefarm.core.requirements import Pool
 from framefarm.core.spans import Spans
@@ -97,6 +98,21 @@ MaxWorkers = Annotated[int, Field(ge=1, le=100_000)]
 """Slots that may work on a job at a time."""
 
 
+def _in_our_time(at: datetime) -> datetime:
+    if not _FIRST_YEAR <= at.year <= _LAST_YEAR:
+        raise ValueError(f"the year is not from {_FIRST_YEAR} to {_LAST_YEAR}")
+    return at
+
+
+_FIRST_YEAR, _LAST_YEAR = 2000, 2999
+Deadline = Annotated[AwareDatetime, AfterValidator(_in_our_time)]
+
+
+def seconds(at: datetime | None) -> float | None:
+    """A time as the farm keeps it."""
+    return None if at is None else at.timestamp()
+
+
 class _Job(_Body):
     name: Name = ""
     project: Name = ""
@@ -105,6 +121,7 @@ class _Job(_Body):
     fingerprint: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None = None
     owner: Name = ""
     max_workers: MaxWorkers | None = None
+    deadline: Deadline | None = None
     requires: Requires = Requires()
 
     def wishes(self) -> Wishes:
@@ -140,6 +157,7 @@ class NewRenderJob(_Job):
             shot=self.shot,
             priority=self.priority,
             max_workers=self.max_workers,
+            deadline_at=seconds(self.deadline),
             fingerprint=self.fingerprint,
             file_format=self.settings.format,
             wishes=self.wishes(),
@@ -159,6 +177,7 @@ class NewTrialJob(_Job):
             name=self.name,
             priority=self.priority,
             max_workers=self.max_workers,
+            deadline_at=seconds(self.deadline),
             fingerprint=self.fingerprint,
             wishes=self.wishes(),
             **self.settings.model_dump(),
@@ -185,6 +204,12 @@ class JobLimit(_Body):
     """How many slots may work on a job at a time; null for any number."""
 
     max_workers: MaxWorkers | None
+
+
+class JobDeadline(_Body):
+    """When a job is to be done, ISO 8601 with its zone; null where nobody waits for it."""
+
+    deadline: Deadline | None
 
 
 class RetryJob(_Body):

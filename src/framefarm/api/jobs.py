@@ -15,6 +15,7 @@ from sqlalchemy import Connection
 from framefarm.api.access import owner_for
 from framefarm.api.bodies import (
     NO_ZERO,
+    JobDeadline,
     JobLimit,
     JobPriority,
     NewJob,
@@ -23,6 +24,7 @@ from framefarm.api.bodies import (
     PauseJob,
     RetryJob,
     clamped,
+    seconds,
 )
 from framefarm.api.edits import check_unchanged, job_tag
 from framefarm.api.file_answers import FileAnswer
@@ -33,6 +35,7 @@ from framefarm.api.server_sent import QUIET_S, STILL_HERE, server_sent, streamed
 from framefarm.core.accounts import UserRole
 from framefarm.core.states import ENDED_JOBS, JobState
 from framefarm.farm import steering
+from framefarm.farm.deadlines import set_deadline
 from framefarm.farm.events import NoMore
 from framefarm.farm.job_pages import CursorError, JobFilter, Sort
 from framefarm.farm.logs import NoSuchUnitError, fault_log, file_of_frame, job_log
@@ -178,7 +181,7 @@ def routes(farm: Farm) -> APIRouter:  # noqa: C901  one short function for each 
     return router
 
 
-def steering_routes(farm: Farm) -> APIRouter:
+def steering_routes(farm: Farm) -> APIRouter:  # noqa: C901  one short function for each route
     """The routes that change jobs. Asking for what is so already is no error.
 
     With `If-Match` they change a job only while it is as whoever asks has seen it.
@@ -230,6 +233,14 @@ def steering_routes(farm: Farm) -> APIRouter:
     ) -> JobView:
         """Change how many slots may work on a job at a time, from the next lease on."""
         work = partial(steering.limit, job_id=job_id, max_workers=asked.max_workers)
+        return await steer(request, response, job_id, work)
+
+    @router.post("/{job_id}/deadline")
+    async def deadline(
+        job_id: Number, asked: JobDeadline, request: Request, response: Response
+    ) -> JobView:
+        """Change when a job is to be done."""
+        work = partial(set_deadline, job_id=job_id, deadline_at=seconds(asked.deadline))
         return await steer(request, response, job_id, work)
 
     @router.post("/{job_id}/retry")

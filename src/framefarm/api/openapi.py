@@ -45,6 +45,7 @@ EXAMPLES: dict[tuple[str, str], Any] = {
     ("post", "/api/jobs/{job_id}/pause"): {"now": True},
     ("post", "/api/jobs/{job_id}/priority"): {"priority": 80},
     ("post", "/api/jobs/{job_id}/limit"): {"max_workers": 8},
+    ("post", "/api/jobs/{job_id}/deadline"): {"deadline": "2026-12-01T18:00:00+01:00"},
     ("post", "/api/jobs/{job_id}/retry"): {"frames": "10-20"},
     ("post", "/api/uploads"): {"sha256": _SHA256, "size_bytes": 4, "pieces": [["0" * 32, 20]]},
     ("post", "/api/workers/invites"): {"pool": "own", "uses": 5, "hours": 24},

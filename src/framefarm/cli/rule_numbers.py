@@ -61,6 +61,9 @@ RULES: Mapping[str, RuleNumber] = {
         0.5, 0, 3_600, "How often idle slots may take a unit another is at (L11); 0 is never"
     ),
     "known_s": RuleNumber(120.0, 0, DAY_S, "A worker seen so long ago may still come back (L9)"),
+    "deadline_raise": RuleNumber(
+        1, 0, 100, "A job that would miss its deadline rises by so much; 0 is not at all"
+    ),
     "keep_blobs_s": RuleNumber(DAY_S, 3_600, 365 * DAY_S, "Files no job needs are kept so long"),
     "longest_check_s": RuleNumber(
         120.0, 1, DAY_S, "A result's picture that takes longer to decode is refused (L14)"

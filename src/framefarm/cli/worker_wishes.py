@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 import click
 
+from framefarm.cli.deadlines import read_deadline
 from framefarm.cli.farm_options import token_for
 from framefarm.cli.groups import option
 from framefarm.client.views import Requires
@@ -64,6 +65,13 @@ _OPTIONS = (
         metavar="N",
         section=_WHERE,
         help="At most so many slots at a time. Default: any number.",
+    ),
+    option(
+        "--deadline",
+        callback=read_deadline,
+        metavar="WHEN",
+        section=_WHERE,
+        help="When it is to be done: 2026-12-01T18:00, +4h, +2d.",
     ),
     option(
         "--owner",

@@ -118,6 +118,11 @@ class JobCalls:
         return _post(f"/api/jobs/{job}/limit", msgspec.json.encode({"max_workers": max_workers}))
 
     @call
+    def set_deadline(self, job: int, deadline: str | None) -> Ask[JobView]:
+        """Change when a job is to be done, ISO 8601 with its zone; None where nobody waits."""
+        return _post(f"/api/jobs/{job}/deadline", msgspec.json.encode({"deadline": deadline}))
+
+    @call
     def retry(
         self, job: int, *, frames: str | None = None, everything: bool = False
     ) -> Ask[JobView]:

@@ -39,6 +39,7 @@ class RenderOptions(TypedDict, total=False):
         priority: 0 to 100, the highest first.
         owner: Whose job it is; only admins, and the manager's own machine, say another.
         max_workers: Slots that may work on it at a time; any number, if left out.
+        deadline: When it is to be done, ISO 8601 with its zone.
         requires: Which workers may do it.
         fingerprint: An equal one finds the job made before instead of making another.
     """
@@ -63,6 +64,7 @@ class RenderOptions(TypedDict, total=False):
     priority: int
     owner: str
     max_workers: int
+    deadline: str
     requires: Requires
     fingerprint: str
 
@@ -74,6 +76,7 @@ _OF_THE_JOB = (
     "priority",
     "owner",
     "max_workers",
+    "deadline",
     "requires",
     "fingerprint",
 )

@@ -58,6 +58,7 @@ class Submission(msgspec.Struct, frozen=True, omit_defaults=True):
         fingerprint: An equal one finds the job made before instead of making another.
         owner: Whose job it is; owners share the farm's slots.
         max_workers: Slots that may work on it at a time.
+        deadline: When it is to be done, ISO 8601 with its zone.
         requires: What it asks of workers.
     """
 
@@ -71,4 +72,5 @@ class Submission(msgspec.Struct, frozen=True, omit_defaults=True):
     fingerprint: str | None = None
     owner: str | None = None
     max_workers: int | None = None
+    deadline: str | None = None
     requires: Requires = Requires()

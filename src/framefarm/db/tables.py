@@ -92,6 +92,8 @@ jobs = Table(
     Column("held_at", Float),
     Column("max_workers", Integer),
     Column("at_limit", Boolean, nullable=False, server_default=false()),
+    Column("deadline_at", Float),
+    Column("raised", Integer, nullable=False, server_default="0"),
     CheckConstraint("priority BETWEEN 0 AND 100", name="priority"),
     CheckConstraint(
         "state IN ('queued', 'running', 'paused', 'done', 'failed', 'cancelled')", name="state"
@@ -102,13 +104,15 @@ jobs = Table(
     Index("ix_jobs_owner", "owner", "id"),
     Index("ix_jobs_finished_at", "finished_at"),
     Index("ix_jobs_at_limit", "at_limit"),
+    Index("ix_jobs_deadline", "state", "deadline_at"),
     sqlite_autoincrement=True,
 )
 """`pool` is the least trusted pool whose workers may do the job; `tags`, `min_memory_bytes` and
 `gpu` are what else it asks of them. `task_key`: what a render task is asked for by.
 `held_at`: when it was held because all that was tried of it failed alike, which happens once.
 `max_workers`: slots that may work on it at a time; while so many do, it is `at_limit`, and none of
-its stages is claimable (`framefarm.farm.limits`)."""
+its stages is claimable (`framefarm.farm.limits`). `raised`: by how much its stages' priority is
+above what people gave them, since it would miss its `deadline_at` (`framefarm.farm.deadlines`)."""
 
 
 stages = Table(

@@ -20,6 +20,7 @@ from framefarm.core.piece_size import PieceSize
 from framefarm.db import Handler
 from framefarm.farm.answers import forget_old_answers
 from framefarm.farm.catalog import Catalog
+from framefarm.farm.deadlines import apply, judge
 from framefarm.farm.deleting import remove_leftovers
 from framefarm.farm.expiry import Round, expiry_round
 from framefarm.farm.figures import Figures, count_up, read_figures
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 _log = structlog.get_logger(__name__)
 
 _GIVE_UP_EVERY_S = 30.0
+_DEADLINES_EVERY_S = 10.0
 _TIDY_EVERY_S = 600.0
 _WATCH_EVERY_S = 60.0
 _BLOBS_AT_A_TIME = 100
@@ -50,6 +52,7 @@ def duties_of(farm: Farm) -> dict[str, Coroutine[Any, Any, None]]:
         "expire_leases": expire_leases(farm),
         "take_back_stalls": take_back_stalls(farm),
         "give_up_oversized": give_up(farm),
+        "keep_deadlines": keep_deadlines(farm),
         "tidy": tidy(farm),
         "clear_away": clear_away(farm),
         "make_anew": make_anew(farm),
@@ -143,6 +146,21 @@ async def give_up(farm: Farm) -> None:
         await asyncio.sleep(_GIVE_UP_EVERY_S)
         work = partial(give_up_oversized, catalog=farm.catalog, blame=farm.blame)
         await guarded("give_up_oversized", farm.change(work))
+
+
+async def keep_deadlines(farm: Farm) -> None:
+    """Raise jobs that would miss their deadline, put back those that are in time again."""
+    while True:
+        await asyncio.sleep(_DEADLINES_EVERY_S)
+        await guarded("keep_deadlines", look_at_deadlines(farm))
+
+
+async def look_at_deadlines(farm: Farm) -> None:
+    """Do it once."""
+    verdicts = await farm.read(lambda connection: judge(connection, farm.views.time_left))
+    if verdicts:
+        step = farm.settings.deadline_raise
+        await farm.change(lambda connection: apply(connection, verdicts, step))
 
 
 def _forget_work(farm: Farm, stall: Stall) -> None:

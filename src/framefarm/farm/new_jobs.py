@@ -74,6 +74,7 @@ class PlannedJob:
 
     Attributes:
         max_workers: Slots that may work on it at a time; None for any number.
+        deadline_at: When it is to be done, seconds since 1970; None where nobody said.
         task_key: What a render task is asked for by; None for other jobs.
         tree: The files, where it renders a project of several.
     """
@@ -89,6 +90,7 @@ class PlannedJob:
     warnings: list[str] = field(default_factory=list)
     wishes: Wishes = field(default_factory=Wishes)
     max_workers: int | None = None
+    deadline_at: float | None = None
     task_key: str | None = None
     tree: Tree | None = None
 
@@ -152,6 +154,7 @@ def _insert_job(connection: Connection, job: PlannedJob) -> int:
                 fingerprint=job.fingerprint,
                 task_key=job.task_key,
                 max_workers=job.max_workers,
+                deadline_at=job.deadline_at,
                 settings=job.settings,
                 owner=job.wishes.owner,
                 pool=job.wishes.pool,

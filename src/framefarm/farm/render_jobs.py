@@ -68,6 +68,7 @@ class RenderRequest:
     shot: str = ""
     priority: int = 50
     max_workers: int | None = None
+    deadline_at: float | None = None
     fingerprint: str | None = None
     frames: str | None = None
     scene: str | None = None
@@ -139,6 +140,7 @@ def plan_render_job(
         kind="render",
         priority=request.priority,
         max_workers=request.max_workers,
+        deadline_at=request.deadline_at,
         fingerprint=request.fingerprint,
         warnings=draft.warnings,
         wishes=request.wishes,

@@ -70,6 +70,7 @@ class ManagerSettings:
         known_s: A worker that was seen so long ago still counts as one that could do a unit.
         tail_every_s: How often idle slots are offered a unit that another worker is at (L11); 0 is
             never.
+        deadline_raise: By how much the priority of a job rises that would miss its deadline.
         keep_blobs_s: Files that no job needs any more are kept for so long.
         watch_invariants: Check once a minute that all invariants hold, and log what does not.
         low_water_bytes: Free disk space below which uploads are refused (L14).
@@ -99,6 +100,7 @@ class ManagerSettings:
     keep_blobs_s: float = 86_400.0
     watch_invariants: bool = False
     tail_every_s: float = 0.5
+    deadline_raise: int = 1
     low_water_bytes: int = 1 << 30
     largest_upload_bytes: int = 64 << 30
     keeper: bool = False

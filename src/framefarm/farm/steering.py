@@ -191,7 +191,8 @@ def prioritize(
         NoSuchStageError: It has no stage of that kind.
     """
     job_state(connection, job_id)
-    stages = update(t.stages).where(t.stages.c.job_id == job_id).values(priority=priority)
+    raised = select(t.jobs.c.raised).where(t.jobs.c.id == job_id).scalar_subquery()
+    stages = update(t.stages).where(t.stages.c.job_id == job_id).values(priority=priority + raised)
     if kind is None:
         connection.execute(update(t.jobs).where(t.jobs.c.id == job_id).values(priority=priority))
         connection.execute(stages)

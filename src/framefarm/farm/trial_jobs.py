@@ -31,6 +31,7 @@ class TrialRequest:
     name: str = ""
     priority: int = 50
     max_workers: int | None = None
+    deadline_at: float | None = None
     order: str = "sequential"
     fingerprint: str | None = None
     wishes: Wishes = field(default_factory=Wishes)
@@ -51,6 +52,7 @@ def plan_trial_job(request: TrialRequest) -> PlannedJob:
         kind="trial",
         priority=request.priority,
         max_workers=request.max_workers,
+        deadline_at=request.deadline_at,
         fingerprint=request.fingerprint,
         wishes=request.wishes,
         settings={"units": str(units), **msgspec.to_builtins(task)},

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, select
 
-from framefarm.core.estimate import time_left
+from framefarm.core.estimate import Estimate, time_left
 from framefarm.db import tables as t
 from framefarm.farm.job_pages import JobFilter, Sort, job_page
 from framefarm.farm.outputs import folder_of
@@ -72,6 +72,8 @@ class JobView:
     priority: int
     owner: str
     max_workers: int | None
+    deadline: str | None
+    late: bool
     requires: RequiresView
     created_at: str
     started_at: str | None
@@ -203,6 +205,8 @@ class JobViews:
             priority=job.priority,
             owner=job.owner,
             max_workers=job.max_workers,
+            deadline=iso(job.deadline_at),
+            late=job.raised > 0 and job.finished_at is None,
             requires=RequiresView(job.pool, job.tags, job.min_memory_bytes, job.gpu),
             created_at=iso(job.created_at) or "",
             started_at=iso(job.started_at),
@@ -224,14 +228,21 @@ class JobViews:
     def _estimate(self, job: Row[Any], first: Row[Any]) -> EstimateView | None:
         if job.state != "running" or not first.done:
             return None
+        slots = max(1, self._roster.peers(frozenset({first.kind})))
+        found = self.time_left(first, slots)
+        return EstimateView(found.low_s, found.likely_s, found.high_s) if found else None
+
+    def time_left(self, first: Row[Any], slots: int) -> Estimate | None:
+        """How long a stage still takes with so many slots; None when that is not known."""
+        if not first.done:
+            return None
         recent = self._pulse.seconds(first.id) or [first.seconds / first.done]
-        found = time_left(
+        return time_left(
             recent,
             pending=first.pending,
             running_s=self._pulse.running_s(first.id, first.leased),
-            slots=max(1, self._roster.peers(frozenset({first.kind}))),
+            slots=slots,
         )
-        return EstimateView(found.low_s, found.likely_s, found.high_s) if found else None
 
 
 def _stage_view(row: Row[Any]) -> StageView:

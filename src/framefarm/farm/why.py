@@ -13,6 +13,7 @@ from framefarm.db import tables as t
 from framefarm.farm.limits import what_holds_back
 from framefarm.farm.roster import Link
 from framefarm.farm.steering import find_job
+from framefarm.farm.views import iso
 from framefarm.farm.worker_reasons import Case, WorkerReason, reasons_of
 
 
@@ -63,7 +64,18 @@ def explain(connection: Connection, job_id: int, links: dict[str, Link]) -> Why:
     in_work = any(stage.leased for stage in stages)
     stuck = not in_work and not any(one.able for one in workers)
     answer = _answer(job, asking, stages, workers)
-    return Why(job_id, job.state, f"{answer} {limit}".strip(), told, workers, stuck)
+    parts = [answer, limit, _raised(job)]
+    return Why(job_id, job.state, " ".join(filter(None, parts)), told, workers, stuck)
+
+
+def _raised(job: Row[Any]) -> str:
+    """How far its deadline has put a job before others."""
+    if not job.raised:
+        return ""
+    return (
+        f"It would miss its deadline, {iso(job.deadline_at)}, and so has priority "
+        f"{job.priority + job.raised} instead of {job.priority} until it is in time."
+    )
 
 
 _OPEN = {JobState.QUEUED, JobState.RUNNING, JobState.PAUSED}

@@ -68,7 +68,7 @@ HANDING_IN = {
 STEERING = {
     *(
         ("POST", f"/api/jobs/{{job_id}}/{verb}")
-        for verb in ("cancel", "pause", "resume", "priority", "limit", "retry")
+        for verb in ("cancel", "pause", "resume", "priority", "limit", "deadline", "retry")
     ),
     ("DELETE", "/api/jobs/{job_id}"),
 }

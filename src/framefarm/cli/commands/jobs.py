@@ -51,7 +51,7 @@ def _listed(jobs: list[JobView]) -> str:
     rows = [
         (
             str(job.id),
-            job.state,
+            f"{job.state}, late" if job.late else job.state,
             f"{stage.done:,}" if (stage := job.main_stage) else "",
             f"{failed:,}" if (failed := sum(one.failed for one in job.stages)) else "",
             f"{stage.total:,}" if stage else "",

@@ -78,6 +78,7 @@ def _submit(farm: Farm, path: Path, options: JobOptions, values: dict[str, Any])
             priority=values["priority"],
             owner=owner,
             max_workers=values["max_workers"],
+            deadline=values["deadline"],
             requires=requires,
         )
     )

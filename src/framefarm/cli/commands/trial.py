@@ -58,6 +58,7 @@ def command(**values: Any) -> int:
                 priority=values["priority"],
                 owner=owner,
                 max_workers=values["max_workers"],
+                deadline=values["deadline"],
                 requires=requires,
             )
         )

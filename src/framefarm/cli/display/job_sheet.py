@@ -99,7 +99,15 @@ def _asked(job: JobView) -> Iterator[Fact]:
     yield "render", _listed(asked.get("engine"), samples, size, asked.get("file_format"), blender)
     yield "movie", str(asked.get("movie") or "")
     yield "priority", str(job.priority)
+    yield "deadline", _deadline(job)
     yield "workers", _requires(job)
+
+
+def _deadline(job: JobView) -> str:
+    if job.deadline is None:
+        return ""
+    at = f"{job.deadline.astimezone():%Y-%m-%d %H:%M}"
+    return f"{at}, late: it goes before others of its priority" if job.late else at
 
 
 def _listed(*parts: object) -> str:

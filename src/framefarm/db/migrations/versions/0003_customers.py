@@ -38,6 +38,9 @@ def _add_limits() -> None:
         "jobs", sa.Column("at_limit", sa.Boolean(), server_default=sa.false(), nullable=False)
     )
     op.create_index("ix_jobs_at_limit", "jobs", ["at_limit"])
+    op.add_column("jobs", sa.Column("deadline_at", sa.Float()))
+    op.add_column("jobs", sa.Column("raised", sa.Integer(), server_default="0", nullable=False))
+    op.create_index("ix_jobs_deadline", "jobs", ["state", "deadline_at"])
 
 
 def _add_trees() -> None:

@@ -1,0 +1,16 @@
+"""Deadlines on the command line."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import click
+
+
+def read_deadline(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
+    """Read a deadline; hand it on in ISO 8601 with this machine's zone."""
+    if value is None or value.lower() == "none":
+        return None
+    from framefarm.core.deadlines import parse_deadline  # noqa: PLC0415  only when typed
+
+    return parse_deadline(value, datetime.now().astimezone()).isoformat()

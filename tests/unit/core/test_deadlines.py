@@ -1,0 +1,34 @@
+"""Deadlines as people type them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+
+from framefarm.core.deadlines import DeadlineError, parse_deadline
+
+HERE = timezone(timedelta(hours=2))
+NOW = datetime(2026, 11, 30, 12, 0, tzinfo=HERE)
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("2026-12-01T18:00", datetime(2026, 12, 1, 18, 0, tzinfo=HERE)),
+        (" 2026-12-01 18:00 ", datetime(2026, 12, 1, 18, 0, tzinfo=HERE)),
+        ("2026-12-01T18:00+00:00", datetime(2026, 12, 1, 18, 0, tzinfo=UTC)),
+        ("+4h", NOW + timedelta(hours=4)),
+        ("+90min", NOW + timedelta(minutes=90)),
+        ("+90m", NOW + timedelta(minutes=90)),
+        ("+2d", NOW + timedelta(days=2)),
+    ],
+)
+def test_a_deadline_is_a_time_or_so_long_from_now(typed: str, meant: datetime):
+    assert parse_deadline(typed, NOW) == meant
+
+
+@pytest.mark.parametrize("typed", ["", "soon", "4h", "+h", "+4w", "2026-13-01T18:00", "+999999d"])
+def test_what_is_no_deadline_is_refused_with_how_to_write_one(typed: str):
+    with pytest.raises(DeadlineError, match=r"write it like 2026-12-01T18:00, \+4h"):
+        parse_deadline(typed, NOW)
