@@ -160,12 +160,19 @@ def test_without_a_token_another_machine_is_told_how_to_get_one(people: People):
 OTHERS = [(m, p) for m, p in sorted(ALLOWED["artist"]) if "{job_id}" in p]
 
 
+WITH_BODY: dict[str, dict[str, Any]] = {
+    "priority": {"priority": 1},
+    "limit": {"max_workers": 1},
+    "deadline": {"deadline": None},
+}
+
+
 @pytest.mark.parametrize(("method", "path"), OTHERS)
 def test_job_of_another_artist_is_as_if_it_were_not_there(
     people: People, job: int, method: str, path: str
 ):
     real = path.replace("{job_id}", str(job)).replace("{frame}", "1")
-    body = {"priority": 1} if path.endswith("priority") else None
+    body = WITH_BODY.get(path.rpartition("/")[2])
 
     answer = people.ask("bob", method, real, json=body)
 
