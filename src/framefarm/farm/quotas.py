@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, func, select
 
 from framefarm.core.errors import FrameFarmError
+from framefarm.core.listing import are, plural
 from framefarm.core.states import JobState
 from framefarm.db import tables as t
 from framefarm.farm.new_jobs import PlannedJob
@@ -37,8 +38,8 @@ def check_quota(connection: Connection, job: PlannedJob) -> None:
         return
     taken = _taken(connection, owner)
     frames = len(job.stages[0].plan.units)
-    _check(owner, "jobs", 1, taken.jobs, quota.max_jobs)
-    _check(owner, "frames", frames, taken.frames or 0, quota.max_frames)
+    _check(owner, "job", 1, taken.jobs, quota.max_jobs)
+    _check(owner, "frame", frames, taken.frames or 0, quota.max_frames)
 
 
 def check_again(connection: Connection, job_id: int) -> None:
@@ -56,7 +57,7 @@ def check_again(connection: Connection, job_id: int) -> None:
         select(t.users.c.max_jobs).where(t.users.c.name == job.owner)
     ).scalar_one_or_none()
     if most is not None:
-        _check(job.owner, "jobs", 1, _taken(connection, job.owner).jobs, most)
+        _check(job.owner, "job", 1, _taken(connection, job.owner).jobs, most)
 
 
 def _taken(connection: Connection, owner: str) -> Row[Any]:
@@ -75,7 +76,8 @@ def _check(owner: str, what: str, asked: int, taken: int, most: int | None) -> N
         return
     left = max(0, most - taken)
     raise QuotaExceededError(
-        f"{owner} may have {most:,} {what} that have not ended, and has {taken:,}: {left:,} more "
-        f"are possible, {asked:,} are asked for. Wait, cancel others, or ask an admin: "
-        f"`framefarm users quota {owner}`."
+        f"{owner} may have {plural(most, what)} that {are(most)} open and has {taken:,}; "
+        f"{left:,} more {are(left)} possible, {asked:,} {are(asked)} asked for. Wait, cancel "
+        f"others, or ask an admin, who changes it with "
+        f"`framefarm users quota {owner} --{what}s N`."
     )

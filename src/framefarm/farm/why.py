@@ -72,8 +72,9 @@ def _raised(job: Row[Any]) -> str:
     """How far its deadline has put a job before others."""
     if not job.raised:
         return ""
+    at = (iso(job.deadline_at) or "")[:16].replace("T", " ")
     return (
-        f"It would miss its deadline, {iso(job.deadline_at)}, and so has priority "
+        f"It would miss its deadline, {at} UTC, and so has priority "
         f"{job.priority + job.raised} instead of {job.priority} until it is in time."
     )
 

@@ -44,8 +44,8 @@ def test_more_jobs_than_the_quota_are_refused_until_one_ends(manager: Manager, a
 
     told = is_problem(submit(manager, "1", owner=ann), 403, "quota_exceeded")
 
-    assert "ann may have 1 jobs" in told["detail"]
-    assert "0 more are possible, 1 are asked for" in told["detail"]
+    assert "ann may have 1 job that is open and has 1" in told["detail"]
+    assert "0 more are possible, 1 is asked for" in told["detail"]
     assert len(manager.http.get("/api/jobs").json()["jobs"]) == 1
     manager.http.post(f"/api/jobs/{first['id']}/cancel").raise_for_status()
     second = manager.trial("1-3", owner=ann)
