@@ -13,7 +13,7 @@ from framefarm.agent.work import Outcome, ProducedFile, UnitWork
 from framefarm.protocol.messages import UnitFacts
 
 from .disk import MAIN_FILE
-from .farmwork import MOVIE, Nature, nature_of
+from .farmwork import AWAY, MOVIE, Nature, nature_of
 
 if TYPE_CHECKING:
     from .workers import Machine
@@ -81,6 +81,10 @@ class SimulatedExecutor(Unprepared):
             nature.hanging.discard(work.unit)
             machine.watcher.goes_wrong(machine, work, "it hangs")
             await self._hang(work, nature)
+        if machine.timeline.time() < nature.away_until:
+            await asyncio.sleep(seconds / 2)
+            machine.watcher.goes_wrong(machine, work, "what it needs is away")
+            raise UnitFailedError("error", AWAY)
         for units, reason in ((nature.bad, "error"), (nature.refused, "refused")):
             if work.unit in units:
                 await _pass_time(seconds / 2, progress)

@@ -28,6 +28,7 @@ class Nature:
         refused: Units that Blender refuses; no other try can help.
         killers: Units that kill the worker's process.
         hanging: Units that hang the first time.
+        away_until: Until then every unit fails everywhere: a share or a licence server is away.
     """
 
     seconds: float = 10.0
@@ -36,6 +37,7 @@ class Nature:
     refused: frozenset[int] = frozenset()
     killers: frozenset[int] = frozenset()
     hanging: set[int] = field(default_factory=set)
+    away_until: float = 0.0
 
     @property
     def hopeless(self) -> frozenset[int]:
@@ -83,7 +85,11 @@ OWNERS = ("ann", "ann", "bob")
 
 LONG = Nature(seconds=3.0)
 LONG_UNITS = 60
-"""Units enough that a worker that was barred is tried again before they end (L9)."""
+"""Units enough that a worker that was barred is tried again before they end, and a job of which all
+fails is held (L9)."""
+
+AWAY = "cannot open /mnt/share/set.blend"
+"""What is said of units while what they need is away."""
 
 
 def draw_job(rng: random.Random, nature: int, facts: Nature, *, long: bool = False) -> PlannedJob:

@@ -33,11 +33,14 @@ class _Stage(NamedTuple):
     wanted_blender: str
     blender: str
     at_limit: int
+    on_trial: int
+    held: int
 
 
 _STAGE = """
 SELECT s.id, s.job_id, j.state, s.state, s.units, s.needs_position, s.total, s.pending, s.leased,
-       s.done, s.failed, s.claimable, s.wanted_blender, s.blender, j.at_limit
+       s.done, s.failed, s.claimable, s.wanted_blender, s.blender, j.at_limit, s.on_trial,
+       j.state = 'paused' AND j.message <> '' AND j.holds > 0 AND j.try_at IS NULL
 FROM stages s JOIN jobs j ON j.id = s.job_id WHERE s.id = ?"""
 
 
@@ -77,10 +80,13 @@ def _check_stage(database: Database, stage: _Stage) -> Iterator[str]:
         if said != count:
             yield f"{name} is {said}, counted {count}"
     settled = not stage.wanted_blender or bool(stage.blender)
-    may = stage.job_state in {"queued", "running"} and not stage.at_limit
+    leasing = stage.job_state in {"queued", "running"} or stage.on_trial
+    may = leasing and not stage.at_limit
     claimable = may and settled and stage.pending > 0
     if bool(stage.claimable) != claimable:
         yield f"claimable is {stage.claimable}, should be {claimable}"
+    if stage.on_trial and not stage.held:
+        yield f"it is on trial, but its job is {stage.job_state}, and not held"
     if (stage.state == "done") != (stage.done == stage.total):
         yield f"state is {stage.state} with {stage.done} of {stage.total} done"
 

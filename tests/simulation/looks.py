@@ -9,6 +9,7 @@ from framefarm.farm.invariants import check_invariants
 from framefarm.farm.news import News
 
 from .audit import Audit
+from .farmwork import AWAY
 from .lean import check_stages
 from .turns import Turns
 
@@ -171,6 +172,8 @@ class Looks:
         for stage, unit, message in self._database.ask(_FAILED):
             if not ledger.wrongs[stage, unit] and not ledger.damaged:
                 self._world.fail(f"L9: unit {unit} of stage {stage} failed for nothing: {message}")
+            if message == AWAY:
+                self._world.fail(f"L9: unit {unit} of stage {stage} was given up for what passes")
 
 
 _WAITING_KINDS = """

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from framefarm.core.errors import FrameFarmError
 
-from .farmwork import LIMITS, LONG, draw_job, draw_nature
+from .farmwork import LIMITS, Nature, draw_job, draw_nature
 
 if TYPE_CHECKING:
     from framefarm.farm.service import Farm
@@ -43,17 +43,17 @@ class People:
             elif self.jobs and self._does:
                 self._rng.choice(self._does)(self)
 
-    def submit(self, *, long: bool = False) -> None:
-        """Submit a new job, if a manager is there."""
+    def submit(self, long: Nature | None = None) -> None:
+        """Submit a new job, if a manager is there; a long one where its nature is given."""
         process, farm = self._world.manager.process, self._world.manager.farm
         if process is not None and farm is not None:
-            process.run(self._submit(farm, long=long))
+            process.run(self._submit(farm, long))
 
-    async def _submit(self, farm: Farm, *, long: bool) -> None:
+    async def _submit(self, farm: Farm, long: Nature | None) -> None:
         world = self._world
-        nature = LONG if long else draw_nature(self._rng, trouble=self._rng.random() < 0.4)
+        nature = long or draw_nature(self._rng, trouble=self._rng.random() < 0.4)
         world.natures.append(nature)
-        planned = draw_job(self._rng, len(world.natures) - 1, nature, long=long)
+        planned = draw_job(self._rng, len(world.natures) - 1, nature, long=long is not None)
         try:
             view, _ = await farm.submit(planned)
         except FrameFarmError as error:
@@ -141,10 +141,10 @@ class People:
             self.ask("POST", "/api/workers/steer", **body)
 
     def bring_all_back(self) -> None:
-        """Let every worker work, and every job that waits go on."""
+        """Let every worker work, and every job go on that somebody paused; a held one need not."""
         if self._world.database.ask(_ANY_AWAY):
             self.ask("POST", "/api/workers/steer", action="enable", all=True)
-        paused = self._world.database.ask("SELECT id FROM jobs WHERE state = 'paused'")
+        paused = self._world.database.ask(_PAUSED_BY_SOMEBODY)
         for (job,) in paused:
             self.ask("POST", f"/api/jobs/{job}/resume")
 
@@ -169,6 +169,7 @@ class People:
 _ANY_AWAY = """
 SELECT 1 FROM workers WHERE state IN ('draining', 'disabled')
 UNION SELECT 1 FROM quarantines LIMIT 1"""
+_PAUSED_BY_SOMEBODY = "SELECT id FROM jobs WHERE state = 'paused' AND message = ''"
 _DEEDS: list[Callable[[People], None]] = [
     People.cancel,
     People.pause,

@@ -20,6 +20,7 @@ from framefarm.core.tail import expected_ends, worth_starting
 from framefarm.farm.claim_requests import ClaimRequest
 from framefarm.farm.dispatch import Dispatcher, Grant
 from framefarm.farm.expiry import Round
+from framefarm.farm.holding import try_held
 from framefarm.farm.news import News
 from framefarm.farm.oversized import give_up_oversized
 from framefarm.farm.roster import Link, Slot
@@ -90,12 +91,16 @@ class Shortcuts:
     def _give_up(self, _: Any, __: int) -> Any:
         return NOT_SHORT if self._database.ask(_ANY_WITHOUT_MEMORY) else News()
 
+    def _try_held(self, _: Any, __: int) -> Any:
+        return NOT_SHORT if self._database.ask(_ANY_HELD) else News()
+
 
 _SHORT: dict[Any, Callable[[Shortcuts, Any, int], Any]] = {
     Watch: Shortcuts._expiry,
     ClaimRequest: Shortcuts._claim,
     note_lost: Shortcuts._note_lost,
     give_up_oversized: Shortcuts._give_up,
+    try_held: Shortcuts._try_held,
 }
 _SHORTEST_LIFE_S, _LONGEST_LIFE_S = 30.0, 120.0
 _ENDS = "SELECT min(expires_at), max(expires_at) FROM leases WHERE state = 'active'"
@@ -103,6 +108,7 @@ _LONGEST_SILENT = "SELECT min(last_seen_at) FROM workers WHERE state IN ('idle',
 _QUARANTINES = """
 SELECT q.until_at, q.worker_id, q.kind, q.blender, l.state
 FROM quarantines q LEFT JOIN leases l ON l.id = q.trial_lease"""
+_ANY_HELD = "SELECT 1 FROM jobs WHERE holds > 0 LIMIT 1"
 _ANY_WITHOUT_MEMORY = "SELECT 1 FROM faults WHERE reason = 'out_of_memory' LIMIT 1"
 
 

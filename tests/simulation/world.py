@@ -9,7 +9,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from framefarm.farm.settings import ManagerSettings
 from .blobs import any_picture
 from .clock import DatabaseClock
 from .database import Database, SimulatedCrashError
-from .farmwork import SECONDS, Nature
+from .farmwork import LONG, SECONDS, Nature
 from .faults import Fault, draw_chances, draw_faults
 from .hermetic import sealed, uncollected
 from .ledger import Ledger
@@ -45,6 +45,10 @@ faults still happen (L10)."""
 BAD_MACHINES = 0.25
 """Of the seeds, those with a machine that fails half of its units of a long job. Quarantines are
 short there, so that it is tried again before the job ends (L9)."""
+
+AWAY_FOR_A_WHILE = 0.25
+"""Of the seeds, those with a long job of which everything fails until what it needs is back. It is
+held meanwhile, and has to go on with nobody resuming it (L9)."""
 
 
 @dataclass(frozen=True)
@@ -257,7 +261,10 @@ class World:
             self.people.submit()
         if self.has_bad_machine:
             self.any_machine().failing = 0.5
-            self.people.submit(long=True)
+            self.people.submit(LONG)
+        if self.rng.random() < AWAY_FOR_A_WHILE:
+            away_until = self.timeline.time() + self.rng.uniform(60.0, 900.0)
+            self.people.submit(replace(LONG, away_until=away_until))
         await asyncio.sleep(seconds)
         for task in tasks[1:]:
             task.cancel()

@@ -73,7 +73,7 @@ class OutputInUseError(OutputFolderError):
 
 
 class JobHeldError(CliError):
-    """A job that is watched does not go on by itself: all that was tried of it failed alike."""
+    """A job that is watched is held for now: all that was tried of it failed alike."""
 
     code = "job_held"
     exit_code = UNITS_FAILED

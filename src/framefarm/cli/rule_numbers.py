@@ -43,6 +43,10 @@ RULES: Mapping[str, RuleNumber] = {
     "alike_failures": RuleNumber(
         10, 0, 1_000_000, "Units that fail alike, none done, until a job is held; 0 is never (L9)"
     ),
+    "hold_s": RuleNumber(
+        120.0, 1, DAY_S, "A held job is tried again after so long; each failure doubles it (L9)"
+    ),
+    "longest_hold_s": RuleNumber(1_800.0, 1, DAY_S, "A held job is tried again at the latest (L9)"),
     "charges": RuleNumber(
         3, 1, 1_000, "Units a worker fails and others finish before it is quarantined (L9)"
     ),
@@ -155,6 +159,8 @@ _BLAME = {
     "losses": "losses",
     "failing_workers": "workers",
     "alike_failures": "alike",
+    "hold_s": "hold_s",
+    "longest_hold_s": "longest_hold_s",
     "charges": "charges",
     "quarantine_s": "quarantine_s",
     "longest_quarantine_s": "longest_quarantine_s",

@@ -11,6 +11,7 @@ import click
 
 from framefarm.cli.display import words
 from framefarm.cli.display.displays import Display, Heading, choose_display
+from framefarm.cli.display.held_words import going_on, is_held
 from framefarm.cli.display.summary import as_it_went
 from framefarm.cli.failures import DONE, INTERRUPTED, UNITS_FAILED, JobHeldError
 from framefarm.cli.following import Feed, Follower, feed_events, summarize
@@ -62,10 +63,11 @@ def _follower(farm: Farm, job: JobView, feed: Feed, display: Display) -> Followe
 
 
 def end_if_held(job: JobView) -> None:
-    """Who waits for a job, a script at night, hears of it that nothing more comes by itself."""
-    if job.state == "paused" and job.message and not any(stage.running for stage in job.stages):
+    """Who waits for a job, a script at night, hears that nothing comes of it for now."""
+    if is_held(job) and not any(stage.running for stage in job.stages):
         raise JobHeldError(
-            f"job {job.id} is paused. {job.message} What Blender said: framefarm logs {job.id}"
+            f"job {job.id} is paused. {job.message} The farm goes on trying. {going_on(job)} "
+            f"What Blender said: framefarm logs {job.id}"
         )
 
 

@@ -72,6 +72,7 @@ class JobView(msgspec.Struct, frozen=True):
 
     Attributes:
         message: Why it failed, or is held though nobody paused it; empty otherwise.
+        tried_again_at: When a job that is held is tried again by itself; nothing while it is.
         warnings: What its customer should know though it goes on.
         render_seconds: Sum over all finished frames.
         settings: What was asked for, with everything left open filled in.
@@ -94,6 +95,7 @@ class JobView(msgspec.Struct, frozen=True):
     started_at: datetime | None = None
     finished_at: datetime | None = None
     message: str | None = None
+    tried_again_at: datetime | None = None
     warnings: tuple[str, ...] = ()
     stages: tuple[Stage, ...] = ()
     frames_per_minute: float | None = None
@@ -186,6 +188,8 @@ class Why(msgspec.Struct, frozen=True):
 
     Attributes:
         stuck: Whether nothing of it is in work and, as things are, no worker will ever take it up.
+        held: Whether it is paused by nobody, but because all that was tried of it failed alike.
+        tried_again_at: When it is tried again by itself; nothing while it is.
     """
 
     job: int
@@ -194,6 +198,8 @@ class Why(msgspec.Struct, frozen=True):
     stuck: bool = False
     stages: tuple[str, ...] = ()
     workers: tuple[WorkerReason, ...] = ()
+    held: bool = False
+    tried_again_at: datetime | None = None
 
 
 class MissingChunks(msgspec.Struct, frozen=True):

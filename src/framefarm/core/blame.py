@@ -37,6 +37,8 @@ class BlameLimits:
             it is tried in all.
         alike: Different units that fail the same way on as many workers, before any succeeds,
             until their job is held; 0 is never. It takes at least `rests_in_all_s`.
+        hold_s: After so long a held job is tried again with one unit; each failure doubles it.
+        longest_hold_s: At most this long.
         charges: Units that a worker may fail and others finish before it is quarantined.
         quarantine_s: How long the first quarantine lasts; each further strike doubles it.
         longest_quarantine_s: At most this long.
@@ -47,6 +49,8 @@ class BlameLimits:
     losses: int = 5
     workers: int = 3
     alike: int = 10
+    hold_s: float = 120.0
+    longest_hold_s: float = 1_800.0
     charges: int = 3
     quarantine_s: float = 600.0
     longest_quarantine_s: float = 86_400.0
@@ -57,6 +61,10 @@ class BlameLimits:
         """Seconds that the quarantine of a worker's so manieth strike lasts."""
         doubled = self.quarantine_s * 2.0 ** min(strikes - 1, 60)
         return min(doubled, self.longest_quarantine_s)
+
+    def hold_for(self, holds: int) -> float:
+        """Seconds until a job that was held so many times running is tried again."""
+        return min(self.hold_s * 2.0 ** min(holds - 1, 60), self.longest_hold_s)
 
 
 class Lot(StrEnum):

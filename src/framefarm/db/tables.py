@@ -94,6 +94,8 @@ jobs = Table(
     Column("at_limit", Boolean, nullable=False, server_default=false()),
     Column("deadline_at", Float),
     Column("raised", Integer, nullable=False, server_default="0"),
+    Column("holds", Integer, nullable=False, server_default="0"),
+    Column("try_at", Float),
     CheckConstraint("priority BETWEEN 0 AND 100", name="priority"),
     CheckConstraint(
         "state IN ('queued', 'running', 'paused', 'done', 'failed', 'cancelled')", name="state"
@@ -105,11 +107,15 @@ jobs = Table(
     Index("ix_jobs_finished_at", "finished_at"),
     Index("ix_jobs_at_limit", "at_limit"),
     Index("ix_jobs_deadline", "state", "deadline_at"),
+    Index("ix_jobs_holds", "holds"),
     sqlite_autoincrement=True,
 )
 """`pool` is the least trusted pool whose workers may do the job; `tags`, `min_memory_bytes` and
 `gpu` are what else it asks of them. `task_key`: what a render task is asked for by.
-`held_at`: when it was held because all that was tried of it failed alike, which happens once.
+`holds`: how many times running it was held because all that was tried of it failed alike. It is
+held while it is paused with a message; `try_at` is when it is tried again, nothing while it is.
+`held_at`: since when it is held, or tried, or was let go by a person; what failed before counts no
+more.
 `max_workers`: slots that may work on it at a time; while so many do, it is `at_limit`, and none of
 its stages is claimable (`framefarm.farm.limits`). `raised`: by how much its stages' priority is
 above what people gave them, since it would miss its `deadline_at` (`framefarm.farm.deadlines`)."""
@@ -125,6 +131,7 @@ stages = Table(
     Column("state", String(12), nullable=False),
     Column("priority", Integer, nullable=False),
     Column("claimable", Boolean, nullable=False),
+    Column("on_trial", Boolean, nullable=False, server_default=false()),
     Column("largest_lease", Integer, nullable=False),
     Column("wanted_blender", String(12), nullable=False, server_default=""),
     Column("blender", String(12), nullable=False, server_default=""),
@@ -161,7 +168,7 @@ stages = Table(
 """One step of a job. `claimable` is true while the job may run and is not at its limit, `pending`
 is above zero and the Blender to use is settled (`wanted_blender` is what the file asks for,
 `blender` what it gets: one version for all frames of a job, so that none looks different from its
-neighbour).
+neighbour). `on_trial`: it is claimable though its job is held, until one unit of it is leased.
 
 `queue` says what it asks of a worker and whose it is (`framefarm.core.requirements`): stages that
 could stand in for each other share one, so that a claim looks at a few rows however many wait.

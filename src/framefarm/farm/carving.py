@@ -6,7 +6,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Integer, bindparam, delete, select, tuple_, update
+from sqlalchemy import (
+    Connection,
+    Integer,
+    and_,
+    bindparam,
+    delete,
+    false,
+    select,
+    tuple_,
+    update,
+)
 
 from framefarm.core.blame import KILLED, LOST, enough_memory
 from framefarm.core.requirements import Requirements
@@ -83,14 +93,15 @@ class Source:
         if found is None:
             return None
         span, free = found
+        single = self.stage.on_trial or self.what in request.probation
         n = units_to_lease(
             seconds_per_unit=request.seconds_per_unit.get(self.stage.id),
             pending=self.left,
             slots=request.peers,
-            largest=1 if self.what in request.probation else self.stage.largest_lease,
+            largest=1 if single else self.stage.largest_lease,
         )
         n = min(n, free)
-        self.left -= n
+        self.left = 0 if self.stage.on_trial else self.left - n
         self.taken += n
         units, opens = span.carve(n)
         return units, span.attempt, opens
@@ -205,6 +216,7 @@ _COUNT_LEASED = Prepared(
     .values(
         pending=t.stages.c.pending - bindparam("n"),
         leased=t.stages.c.leased + bindparam("n"),
-        claimable=t.stages.c.pending > bindparam("n"),
+        claimable=and_(t.stages.c.pending > bindparam("n"), ~t.stages.c.on_trial),
+        on_trial=false(),
     )
 )

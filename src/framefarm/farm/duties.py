@@ -24,6 +24,7 @@ from framefarm.farm.deadlines import apply, judge
 from framefarm.farm.deleting import remove_leftovers
 from framefarm.farm.expiry import Round, expiry_round
 from framefarm.farm.figures import Figures, count_up, read_figures
+from framefarm.farm.holding import try_held
 from framefarm.farm.invariants import check_invariants
 from framefarm.farm.logins import forget_ended_logins
 from framefarm.farm.notify_finding import forget_old
@@ -40,6 +41,7 @@ _log = structlog.get_logger(__name__)
 
 _GIVE_UP_EVERY_S = 30.0
 _DEADLINES_EVERY_S = 10.0
+_TRY_EVERY_S = 2.0
 _TIDY_EVERY_S = 600.0
 _WATCH_EVERY_S = 60.0
 _BLOBS_AT_A_TIME = 100
@@ -53,6 +55,7 @@ def duties_of(farm: Farm) -> dict[str, Coroutine[Any, Any, None]]:
         "take_back_stalls": take_back_stalls(farm),
         "give_up_oversized": give_up(farm),
         "keep_deadlines": keep_deadlines(farm),
+        "try_held": try_again(farm),
         "tidy": tidy(farm),
         "clear_away": clear_away(farm),
         "make_anew": make_anew(farm),
@@ -161,6 +164,13 @@ async def look_at_deadlines(farm: Farm) -> None:
     if verdicts:
         step = farm.settings.deadline_raise
         await farm.change(lambda connection: apply(connection, verdicts, step))
+
+
+async def try_again(farm: Farm) -> None:
+    """Try jobs again that are held, each when it is its time (L9)."""
+    while True:
+        await asyncio.sleep(_TRY_EVERY_S)
+        await guarded("try_held", farm.change(partial(try_held)))
 
 
 def _forget_work(farm: Farm, stall: Stall) -> None:

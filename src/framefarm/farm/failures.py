@@ -69,7 +69,7 @@ def _fail_one(
     Charges(connection, blame.limits, news).charge_trial(failure.lease_id, failure.reason)
     refresh_claimable(connection, [stage.id])
     end_what_is_done(connection, [stage.id], now=now, news=news)
-    hold_if_all_fails(connection, stage.id, blame, now=now, news=news)
+    hold_if_all_fails(connection, stage.id, failure.reason, blame, now=now, news=news)
     return Settlement("noted", news)
 
 
@@ -99,6 +99,7 @@ def note_failure(
     Charges(connection, blame.limits, news).charge_trial(failure.lease_id, failure.reason)
     refresh_claimable(connection, [stage.id])
     end_what_is_done(connection, [stage.id], now=now, news=news)
+    hold_if_all_fails(connection, stage.id, failure.reason, blame, now=now, news=news)
 
 
 def _judge(connection: Connection, failure: Failure, blame: Blame) -> Verdict:

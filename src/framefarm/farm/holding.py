@@ -1,8 +1,9 @@
-"""Holding a job of which everything fails the same way, and letting it go again (L9).
+"""Holding a job of which everything fails the same way, trying it again, letting it go (L9).
 
 Every unit would be tried three times, and a thousand frames that no worker can render keep the farm
-from those it can. A held job is paused and says why; nothing of it is lost or given up. It goes on
-when a person resumes it, and by itself when one of its units succeeds after all.
+from those it can. A held job is paused and says why; nothing of it is lost or given up. After a
+while one unit of it is leased. Success, of that or of any other, lets the job go; failure holds it
+for twice as long. Nobody has to do anything for that; `resume` lets it go at once.
 """
 
 from __future__ import annotations
@@ -11,10 +12,11 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, and_, select, update
 
-from framefarm.core.blame import KILLED, LOST, PLACEMENT
+from framefarm.core.blame import KILLED, LOST, PLACEMENT, BlameLimits
 from framefarm.core.states import JOB, JobEvent, JobState, advance
+from framefarm.db import Prepared, database_now
 from framefarm.db import tables as t
 from framefarm.farm.blame import Blame, asked_of
 from framefarm.farm.news import News
@@ -28,51 +30,80 @@ _DIGITS = re.compile(r"\d+")
 _LONGEST_REASON = 400
 
 _HOLDABLE = [JobState.QUEUED, JobState.RUNNING]
+_HELD = and_(t.jobs.c.state == JobState.PAUSED, t.jobs.c.message != "", t.jobs.c.holds > 0)
+
+
+def is_held(job: Any) -> bool:
+    """Whether a job, a row of `jobs`, is held: paused, but by nobody."""
+    return bool(job.state == JobState.PAUSED and job.message and job.holds)
+
+
+# --- holding ------------------------------------------------------------------------------------
 
 
 def hold_if_all_fails(
-    connection: Connection, stage_id: int, blame: Blame, *, now: float, news: News
+    connection: Connection, stage_id: int, reason: str, blame: Blame, *, now: float, news: News
 ) -> None:
     """Hold the job of a stage at which nothing succeeded, but enough units failed alike.
 
     That takes `blame.limits.alike` different units, on as many workers as a unit is tried on, or
     on all that could do it, and as long as workers' pauses last together (L13): trouble that
-    passes has passed by then.
+    passes has passed by then. A job that is tried again is held again by its first failure.
 
     Args:
         stage_id: One of which a unit has just failed.
+        reason: Why it did.
         blame: The numbers, and who else could do it.
         now: The database's time.
         news: Hears of it.
     """
-    if not blame.limits.alike:
+    if reason in _NOT_THE_JOBS:
         return
     stage = connection.execute(_STAGE.where(t.stages.c.id == stage_id)).one()
-    if stage.done or not stage.pending or stage.state not in _HOLDABLE or stage.held_at is not None:
+    if is_held(stage):
+        if stage.try_at is None:
+            _hold_again(connection, stage, blame.limits, now)
+            news.jobs.add(stage.job_id)
         return
-    faults = connection.execute(_FAULTS.where(t.faults.c.stage_id == stage_id)).all()
-    alike = _alike(faults)
-    units, workers = {row.unit for row in alike}, frozenset(row.worker_id for row in alike)
-    since = now - min((row.at for row in alike), default=now)
-    if len(units) < blame.limits.alike or since < blame.limits.rests_in_all_s:
-        return
-    if len(workers) < blame.limits.workers and blame.elsewhere(
-        connection, asked_of(connection, stage_id), workers, 0
-    ):
-        return
-    message = _message(stage, len(units), len(workers), alike[0].message)
-    _hold(connection, stage.job_id, message, now)
-    news.jobs.add(stage.job_id)
+    message = _why_held(connection, stage, blame, now)
+    if message:
+        _hold(connection, stage.job_id, message, now, blame.limits)
+        news.jobs.add(stage.job_id)
 
 
 _STAGE = select(
+    t.stages.c.id,
     t.stages.c.job_id,
     t.stages.c.kind,
     t.stages.c.done,
     t.stages.c.pending,
     t.jobs.c.state,
+    t.jobs.c.message,
     t.jobs.c.held_at,
+    t.jobs.c.holds,
+    t.jobs.c.try_at,
 ).join(t.jobs, t.jobs.c.id == t.stages.c.job_id)
+
+
+def _why_held(connection: Connection, stage: Any, blame: Blame, now: float) -> str:
+    """Why to hold the job of a stage; nothing where it is to go on."""
+    limits = blame.limits
+    if not limits.alike or stage.done or not stage.pending or stage.state not in _HOLDABLE:
+        return ""
+    # A person let it go since. A clock that went back makes that time mean nothing.
+    let_go_at = stage.held_at if stage.held_at is not None and stage.held_at <= now else 0.0
+    counting = (t.faults.c.stage_id == stage.id) & (t.faults.c.at >= let_go_at)
+    alike = _alike(connection.execute(_FAULTS.where(counting)).all())
+    units, workers = {row.unit for row in alike}, frozenset(row.worker_id for row in alike)
+    since = now - min((row.at for row in alike), default=now)
+    if len(units) < limits.alike or since < limits.rests_in_all_s:
+        return ""
+    if len(workers) < limits.workers and blame.elsewhere(
+        connection, asked_of(connection, stage.id), workers, 0
+    ):
+        return ""
+    return _message(stage, len(units), len(workers), alike[0].message)
+
 
 _FAULTS = (
     select(
@@ -97,33 +128,106 @@ def _message(stage: Any, units: int, workers: int, reason: str) -> str:
     word = "frames" if stage.kind == "render" else f"{stage.kind} units"
     where = "the one worker there is" if workers == 1 else f"{workers} workers"
     said = " ".join(reason.split())[:_LONGEST_REASON].rstrip(".")
-    return (
-        f"Held: {units} {word} failed the same way on {where}, and none succeeded: {said}. "
-        f"`framefarm resume {stage.job_id}` goes on when that is mended, or all the same."
-    )
+    return f"Held: {units} {word} failed the same way on {where}, and none succeeded: {said}."
 
 
-def _hold(connection: Connection, job_id: int, message: str, now: float) -> None:
+def _hold(
+    connection: Connection, job_id: int, message: str, now: float, limits: BlameLimits
+) -> None:
+    held = {"state": JobState.PAUSED, "message": message, "holds": 1, "held_at": now}
     connection.execute(
         update(t.jobs)
         .where(t.jobs.c.id == job_id, t.jobs.c.state.in_(_HOLDABLE))
-        .values(state=JobState.PAUSED, held_at=now, message=message)
+        .values(**held, try_at=now + limits.hold_for(1))
     )
     _refresh(connection, job_id)
 
 
+def _hold_again(connection: Connection, stage: Any, limits: BlameLimits, now: float) -> None:
+    holds = stage.holds + 1
+    connection.execute(
+        update(t.jobs)
+        .where(t.jobs.c.id == stage.job_id)
+        .values(holds=holds, held_at=now, try_at=now + limits.hold_for(holds))
+    )
+    _put_on_trial(connection, stage.job_id, None)
+
+
+# --- trying again -------------------------------------------------------------------------------
+
+
+def try_held(connection: Connection) -> News:
+    """Let one unit of each held job be leased whose time has come."""
+    now, news = database_now(connection), News()
+    for job in _HELD_JOBS.rows(connection):
+        # A clock that went back must not keep it waiting for as long as that.
+        due = job.try_at is not None and (job.try_at <= now or job.held_at > now)
+        if due or (job.try_at is None and not _is_tried(connection, job)):
+            _try_again(connection, job.id, now)
+            news.jobs.add(job.id)
+            news.work = True
+    return news
+
+
+_HELD_JOBS = Prepared(
+    select(t.jobs.c.id, t.jobs.c.held_at, t.jobs.c.try_at).where(_HELD).order_by(t.jobs.c.id)
+)
+
+
+def _is_tried(connection: Connection, job: Any) -> bool:
+    """Whether a unit of it may be leased, or is, since it is tried again."""
+    its = select(t.stages.c.id).where(t.stages.c.job_id == job.id)
+    waits = its.where(t.stages.c.on_trial, t.stages.c.pending > 0)
+    leased = select(t.leases.c.id).where(
+        t.leases.c.stage_id.in_(its),
+        t.leases.c.state == "active",
+        t.leases.c.leased_at >= job.held_at,
+    )
+    return any(connection.execute(found.limit(1)).first() for found in (waits, leased))
+
+
+def _try_again(connection: Connection, job_id: int, now: float) -> None:
+    waiting = (
+        select(t.stages.c.id)
+        .where(t.stages.c.job_id == job_id, t.stages.c.pending > 0, t.stages.c.done == 0)
+        .order_by(t.stages.c.position)
+    )
+    stage_id = connection.execute(waiting.limit(1)).scalar()
+    if stage_id is None:  # what failed has ended, and of the rest something succeeded
+        _free(connection, job_id)
+        return
+    connection.execute(update(t.jobs).where(t.jobs.c.id == job_id).values(try_at=None, held_at=now))
+    _put_on_trial(connection, job_id, stage_id)
+
+
+# --- letting go ---------------------------------------------------------------------------------
+
+
 def let_go(connection: Connection, job_ids: Iterable[int], news: News) -> None:
     """Let jobs go on that are held, and of which a unit has succeeded."""
+    held = select(t.jobs.c.id).where(t.jobs.c.id.in_(sorted(set(job_ids))), _HELD)
+    for job_id in connection.execute(held.order_by(t.jobs.c.id)).scalars().all():
+        _free(connection, job_id)
+        news.jobs.add(job_id)
+        news.work = True
+
+
+def _free(connection: Connection, job_id: int) -> None:
     again = advance(JOB, advance(JOB, JobState.PAUSED, JobEvent.RESUME), JobEvent.START)
-    for job_id in sorted(set(job_ids)):
-        held = (t.jobs.c.id == job_id) & (t.jobs.c.state == JobState.PAUSED)
-        freed = connection.execute(
-            update(t.jobs).where(held, t.jobs.c.message != "").values(state=again, message="")
-        )
-        if freed.rowcount:
-            _refresh(connection, job_id)
-            news.jobs.add(job_id)
-            news.work = True
+    connection.execute(
+        update(t.jobs)
+        .where(t.jobs.c.id == job_id, _HELD)
+        .values(state=again, message="", holds=0, try_at=None)
+    )
+    _put_on_trial(connection, job_id, None)
+
+
+def _put_on_trial(connection: Connection, job_id: int, stage_id: int | None) -> None:
+    """Let a unit of this stage of a job be leased though it is held, and of no other."""
+    on_trial = t.stages.c.id == stage_id if stage_id is not None else False
+    its = t.stages.c.job_id == job_id
+    connection.execute(update(t.stages).where(its).values(on_trial=on_trial))
+    _refresh(connection, job_id)
 
 
 def _refresh(connection: Connection, job_id: int) -> None:

@@ -75,6 +75,7 @@ _COLUMNS = (
     t.stages.c.blender,
     t.stages.c.needs_position,
     t.stages.c.max_workers,
+    t.stages.c.on_trial,
 )
 _HOLDING = Prepared(
     select(*_COLUMNS)

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, Row, Select, bindparam, delete, func, insert, or_, select, update
 
 from framefarm.core.outcome import StageTally, job_outcome
 from framefarm.core.plans import Dependent
@@ -128,7 +128,7 @@ _RUNNABLE = (
     select(t.jobs.c.id)
     .where(
         t.jobs.c.id == t.stages.c.job_id,
-        t.jobs.c.state.in_([JobState.QUEUED, JobState.RUNNING]),
+        or_(t.jobs.c.state.in_([JobState.QUEUED, JobState.RUNNING]), t.stages.c.on_trial),
         ~t.jobs.c.at_limit,
     )
     .exists()
@@ -243,6 +243,11 @@ def _fail_job(connection: Connection, job_id: int, now: float, *, message: str) 
         update(t.jobs)
         .where(t.jobs.c.id == job_id, t.jobs.c.state.in_(may_fail))
         .values(state=JobState.FAILED, finished_at=now, message=message)
+    )
+    connection.execute(
+        update(t.stages)
+        .where(t.stages.c.job_id == job_id, t.stages.c.on_trial)
+        .values(on_trial=False)
     )
     connection.execute(
         update(t.stages)

@@ -180,9 +180,13 @@ def _counter_faults(job: Row[Any], stage: StageUnits) -> Iterator[str]:
     if row.cancelled and job.state != JobState.CANCELLED:
         yield f"cancelled is {row.cancelled} in a job that is {job.state}"
     settled = not row.wanted_blender or bool(row.blender)
-    claimable = job.state in _LEASING and not job.at_limit and settled and row.pending > 0
+    leasing = job.state in _LEASING or row.on_trial
+    claimable = leasing and not job.at_limit and settled and row.pending > 0
     if row.claimable != claimable:
         yield f"claimable is {row.claimable}, should be {claimable}"
+    held = job.state == JobState.PAUSED and job.message and job.holds
+    if row.on_trial and not (held and job.try_at is None):
+        yield f"it is on trial, but its job is {job.state}, held {job.holds} times"
     if (row.state == StageState.DONE) != (row.done == row.total):
         yield f"state is {row.state} with {row.done} of {row.total} done"
     if row.state == StageState.WAITING and row.pending + row.leased:

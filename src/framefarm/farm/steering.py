@@ -114,6 +114,7 @@ def _cancel_stage(connection: Connection, stage: Row[Any], news: News) -> None:
             pending=0,
             leased=0,
             claimable=False,
+            on_trial=False,
             cancelled=stage.total - stage.done - stage.failed,
             state=stage.state if ended else StageState.CANCELLED,
         )
@@ -168,8 +169,11 @@ def resume(connection: Connection, job_id: int) -> News:
 
 
 def _say_nothing(connection: Connection, job_id: int) -> None:
-    """Forget why a job was held."""
-    connection.execute(update(t.jobs).where(t.jobs.c.id == job_id).values(message=""))
+    """Forget why a job was held; what failed so far does not hold it again."""
+    forgotten = {"message": "", "holds": 0, "try_at": None, "held_at": database_now(connection)}
+    connection.execute(update(t.jobs).where(t.jobs.c.id == job_id).values(**forgotten))
+    stages = t.stages.c.id.in_(stage_ids(connection, job_id))
+    connection.execute(update(t.stages).where(stages).values(on_trial=False))
 
 
 def _is_worked_on(connection: Connection, job_id: int) -> bool:

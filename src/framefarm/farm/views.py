@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Row, select
 
 from framefarm.core.estimate import Estimate, time_left
 from framefarm.db import tables as t
+from framefarm.farm.holding import is_held
 from framefarm.farm.job_pages import JobFilter, Sort, job_page
 from framefarm.farm.outputs import folder_of
 from framefarm.farm.pulse import Pulse
@@ -79,6 +80,7 @@ class JobView:
     started_at: str | None
     finished_at: str | None
     message: str
+    tried_again_at: str | None
     warnings: list[str]
     stages: list[StageView]
     frames_per_minute: float | None
@@ -147,6 +149,11 @@ def iso(at: float | None) -> str | None:
     return None if at is None else datetime.fromtimestamp(at, UTC).isoformat()
 
 
+def tried_again_at(job: Row[Any]) -> str | None:
+    """When a job that is held is tried again; nothing while it is, and of others."""
+    return iso(job.try_at) if is_held(job) else None
+
+
 class JobViews:
     """Makes job views.
 
@@ -212,6 +219,7 @@ class JobViews:
             started_at=iso(job.started_at),
             finished_at=iso(job.finished_at),
             message=job.message,
+            tried_again_at=tried_again_at(job),
             warnings=job.warnings,
             stages=[_stage_view(stage) for stage in stages],
             frames_per_minute=self._pulse.per_minute(first.id),

@@ -10,10 +10,11 @@ from sqlalchemy import Connection, Row, select
 
 from framefarm.core.states import JobState, StageState
 from framefarm.db import tables as t
+from framefarm.farm.holding import is_held
 from framefarm.farm.limits import what_holds_back
 from framefarm.farm.roster import Link
 from framefarm.farm.steering import find_job
-from framefarm.farm.views import iso
+from framefarm.farm.views import iso, tried_again_at
 from framefarm.farm.worker_reasons import Case, WorkerReason, reasons_of
 
 
@@ -26,6 +27,8 @@ class Why:
         stages: What holds up each stage that has units left.
         workers: One for each worker, those that work on it first; of a paused job only those.
         stuck: Whether nothing of it is in work and, as things are, no worker will ever take it up.
+        held: Whether it is paused by nobody, but because all that was tried of it failed alike.
+        tried_again_at: When it is tried again by itself; nothing while it is.
     """
 
     job: int
@@ -34,6 +37,8 @@ class Why:
     stages: list[str] = field(default_factory=list)
     workers: list[WorkerReason] = field(default_factory=list)
     stuck: bool = False
+    held: bool = False
+    tried_again_at: str | None = None
 
 
 def explain(connection: Connection, job_id: int, links: dict[str, Link]) -> Why:
@@ -60,7 +65,15 @@ def explain(connection: Connection, job_id: int, links: dict[str, Link]) -> Why:
     workers = reasons_of(Case(connection, job, asking, limit), links)
     if job.state == JobState.PAUSED:
         workers = [one for one in workers if one.working]
-        return Why(job_id, job.state, _paused(job, workers), told, workers)
+        return Why(
+            job_id,
+            job.state,
+            _paused(job, workers),
+            told,
+            workers,
+            held=is_held(job),
+            tried_again_at=tried_again_at(job),
+        )
     in_work = any(stage.leased for stage in stages)
     stuck = not in_work and not any(one.able for one in workers)
     answer = _answer(job, asking, stages, workers)

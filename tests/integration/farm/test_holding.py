@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from sqlalchemy import update
 
 from framefarm.core.blame import BlameLimits
@@ -9,7 +10,9 @@ from framefarm.core.requirements import Requirements
 from framefarm.core.states import JobState
 from framefarm.db import tables as t
 from framefarm.farm.blame import Blame
-from tests.integration.farm.bench import Bench
+from framefarm.farm.holding import try_held as try_held_jobs
+from framefarm.farm.news import News
+from tests.integration.farm.bench import Bench, ask
 
 WORKERS = ("w1", "w2", "w3")
 
@@ -41,6 +44,31 @@ def fail_all(bench: Bench, *workers: str, most: int = 100, **failure: str) -> in
     return failed
 
 
+def held_job(bench: Bench) -> int:
+    bench.blame = farm_of(*WORKERS, alike=4)
+    job = bench.trial("1-30")
+    fail_all(bench, *WORKERS)
+    assert bench.job(job).state == JobState.PAUSED
+    return job
+
+
+def try_held(bench: Bench) -> News:
+    return bench.do(try_held_jobs)
+
+
+def be_due(bench: Bench, job: int) -> News:
+    """Let the time of a held job's next try have come."""
+    due = update(t.jobs).where(t.jobs.c.id == job, t.jobs.c.try_at.is_not(None))
+    bench.do(lambda c: c.execute(due.values(try_at=1.0)))
+    return try_held(bench)
+
+
+def due_in(bench: Bench, job: int) -> float:
+    """Seconds from its being held to its next try."""
+    row = bench.job(job)
+    return round(row.try_at - row.held_at, 3)
+
+
 def test_l9_a_job_is_held_when_ten_units_failed_alike_on_three_workers(bench: Bench):
     bench.blame = farm_of(*WORKERS)
     film, other = bench.film("1-250"), bench.trial("1-2")
@@ -52,10 +80,10 @@ def test_l9_a_job_is_held_when_ten_units_failed_alike_on_three_workers(bench: Be
     bench.check()
 
     assert failed < 60
+    assert due_in(bench, film) == 120.0
     job, stage = bench.job(film), bench.stage(film)
     assert "failed the same way on 3 workers, and none succeeded" in job.message
     assert "cannot open /mnt/cache_0001.vdb" in job.message
-    assert f"framefarm resume {film}" in job.message
     assert stage.done == 0
     assert stage.pending + stage.failed == 250
     assert film in bench.news.jobs
@@ -131,19 +159,136 @@ def test_l9_lost_workers_and_wrong_devices_hold_nothing(bench: Bench):
     assert bench.job(job).state == JobState.RUNNING
 
 
-def test_l9_a_job_that_is_resumed_goes_on_to_its_end(bench: Bench):
+def test_l9_a_job_that_is_resumed_goes_on_wholly_until_as_much_has_failed_again(bench: Bench):
     bench.blame = farm_of("w1", alike=4)
-    job = bench.trial("1-12")
-    fail_all(bench, "w1")
+    job = bench.trial("1-100")
+    first = fail_all(bench, "w1")
     assert bench.job(job).state == JobState.PAUSED
 
     bench.resume(job)
-    assert bench.job(job).message == ""
-    fail_all(bench, "w1")
+    assert (bench.job(job).message, bench.job(job).holds) == ("", 0)
+    again = fail_all(bench, "w1")
 
     bench.check()
+    assert bench.job(job).state == JobState.PAUSED
+    assert 4 <= again <= first + 3
+    assert due_in(bench, job) == 120.0
+
+
+def test_l9_a_held_job_is_tried_again_with_one_unit(bench: Bench):
+    job = held_job(bench)
+    assert not try_held(bench).work
+    assert bench.claim("w1") is None
+
+    assert be_due(bench, job).work
+    leases = bench.claims([ask(worker) for worker in WORKERS])
+
+    bench.check()
+    [lease] = [lease for lease in leases if lease is not None]
+    assert len(lease.units) == 1
+    assert bench.job(job).state == JobState.PAUSED
+    assert not try_held(bench).work
+    assert bench.claim("w2") is None
+
+
+def test_l9_each_try_that_fails_doubles_the_time_to_the_next(bench: Bench):
+    job = held_job(bench)
+    pauses = []
+    for number in range(6):
+        be_due(bench, job)
+        worker = next(w for w in WORKERS if (lease := bench.claim(w)) is not None)
+        # What it fails of does not matter, but that nothing succeeds.
+        bench.fail(lease, worker_id=worker, message=f"something else: {'x' * number}")
+        bench.check()
+        pauses.append(due_in(bench, job))
+        assert bench.job(job).state == JobState.PAUSED
+
+    assert pauses == [240.0, 480.0, 960.0, 1_800.0, 1_800.0, 1_800.0]
+
+
+def test_l9_a_try_that_succeeds_lets_the_job_go_wholly(bench: Bench):
+    job = held_job(bench)
+    be_due(bench, job)
+    assert bench.finish(bench.take("w1")) == "accepted"
+
+    bench.check()
+    row = bench.job(job)
+    assert (row.state, row.message, row.holds, row.try_at) == (JobState.RUNNING, "", 0, None)
+    assert bench.news.work
+    bench.work_off("w2")
+    assert bench.job(job).state == JobState.DONE
+
+
+@pytest.mark.parametrize("how", ["released", "expired", "the worker died", "wrong device"])
+def test_l9_a_try_that_came_to_nothing_is_tried_at_once(bench: Bench, how: str):
+    job = held_job(bench)
+    be_due(bench, job)
+    lease = bench.take("w1")
+    if how == "released":
+        bench.release(lease)
+    elif how == "expired":
+        bench.expire(lease)
+    elif how == "the worker died":
+        bench.lose("w1")
+    else:
+        bench.fail(lease, reason="placement")
+    bench.check()
+    assert bench.claim("w2") is None
+
+    assert try_held(bench).work
+
+    bench.check()
+    assert bench.claim("w2") is not None
+
+
+def test_l9_a_clock_that_went_back_keeps_no_held_job_waiting(bench: Bench):
+    held_job(bench)
+    later = {"held_at": t.jobs.c.held_at + 86_400.0, "try_at": t.jobs.c.try_at + 86_400.0}
+    bench.do(lambda c: c.execute(update(t.jobs).values(**later)))
+
+    assert try_held(bench).work
+    assert bench.claim("w1") is not None
+
+
+def test_l9_a_held_job_ends_when_all_its_units_have_failed(bench: Bench):
+    job, tries = held_job(bench), 0
+    while bench.job(job).state == JobState.PAUSED:
+        be_due(bench, job)
+        tries += fail_all(bench, *WORKERS, most=1)
+        bench.check()
+        assert tries < 90
+
     assert bench.job(job).state == JobState.FAILED
-    assert bench.stage(job).failed == 12
+    assert bench.stage(job).failed == 30
+    bench.retry(job)
+    bench.check()
+    assert bench.job(job).state == JobState.QUEUED
+
+
+def test_l9_steering_a_job_that_is_tried_ends_the_trial(bench: Bench):
+    paused, cancelled = held_job(bench), None
+    be_due(bench, paused)
+    bench.pause(paused)
+    bench.check()
+    assert not be_due(bench, paused).work
+    assert bench.claim("w1") is None
+
+    cancelled = held_job(bench)
+    be_due(bench, cancelled)
+    bench.cancel(cancelled)
+    bench.check()
+    assert bench.claim("w1") is None
+
+
+def test_l9_others_get_all_slots_while_a_job_is_held(bench: Bench):
+    held = held_job(bench)
+    bench.prioritize(held, 90)
+    other = bench.trial("1-3")
+    be_due(bench, held)
+
+    first, second = bench.take("w1"), bench.take("w2")
+
+    assert (first.job_id, second.job_id) == (held, other)
 
 
 def test_l9_a_success_that_comes_after_all_lets_the_job_go(bench: Bench):

@@ -76,6 +76,7 @@ class _Fetching:
         self._parallel = parallel
         self._brought: set[tuple[str, str]] = set()
         self._fetched = self._kept = self._bytes = 0
+        self._told_held = False
         self._shown = sys.stderr.isatty() and not quiet
 
     def follow(self, view: JobView) -> JobView:
@@ -85,6 +86,7 @@ class _Fetching:
         done, again_at = -1, 0.0
         for event in self._farm.events(self._job):
             if isinstance(event, JobEvent):
+                self._tell_held(event.job)
                 view = event.job
             so_far = sum(stage.done for stage in view.stages)
             began = time.monotonic()
@@ -95,6 +97,16 @@ class _Fetching:
                 now = time.monotonic()
                 again_at = now + min(_PAUSE_RATIO * (now - began), _LONGEST_PAUSE_S)
         return view
+
+    def _tell_held(self, job: JobView) -> None:
+        """Say once that a job is held: what is waited for may take a while."""
+        from framefarm.cli.display.held_words import going_on, is_held  # noqa: PLC0415  as above
+
+        held = is_held(job)
+        if held and not self._told_held:
+            text = f"framefarm: warning: job {job.id} is paused. {job.message} {going_on(job)}"
+            click.echo(text, err=True)
+        self._told_held = held
 
     def fetch(self) -> None:
         """Fetch all that is there and was not fetched yet."""

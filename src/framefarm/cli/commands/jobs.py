@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import click
 
 from framefarm.cli.display import words
+from framefarm.cli.display.held_words import is_held, when_tried
 from framefarm.cli.farm_options import json_option, open_farm, url_option
 from framefarm.cli.groups import command as declare
 from framefarm.cli.groups import option
@@ -68,7 +69,7 @@ def _failures(jobs: list[JobView]) -> list[str]:
     failed = [job for job in jobs if job.state in {"failed", "paused"} and job.message]
     if not failed:
         return []
-    lines = [_cut(f"job {job.id}: {job.message}", text_width()) for job in failed]
+    lines = [_cut(f"job {job.id}: {_why(job)}", text_width()) for job in failed]
     return [
         "",
         *lines,
@@ -76,9 +77,15 @@ def _failures(jobs: list[JobView]) -> list[str]:
     ]
 
 
+def _why(job: JobView) -> str:
+    # When it goes on comes first: the line is cut at its end.
+    return f"{when_tried(job.tried_again_at)}. {job.message}" if is_held(job) else job.message or ""
+
+
 def _again(job: JobView) -> str:
-    held = job.state == "paused"
-    return f"go on: framefarm resume {job.id}" if held else f"again: framefarm retry {job.id}"
+    if is_held(job):
+        return f"at once: framefarm resume {job.id}"
+    return f"again: framefarm retry {job.id}"
 
 
 def _cut(text: str, width: int) -> str:

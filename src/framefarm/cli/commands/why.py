@@ -7,6 +7,7 @@ import textwrap
 import click
 import msgspec
 
+from framefarm.cli.display.held_words import when_tried
 from framefarm.cli.farm_options import job_argument, json_option, open_farm, url_option
 from framefarm.cli.groups import command as declare
 from framefarm.cli.tables import text_width
@@ -29,7 +30,7 @@ def command(job: int, url: str | None, *, as_json: bool) -> None:
 
 def told(why: Why, width: int) -> str:
     """The answer as people read it."""
-    parts = [textwrap.fill(why.answer, width)]
+    parts = [textwrap.fill(_answer(why), width)]
     if why.stages:
         parts.append("\n".join(_filled(stage, width, "  ") for stage in why.stages))
     if why.workers:
@@ -37,6 +38,13 @@ def told(why: Why, width: int) -> str:
         name = min(longest, _NAME)
         parts.append("\n".join(_worker(worker, name, width) for worker in why.workers))
     return "\n\n".join(parts)
+
+
+def _answer(why: Why) -> str:
+    if not why.held:
+        return why.answer
+    at_once = f"`framefarm resume {why.job}` tries all of it at once."
+    return f"{why.answer} {when_tried(why.tried_again_at)}; {at_once}"
 
 
 def _worker(worker: WorkerReason, name_width: int, width: int) -> str:

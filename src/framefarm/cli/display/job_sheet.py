@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 from framefarm.cli.display import words
 from framefarm.cli.display import worker_words as say
+from framefarm.cli.display.held_words import going_on, is_held
 from framefarm.cli.display.sheets import Fact, facts_page, when
 from framefarm.cli.job_facts import Failure, FileCount, JobFacts
 from framefarm.cli.tables import table, text_width
@@ -58,6 +59,7 @@ def _now(facts: JobFacts) -> Iterator[Fact]:
     if job.estimate is not None and not job.finished:
         yield "", words.time_left(job.estimate.low_s, job.estimate.high_s)
     yield "reason", job.message or ""
+    yield "", going_on(job) if is_held(job) else ""
     yield "warning", facts.waits
     yield from (("warning", warning) for warning in job.warnings)
 

@@ -17,6 +17,13 @@ def upgrade() -> None:
     """Apply this step."""
     op.add_column("jobs", sa.Column("task_key", sa.String(length=32)))
     op.add_column("jobs", sa.Column("held_at", sa.Float()))
+    op.add_column("jobs", sa.Column("holds", sa.Integer(), nullable=False, server_default="0"))
+    op.add_column("jobs", sa.Column("try_at", sa.Float()))
+    on_trial: sa.Column[bool] = sa.Column(
+        "on_trial", sa.Boolean(), nullable=False, server_default=sa.false()
+    )
+    op.add_column("stages", on_trial)
+    op.create_index("ix_jobs_holds", "jobs", ["holds"])
     op.create_index("ix_jobs_task_key", "jobs", ["task_key"], unique=True)
     op.create_index("ix_jobs_owner", "jobs", ["owner", "id"])
     op.create_index("ix_jobs_finished_at", "jobs", ["finished_at"])
