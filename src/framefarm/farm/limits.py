@@ -30,6 +30,8 @@ from framefarm.db import tables as t
 from framefarm.farm.settling import refresh_claimable
 
 _ACTIVE = t.leases.c.state == literal_column("'active'")
+_IN_FORCE = literal_column("leases.state || ''") == literal_column("'active'")
+"""The same for the leases of one job: by their stage, and not through all that are in force."""
 
 
 def _slots_of(job: ColumnElement[int]) -> Any:
@@ -37,7 +39,7 @@ def _slots_of(job: ColumnElement[int]) -> Any:
     return (
         select(func.count())
         .select_from(t.leases.join(t.stages, t.stages.c.id == t.leases.c.stage_id))
-        .where(t.stages.c.job_id == job, _ACTIVE)
+        .where(t.stages.c.job_id == job, _IN_FORCE)
         .scalar_subquery()
     )
 
@@ -56,7 +58,7 @@ _MOST_BY_OWNER = Prepared(
 _OF_JOB = Prepared(
     select(func.count())
     .select_from(t.leases.join(t.stages, t.stages.c.id == t.leases.c.stage_id))
-    .where(t.stages.c.job_id == bindparam("job"), _ACTIVE)
+    .where(t.stages.c.job_id == bindparam("job"), _IN_FORCE)
 )
 _AT_LIMIT = Prepared(
     select(t.jobs.c.id, t.jobs.c.max_workers, _slots_of(t.jobs.c.id).label("slots")).where(
