@@ -13,9 +13,9 @@ the same arguments, and a type checker knows each of them.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import update_wrapper
-from typing import Any, Concatenate, Generic, ParamSpec, Protocol, Self, TypeVar, overload
+from typing import Any, ClassVar, Concatenate, Generic, ParamSpec, Protocol, Self, TypeVar, overload
 from urllib.parse import urlencode
 
 import msgspec
@@ -30,6 +30,7 @@ from framefarm.core.plain_text import plain
 _T = TypeVar("_T")
 _U = TypeVar("_U")
 _PageT = TypeVar("_PageT", bound="_HasNext")
+_A = TypeVar("_A")
 _P = ParamSpec("_P")
 OK = frozenset({200, 201, 204, 206})
 
@@ -73,11 +74,29 @@ class Pages(Generic[_T]):
         ask: Asks for the page at a place, of so many at most.
         most: On one page.
         limit: In all; None for all there are.
+        place: Where the next page begins; None for the beginning.
     """
 
     ask: Callable[[str | int | None, int], Ask[tuple[Sequence[_T], str | int | None]]]
     most: int
     limit: int | None = None
+    place: str | int | None = None
+
+    @property
+    def size(self) -> int:
+        """How many are wanted of the next page; none when there is none."""
+        return self.most if self.limit is None else min(self.most, self.limit)
+
+    def page(self) -> Ask[tuple[Sequence[_T], str | int | None]]:
+        """Asks for the next page."""
+        return self.ask(self.place, self.size)
+
+    def after(self, items: Sequence[_T], place: str | int | None) -> Pages[_T]:
+        """What is left when the next page has come, and says where it goes on."""
+        if place is None or not items:
+            return replace(self, limit=0)
+        left = None if self.limit is None else self.limit - len(items)
+        return replace(self, limit=left, place=place)
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,15 +214,10 @@ class Synchronous:
         raise NotImplementedError
 
     def _list(self, asked: Pages[_T]) -> Iterator[_T]:
-        place: str | int | None = None
-        left = asked.limit
-        while left is None or left > 0:
-            size = min(asked.most, asked.most if left is None else left)
-            items, place = self._ask(asked.ask(place, size))
+        while asked.size > 0:
+            items, place = self._ask(asked.page())
             yield from items
-            left = None if left is None else left - len(items)
-            if place is None or not items:
-                return
+            asked = asked.after(items, place)
 
 
 class Asynchronous:
@@ -216,28 +230,58 @@ class Asynchronous:
         raise NotImplementedError
 
     async def _list(self, asked: Pages[_T]) -> AsyncIterator[_T]:
-        place: str | int | None = None
-        left = asked.limit
-        while left is None or left > 0:
-            size = min(asked.most, asked.most if left is None else left)
-            items, place = await self._ask(asked.ask(place, size))
+        while asked.size > 0:
+            items, place = await self._ask(asked.page())
             for item in items:
                 yield item
-            left = None if left is None else left - len(items)
-            if place is None or not items:
-                return
+            asked = asked.after(items, place)
 
 
 # --- how it is written down ---------------------------------------------------------------------
 
 
-class call(Generic[_P, _T]):  # noqa: N801  written as a decorator
-    """A method that returns an `Ask` becomes one that asks."""
+class _Written(Generic[_P, _A]):
+    """A method of a farm, written down once as what it asks for.
 
-    def __init__(self, describe: Callable[Concatenate[Any, _P], Ask[_T]]) -> None:
+    Attributes:
+        _performs: Which of the farm's methods asks for it.
+    """
+
+    _performs: ClassVar[str]
+
+    def __init__(self, describe: Callable[Concatenate[Any, _P], _A]) -> None:
         self._describe = describe
         self.__doc__ = describe.__doc__
         self.__wrapped__ = describe
+
+    def _of(self, farm: Any) -> Any:
+        if farm is None:
+            return self
+        describe, perform = self._describe, getattr(farm, self._performs)
+
+        def method(*args: Any, **named: Any) -> Any:
+            return perform(describe(farm, *args, **named))
+
+        return update_wrapper(method, describe)
+
+
+class _Iterated(_Written[_P, _A], Generic[_P, _A, _T]):
+    @overload
+    def __get__(self, farm: None, owner: type[Any]) -> Self: ...
+    @overload
+    def __get__(self, farm: Synchronous, owner: type[Any]) -> Callable[_P, Iterator[_T]]: ...
+    @overload
+    def __get__(self, farm: Asynchronous, owner: type[Any]) -> Callable[_P, AsyncIterator[_T]]: ...
+    def __get__(self, farm: Any, owner: type[Any]) -> Any:
+        """The method of one farm."""
+        del owner
+        return self._of(farm)
+
+
+class call(_Written[_P, Ask[_T]], Generic[_P, _T]):  # noqa: N801  written as a decorator
+    """A method that returns an `Ask` becomes one that asks."""
+
+    _performs = "_ask"
 
     @overload
     def __get__(self, farm: None, owner: type[Any]) -> Self: ...
@@ -250,51 +294,16 @@ class call(Generic[_P, _T]):  # noqa: N801  written as a decorator
     def __get__(self, farm: Any, owner: type[Any]) -> Any:
         """The method of one farm."""
         del owner
-        return self if farm is None else _bound(self._describe, farm, farm._ask)  # noqa: SLF001
+        return self._of(farm)
 
 
-class listed(Generic[_P, _T]):  # noqa: N801  written as a decorator
+class listed(_Iterated[_P, Pages[_T], _T], Generic[_P, _T]):  # noqa: N801  written as a decorator
     """A method that returns `Pages` becomes an iterator over what is on them."""
 
-    def __init__(self, describe: Callable[Concatenate[Any, _P], Pages[_T]]) -> None:
-        self._describe = describe
-        self.__doc__ = describe.__doc__
-        self.__wrapped__ = describe
-
-    @overload
-    def __get__(self, farm: None, owner: type[Any]) -> Self: ...
-    @overload
-    def __get__(self, farm: Synchronous, owner: type[Any]) -> Callable[_P, Iterator[_T]]: ...
-    @overload
-    def __get__(self, farm: Asynchronous, owner: type[Any]) -> Callable[_P, AsyncIterator[_T]]: ...
-    def __get__(self, farm: Any, owner: type[Any]) -> Any:
-        """The method of one farm."""
-        del owner
-        return self if farm is None else _bound(self._describe, farm, farm._list)  # noqa: SLF001
+    _performs = "_list"
 
 
-class followed(Generic[_P, _T]):  # noqa: N801  written as a decorator
+class followed(_Iterated[_P, Stream[_T], _T], Generic[_P, _T]):  # noqa: N801  the same
     """A method that returns a `Stream` becomes an iterator over its events."""
 
-    def __init__(self, describe: Callable[Concatenate[Any, _P], Stream[_T]]) -> None:
-        self._describe = describe
-        self.__doc__ = describe.__doc__
-        self.__wrapped__ = describe
-
-    @overload
-    def __get__(self, farm: None, owner: type[Any]) -> Self: ...
-    @overload
-    def __get__(self, farm: Synchronous, owner: type[Any]) -> Callable[_P, Iterator[_T]]: ...
-    @overload
-    def __get__(self, farm: Asynchronous, owner: type[Any]) -> Callable[_P, AsyncIterator[_T]]: ...
-    def __get__(self, farm: Any, owner: type[Any]) -> Any:
-        """The method of one farm."""
-        del owner
-        return self if farm is None else _bound(self._describe, farm, farm._follow)  # noqa: SLF001
-
-
-def _bound(describe: Callable[..., Any], farm: Any, perform: Callable[[Any], Any]) -> Any:
-    def method(*args: Any, **named: Any) -> Any:
-        return perform(describe(farm, *args, **named))
-
-    return update_wrapper(method, describe)
+    _performs = "_follow"
