@@ -194,7 +194,9 @@ def first(
 ) -> Iterator[tuple[Running, OtherMachine, str]]:
     """A manager that others reach, the other machine, and the address there."""
     with other_machine() as elsewhere:
-        words = ("serve", "--lan", "--listen", ":0", *request.param)
+        # Not --lan: announced, it would be found by the worker that another test process has look
+        # for the one manager of its own.
+        words = ("serve", "--listen", "0.0.0.0:0", *request.param)
         serve = Running(*words, env=environment(tmp_path / "manager"))
         try:
             url = serve.wait_for("manager ready at").split()[3].rstrip(",")
