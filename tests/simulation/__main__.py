@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 import time
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 
@@ -14,11 +15,8 @@ from .world import SHORT_MINUTES, Verdict, simulate
 
 DAY_S = 86_400.0
 TOLD_EVERY = 200
-
-
-def judge(seed: int, minutes: float) -> Verdict:
-    """Simulate one seed."""
-    return simulate(seed, minutes)
+SEEDS_A_POOL = 1_000
+"""Then other processes take over: one keeps a little of every seed that it has run."""
 
 
 def find(mutation: str, seeds: range, minutes: float) -> str:
@@ -29,7 +27,7 @@ def find(mutation: str, seeds: range, minutes: float) -> str:
     """
     with broken(mutation):
         for seed in seeds:
-            verdict = judge(seed, minutes)
+            verdict = simulate(seed, minutes)
             if verdict.broken:
                 return f"| {mutation} | {seed} | {verdict.broken} |"
     return f"| {mutation} | none of {len(seeds)} | |"
@@ -65,24 +63,29 @@ def _mutate(which: str, seeds: range, minutes: float, processes: int) -> int:
 def _many(seeds: range, minutes: float, processes: int) -> int:
     """Run seeds; each that fails is told at once, and where to go on now and then."""
     started, cpu_s, simulated_s, failing = time.monotonic(), 0.0, 0.0, []
-    done = 0
-    with ProcessPoolExecutor(processes) as pool:
-        for verdict in pool.map(partial(judge, minutes=minutes), seeds, chunksize=4):
-            cpu_s += verdict.cpu_s
-            simulated_s += verdict.simulated_s
-            done += 1
-            if verdict.broken:
-                failing.append(verdict.seed)
-                _say(_sentence(verdict))
-                _say(f"replay it: python -m tests.simulation --seed {verdict.seed}")
-            if done % TOLD_EVERY == 0 and done < len(seeds):
-                _say(f"{done} seeds done; to go on from here: --start {seeds.start + done}")
+    for done, verdict in enumerate(_verdicts(seeds, minutes, processes), start=1):
+        cpu_s += verdict.cpu_s
+        simulated_s += verdict.simulated_s
+        if verdict.broken:
+            failing.append(verdict.seed)
+            _say(_sentence(verdict))
+            _say(f"replay it: python -m tests.simulation --seed {verdict.seed}")
+        if done % TOLD_EVERY == 0 and done < len(seeds):
+            _say(f"{done} seeds done; to go on from here: --start {seeds.start + done}")
     _say(
         f"{len(seeds)} seeds, {simulated_s / DAY_S:.1f} simulated days in "
         f"{time.monotonic() - started:.0f} s, {60 * simulated_s / DAY_S / cpu_s:.2f} days a CPU "
         f"minute; failing seeds: {failing or 'none'}"
     )
     return 1 if failing else 0
+
+
+def _verdicts(seeds: range, minutes: float, processes: int) -> Iterator[Verdict]:
+    # Not `max_tasks_per_child`: in Python 3.11 the pool then stands still (CPython issue 115634).
+    for start in range(0, len(seeds), SEEDS_A_POOL):
+        with ProcessPoolExecutor(processes) as pool:
+            some = seeds[start : start + SEEDS_A_POOL]
+            yield from pool.map(partial(simulate, minutes=minutes), some, chunksize=4)
 
 
 def _say(text: str) -> None:
