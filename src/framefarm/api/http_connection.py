@@ -49,6 +49,7 @@ class BoundedHttp(HttpToolsProtocol):
         self._answered_at: float | None = None
         self._closing_at: float | None = None
         self._still_counts: Callable[[], bool] = lambda: True
+        self._shown = False
         self._in_body = False
         self._head_ended = False
         self._came_bytes = 0
@@ -101,12 +102,29 @@ class BoundedHttp(HttpToolsProtocol):
         """A request's head is complete."""
         if len(self.pipeline) >= MAX_PIPELINED:
             raise ValueError("too many requests at once")
-        self._in_body = self._head_ended = True
+        self._head_ended = True
         self._head_bytes = 0
         self._answered_at = None
         self._incoming.restart()
         self._gate.begin(self._visit)
+        alone = not self._in_hand()
+        self._in_body = True
         super().on_headers_complete()
+        if alone:
+            self._begin_alone()
+
+    def _begin_alone(self) -> None:
+        """A request has begun that no other was in front of; nobody is behind it yet."""
+        self._shown = False
+        if self.cycle is not None and not self._still_counts():
+            # Whoever asked before is logged out or revoked. This one hears that, and comes anew.
+            self.cycle.keep_alive = False
+
+    def _in_hand(self) -> bool:
+        """Whether a request is under way, or its answer."""
+        if self._in_body or unsent_bytes(self.transport):
+            return True
+        return self.cycle is not None and not self.cycle.response_complete
 
     def on_message_complete(self) -> None:
         """A request's body is complete."""
@@ -155,13 +173,15 @@ class BoundedHttp(HttpToolsProtocol):
                 meanwhile is cut off.
         """
         self._still_counts = still_counts
+        self._shown = True
         self._gate.recognise(self._visit)
 
     def check(self, now: float) -> None:
         """End the connection if its peer takes too long with something."""
         if self.transport.is_closing():
             self._end_closing(now)
-        elif not self._still_counts():
+        elif self._shown and self._in_hand() and not self._still_counts():
+            # Between two requests nothing is cut off: the next may be on its way already.
             drop(self.transport)
         elif self._in_body:
             self._check_body(now)

@@ -84,12 +84,18 @@ class Raw:
 
     def upgrade(self) -> Raw:
         """Open a WebSocket."""
-        self.send(UPGRADE + b"\r\n")
-        answer = b""
-        while b"\r\n\r\n" not in answer:
-            answer += self.socket.recv(4096)
+        answer = self.send(UPGRADE + b"\r\n").head()
         assert answer.startswith(b"HTTP/1.1 101 "), answer
         return self
+
+    def head(self) -> bytes:
+        """What comes until the head of an answer is complete."""
+        answer = b""
+        while b"\r\n\r\n" not in answer:
+            piece = self.socket.recv(4096)
+            assert piece, answer
+            answer += piece
+        return answer
 
     def close(self) -> None:
         self.socket.close()

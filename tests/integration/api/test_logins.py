@@ -22,6 +22,7 @@ from framefarm.api.serving import ManagerServer
 from framefarm.core.accounts import hash_token
 from framefarm.farm import passwords
 from tests.integration.api.manager import Manager, is_problem
+from tests.integration.api.slow import Raw
 from tests.integration.other_machine import OtherMachine, other_machine
 
 ANY = "0.0.0.0"  # noqa: S104  what others reach is what is tested
@@ -568,6 +569,20 @@ def test_logging_out_lets_the_browser_forget_and_takes_a_token_away(door: Door):
 
     assert _status(door, token) == 401
     assert door.manager.http.post("/api/logout").status_code == 204
+
+
+def test_next_request_after_logging_out_is_answered_and_ends_the_connection(door: Door):
+    door.add("lara")
+    token = door.manager.http.post("/api/users/lara/tokens", json={"name": "here"}).json()["token"]
+    asked = f"HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\n"
+    raw = Raw(door.manager).send(f"POST /api/logout {asked}Content-Length: 0\r\n\r\n".encode())
+    assert raw.head().startswith(b"HTTP/1.1 204 ")
+
+    time.sleep(2.5)  # connections are looked at each second
+    answer = raw.send(f"GET /api/jobs {asked}\r\n".encode()).rest()
+
+    assert answer.startswith(b"HTTP/1.1 401 ")
+    assert b"\r\nconnection: close\r\n" in answer
 
 
 def test_login_that_ended_opens_nothing_and_is_no_hindrance_to_another(tmp_path: Path):

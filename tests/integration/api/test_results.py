@@ -27,11 +27,17 @@ OF_KIND = {
 }
 
 
-def render_job(manager: Manager, frames: str = "1-2", *, movie: bool = False) -> int:
-    """A job of pictures of 8x4 pixels, put straight into the database."""
+def render_job(
+    manager: Manager, frames: str = "1-2", *, movie: bool = False, blend: str = ""
+) -> int:
+    """A job of pictures of 8x4 pixels, put straight into the database.
+
+    `blend` is the hash of its file.
+    """
     plan = plan_render(Spans.parse(frames), movie=movie, segment_frames=2)
     stages = tuple(
-        PlannedStage(stage, settings=OF_KIND[stage.kind], largest_lease=1) for stage in plan.stages
+        PlannedStage(stage, settings=OF_KIND[stage.kind], largest_lease=1, blend_sha256=blend)
+        for stage in plan.stages
     )
     job = PlannedJob("shot", "render", stages, {}, project="Film", shot="010")
     engine = open_engine(sqlite_url(manager.settings.data_dir / "farm.db"))

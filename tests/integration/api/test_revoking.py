@@ -76,7 +76,9 @@ def test_a_revoked_key_that_was_used_before_hands_in_no_result(manager: Manager)
 def test_a_file_on_its_way_is_cut_off_when_its_worker_is_revoked(patient: Manager, way: str):
     manager = patient
     sha256 = manager.upload(bytes(64 << 20))
+    render_job(manager, blend=sha256)
     with manager.worker(name="ants") as ants:
+        ants.lease()
         if way == "fetches":
             asked = f"GET /api/blobs/{sha256} HTTP/1.1\r\n"
         else:
@@ -87,7 +89,7 @@ def test_a_file_on_its_way_is_cut_off_when_its_worker_is_revoked(patient: Manage
             # The manager takes it for a worker's and waits for the rest.
             raw.send(b'{"stage":1')
         else:
-            raw.socket.recv(1024)
+            assert raw.head().startswith(b"HTTP/1.1 200 ")
         manager.http.post("/api/workers/ants/revoke").raise_for_status()
         received = raw.rest()
 
