@@ -20,11 +20,16 @@ PATIENCE_S = 90.0
 
 
 @contextlib.contextmanager
-def farm_at_work(tmp_path: Path) -> Iterator[str]:
-    """A manager and a worker as people start them; the manager's address."""
+def farm_at_work(tmp_path: Path, **settings: str) -> Iterator[str]:
+    """A manager and a worker as people start them; the manager's address.
+
+    Args:
+        tmp_path: Where their home is.
+        settings: More of their environment.
+    """
     if shutil.which("curl") is None:
         pytest.skip("curl is not installed here")
-    env = environment(tmp_path / "home")
+    env = environment(tmp_path / "home", **settings)
     manager = Running("serve", "--listen", "127.0.0.1:0", env=env)
     worker = None
     try:
