@@ -18,6 +18,7 @@ from framefarm.farm.accounts import Identity
 from framefarm.farm.ownership import check_own
 from framefarm.farm.render_tasks import NoSuchTaskError
 from framefarm.farm.service import Farm
+from framefarm.farm.shots import find_shot
 from framefarm.farm.steering import NoSuchJobError
 
 _READS = frozenset({"GET", "HEAD"})
@@ -30,9 +31,11 @@ _BLOB = re.compile(r"/api/blobs/([^/]+)")
 _UPLOADS = re.compile(r"/api/uploads(/chunks)?")
 _WORKERS = re.compile(r"/api/workers(/[^/]+)?")
 _EVENTS = re.compile(r"/api/events")
+_SHOTS = re.compile(r"/api/shots")
+_SHOT = re.compile(r"/api/shots/([^/]+)(/.*)?")
 _OPEN = re.compile(r"/|/api/(docs|health|openapi\.json)")
 
-_VIEWER = (_JOBS, _JOB, _TASK, _BLOB, _WORKERS, _EVENTS, _OPEN)
+_VIEWER = (_JOBS, _JOB, _TASK, _BLOB, _WORKERS, _EVENTS, _SHOTS, _SHOT, _OPEN)
 _ARTIST = {
     _JOBS: {"GET", "POST"},
     _JOB: {"GET", "POST", "DELETE"},
@@ -41,6 +44,8 @@ _ARTIST = {
     _BLOB: {"GET", "HEAD", "PUT"},
     _UPLOADS: {"POST", "PUT"},
     _EVENTS: {"GET"},
+    _SHOTS: {"GET"},
+    _SHOT: {"GET"},
     _OPEN: {"GET", "HEAD"},
 }
 
@@ -100,18 +105,25 @@ async def _check_own(farm: Farm, who: Identity, method: str, path: str) -> None:
         owner = await farm.read(partial(_owner_of_task, task_key=found[1]))
         if owner not in {None, who.name}:
             raise NoSuchTaskError("No render task has this key, or its job was deleted.")
+    elif found := _SHOT.fullmatch(path):
+        shot_id = _number(found[1], "shot")
+        await farm.read(partial(find_shot, shot_id=shot_id, seen_by=who.name))
     elif (found := _BLOB.fullmatch(path)) and method in _READS:
         await check_own(farm, who, found[1])
 
 
 async def _check_job(farm: Farm, who: Identity, text: str) -> None:
-    # Exactly one way to write a number: what is compared here must be what the route reads.
-    if not (text.isascii() and text.isdigit()):
-        raise NotAllowedError("A job's number is written in digits.")
-    job_id = clamped(int(text[:20]))
+    job_id = _number(text, "job")
     owner = await farm.read(partial(_owner_of_job, job_id=job_id))
     if owner not in {None, who.name}:
         raise NoSuchJobError(job_id)
+
+
+def _number(text: str, what: str) -> int:
+    # Exactly one way to write a number: what is compared here must be what the route reads.
+    if not (text.isascii() and text.isdigit()):
+        raise NotAllowedError(f"A {what}'s number is written in digits.")
+    return clamped(int(text[:20]))
 
 
 def _owner_of_job(connection: Connection, job_id: int) -> str | None:

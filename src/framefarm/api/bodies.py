@@ -12,6 +12,7 @@ from framefarm.core.spans import Spans
 from framefarm.core.tags import PATTERN as TAG_PATTERN
 from framefarm.farm.new_jobs import Wishes
 from framefarm.farm.render_jobs import RenderRequest
+from framefarm.farm.shot_places import Defaults, Place
 from framefarm.farm.trial_jobs import TrialRequest
 
 _MOST = 10**12
@@ -113,16 +114,34 @@ def seconds(at: datetime | None) -> float | None:
     return None if at is None else at.timestamp()
 
 
+Priority = Annotated[int, Field(ge=0, le=100)]
+
+
 class _Job(_Body):
+    """What jobs of all kinds say.
+
+    With a `shot` it is the next version of it; what is not there is made. Where no `priority` is
+    said, it is that of the shot, its sequence or its project, else 50.
+    """
+
     name: Name = ""
     project: Name = ""
+    sequence: Name = ""
     shot: Name = ""
-    priority: Annotated[int, Field(ge=0, le=100)] = 50
+    priority: Priority | None = None
     fingerprint: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None = None
     owner: Name = ""
     max_workers: MaxWorkers | None = None
     deadline: Deadline | None = None
     requires: Requires = Requires()
+
+    def place(self) -> Place:
+        """Where it belongs.
+
+        Raises:
+            PlaceError: It says only a part of that.
+        """
+        return Place(self.project, self.sequence, self.shot)
 
     def wishes(self) -> Wishes:
         """What is asked of workers, for the farm."""
@@ -143,9 +162,11 @@ class NewRenderJob(_Job):
     blend: Blend
     settings: RenderSettings = RenderSettings()
 
-    def request(self) -> RenderRequest:
-        """The same for the farm."""
+    def request(self, usual: Defaults) -> RenderRequest:
+        """The same for the farm; what is not said is as it is usual where it belongs."""
         asked = self.settings.model_dump(exclude={"format"})
+        if asked["frames"] is None:
+            asked["frames"] = usual.frames
         return RenderRequest(
             blend_sha256=self.blend.sha256,
             blend_name=self.blend.name,
@@ -154,8 +175,9 @@ class NewRenderJob(_Job):
             missing=tuple(self.blend.missing),
             name=self.name,
             project=self.project,
+            sequence=self.sequence,
             shot=self.shot,
-            priority=self.priority,
+            priority=usual.priority if self.priority is None else self.priority,
             max_workers=self.max_workers,
             deadline_at=seconds(self.deadline),
             fingerprint=self.fingerprint,
@@ -171,11 +193,14 @@ class NewTrialJob(_Job):
     kind: Literal["trial"]
     settings: TrialSettings
 
-    def request(self) -> TrialRequest:
-        """The same for the farm."""
+    def request(self, usual: Defaults) -> TrialRequest:
+        """The same for the farm; what is not said is as it is usual where it belongs."""
         return TrialRequest(
             name=self.name,
-            priority=self.priority,
+            project=self.project,
+            sequence=self.sequence,
+            shot=self.shot,
+            priority=usual.priority if self.priority is None else self.priority,
             max_workers=self.max_workers,
             deadline_at=seconds(self.deadline),
             fingerprint=self.fingerprint,
@@ -196,7 +221,7 @@ class PauseJob(_Body):
 class JobPriority(_Body):
     """When a job gets its turn; with `kind` only its stages of that kind."""
 
-    priority: Annotated[int, Field(ge=0, le=100)]
+    priority: Priority
     kind: Annotated[str, Field(max_length=20)] | None = None
 
 

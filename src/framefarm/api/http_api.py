@@ -21,6 +21,7 @@ from framefarm.api import (
     passwords,
     render_tasks,
     results,
+    shots,
     signing_in,
     uploads,
     users,
@@ -105,6 +106,7 @@ def make_api(farm: Farm, keys: KeyRing, people: TokenRing, reach: Reach) -> Fast
     api.include_router(jobs.routes(farm))
     api.include_router(jobs.steering_routes(farm))
     api.include_router(downloads.download_routes(farm))
+    api.include_router(shots.routes(farm))
     api.include_router(render_tasks.routes(farm))
     api.include_router(events.routes(farm))
     api.include_router(admission.routes(farm, keys, reach))

@@ -37,11 +37,13 @@ from framefarm.core.states import ENDED_JOBS, JobState
 from framefarm.farm import steering
 from framefarm.farm.deadlines import set_deadline
 from framefarm.farm.events import NoMore
-from framefarm.farm.job_pages import CursorError, JobFilter, Sort
+from framefarm.farm.job_pages import JobFilter, Sort
 from framefarm.farm.logs import NoSuchUnitError, fault_log, file_of_frame, job_log
 from framefarm.farm.news import News
 from framefarm.farm.outputs import Place, output_files
+from framefarm.farm.pages import CursorError
 from framefarm.farm.service import Farm
+from framefarm.farm.shot_places import defaults_of
 from framefarm.farm.steering import job_state
 from framefarm.farm.trial_jobs import plan_trial_job
 from framefarm.farm.views import FileList, FileView, JobList, JobView, UnitList, units_page
@@ -59,12 +61,14 @@ def wanted_jobs(
     state: JobState | None = None,
     owner: Text | None = None,
     project: Text | None = None,
+    sequence: Text | None = None,
     shot: Text | None = None,
+    shot_id: Number | None = None,
     kind: Literal["render", "trial"] | None = None,
     name: Text | None = None,
 ) -> JobFilter:
     """The filter that a query asks for."""
-    return JobFilter(state, owner, project, shot, kind, name)
+    return JobFilter(state, owner, project, sequence, shot, shot_id, kind, name)
 
 
 def routes(farm: Farm) -> APIRouter:  # noqa: C901  one short function for each route
@@ -80,10 +84,11 @@ def routes(farm: Farm) -> APIRouter:  # noqa: C901  one short function for each 
         owner = owner_for(who, job.owner)
         once = await asked_once(request, farm)
         job = job.model_copy(update={"owner": owner})
+        usual = await farm.read(partial(defaults_of, place=job.place()))
         if isinstance(job, NewRenderJob):
-            planned = await plan_render(farm, job.request(), who)
+            planned = await plan_render(farm, job.request(usual), who)
         else:
-            planned = plan_trial_job(job.request())
+            planned = plan_trial_job(job.request(usual))
         view, new = await farm.submit(
             planned, lambda c, view, new: once.keep(c, view, status=201 if new else 200)
         )

@@ -26,6 +26,7 @@ Too many requests are answered with 429, and `Retry-After` says for how many sec
 
 _TAGS = {
     "jobs": "What is to be rendered, how far it is, and steering it.",
+    "shots": "Projects, sequences and shots, and the versions that are rendered of them.",
     "render tasks": "The simple way in, for a script with nothing but HTTP.",
     "blobs": "Files by the SHA-256 of their content.",
     "workers": "The machines that render.",

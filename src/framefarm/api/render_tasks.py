@@ -9,6 +9,7 @@ import asyncio
 import hashlib
 import json
 from dataclasses import replace
+from functools import partial as bound
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request, Response
@@ -17,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from framefarm.api.access import owner_for
 from framefarm.api.blend_upload import Upload, receive_file
-from framefarm.api.bodies import Name, RenderSettings
+from framefarm.api.bodies import Name, Priority, RenderSettings
 from framefarm.api.downloads import Frames, Partial, answer_with
 from framefarm.api.guard import caller_of
 from framefarm.api.once import asked_once
@@ -34,6 +35,7 @@ from framefarm.farm.render_tasks import (
     task_progress,
 )
 from framefarm.farm.service import Farm
+from framefarm.farm.shot_places import Defaults, Place, defaults_of
 from framefarm.farm.views import JobView
 
 PREFIX = "/api/render-tasks"
@@ -53,9 +55,10 @@ class TaskSettings(RenderSettings):
 
     name: Name = ""
     project: Name = ""
+    sequence: Name = ""
     shot: Name = ""
     owner: Name = ""
-    priority: Annotated[int, Field(ge=0, le=100)] = 50
+    priority: Priority | None = None
     file_name: Name = ""
     blend: Annotated[str, Field(max_length=1_000)] = ""
 
@@ -123,14 +126,15 @@ def routes(farm: Farm) -> APIRouter:
             upload = await receive_file(request, incoming)
             settings = _settings(asked, upload)
             owner = owner_for(who, settings.owner)
+            usual = await _usual(farm, settings)
             once = await asked_once(request, farm, _digest(upload, incoming.sha256))
             scene = await scenes.keep(who, incoming, settings.blend)
-        planned = await plan_render(farm, _request(scene, upload, settings, owner), who)
+        planned = await plan_render(farm, _request(scene, upload, settings, owner, usual), who)
         warnings, key = [*planned.warnings, *scene.warnings], new_task_key()
-        place = response.headers["Location"] = f"{PREFIX}/{key}/progress"
+        there = response.headers["Location"] = f"{PREFIX}/{key}/progress"
         view, _ = await farm.submit(
             replace(planned, task_key=key, warnings=warnings),
-            lambda c, view, _: once.keep(c, _started(key, view), location=place),
+            lambda c, view, _: once.keep(c, _started(key, view), location=there),
         )
         return _started(key, view)
 
@@ -184,8 +188,16 @@ def _settings(asked: TaskSettings, upload: Upload) -> TaskSettings:
         ) from error
 
 
-def _request(scene: Scene, upload: Upload, asked: TaskSettings, owner: str) -> RenderRequest:
-    own = {"name", "project", "shot", "priority", "owner", "file_name", "format", "blend"}
+async def _usual(farm: Farm, asked: TaskSettings) -> Defaults:
+    place = Place(asked.project, asked.sequence, asked.shot)
+    return await farm.read(bound(defaults_of, place=place))
+
+
+def _request(
+    scene: Scene, upload: Upload, asked: TaskSettings, owner: str, usual: Defaults
+) -> RenderRequest:
+    own = {"name", "project", "sequence", "shot", "priority", "owner"}
+    own |= {"file_name", "format", "blend", "frames"}
     named = scene.blend_name or asked.file_name or upload.file_name or _UNNAMED
     return RenderRequest(
         blend_sha256=scene.blend_sha256,
@@ -194,8 +206,10 @@ def _request(scene: Scene, upload: Upload, asked: TaskSettings, owner: str) -> R
         blend_name=named.replace("\\", "/").rpartition("/")[2][:200] or _UNNAMED,
         name=asked.name,
         project=asked.project,
+        sequence=asked.sequence,
         shot=asked.shot,
-        priority=asked.priority,
+        priority=usual.priority if asked.priority is None else asked.priority,
+        frames=usual.frames if asked.frames is None else asked.frames,
         file_format=asked.format,
         wishes=Wishes(owner=owner),
         **asked.model_dump(exclude=own),

@@ -86,7 +86,8 @@ def tell_submitted(farm: Farm, job: JobView, *, json_lines: bool, url: str | Non
         return
     stage = job.main_stage
     what = words.plural(stage.total, "unit" if job.kind == "trial" else "frame") if stage else ""
-    click.echo(f"job {job.id}: {job.name}, {what}")
+    version = f", version {job.version} of {job.place}" if job.version else ""
+    click.echo(f"job {job.id}: {job.name}, {what}{version}")
     for warning in (*job.warnings, *((waits,) if waits else ())):
         click.echo(f"framefarm: warning: {warning}", err=True)
     click.echo(f"follow it with: framefarm watch {job.id}{there}")

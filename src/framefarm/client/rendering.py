@@ -21,7 +21,7 @@ class RenderOptions(TypedDict, total=False):
     """How to render, and whose it is. What is left out is as the file, or the farm, has it.
 
     Attributes:
-        frames: Such as `1-250,300,310-400x5`.
+        frames: Such as `1-250,300,310-400x5`; those of the shot, else of the file, if left out.
         scene, camera: By name.
         engine: `cycles`, `eevee` or `workbench`.
         samples: Per pixel.
@@ -35,8 +35,8 @@ class RenderOptions(TypedDict, total=False):
         persistent_data: Keep the scene between frames; faster, needs more memory.
         strict: Refuse a file whose textures or libraries are missing.
         name: Of the job; the file's without its ending, if left out.
-        project, shot: Where it belongs.
-        priority: 0 to 100, the highest first.
+        project, sequence, shot: Where it belongs; with a shot it is the next version of that.
+        priority: 0 to 100, the highest first; that of the shot, else 50, if left out.
         owner: Whose job it is; only admins, and the manager's own machine, say another.
         max_workers: Slots that may work on it at a time; any number, if left out.
         deadline: When it is to be done, ISO 8601 with its zone.
@@ -60,6 +60,7 @@ class RenderOptions(TypedDict, total=False):
     strict: bool
     name: str
     project: str
+    sequence: str
     shot: str
     priority: int
     owner: str
@@ -72,6 +73,7 @@ class RenderOptions(TypedDict, total=False):
 _OF_THE_JOB = (
     "name",
     "project",
+    "sequence",
     "shot",
     "priority",
     "owner",

@@ -55,6 +55,8 @@ class Submission(msgspec.Struct, frozen=True, omit_defaults=True):
     """One job to be.
 
     Attributes:
+        project, sequence, shot: Where it belongs; with a shot it is the next version of that.
+        priority: None for that of the shot, else 50.
         fingerprint: An equal one finds the job made before instead of making another.
         owner: Whose job it is; owners share the farm's slots.
         max_workers: Slots that may work on it at a time.
@@ -67,6 +69,7 @@ class Submission(msgspec.Struct, frozen=True, omit_defaults=True):
     blend: BlendRef | None = None
     name: str | None = None
     project: str | None = None
+    sequence: str | None = None
     shot: str | None = None
     priority: int | None = None
     fingerprint: str | None = None

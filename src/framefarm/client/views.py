@@ -71,6 +71,8 @@ class JobView(msgspec.Struct, frozen=True):
     """One job as it is now.
 
     Attributes:
+        shot_id: The shot that it belongs to, if any.
+        version: Its number among those of its shot.
         message: Why it failed, or is held though nobody paused it; empty otherwise.
         tried_again_at: When a job that is held is tried again by itself; nothing while it is.
         warnings: What its customer should know though it goes on.
@@ -84,7 +86,10 @@ class JobView(msgspec.Struct, frozen=True):
     kind: str = "render"
     name: str = ""
     project: str | None = None
+    sequence: str | None = None
     shot: str | None = None
+    shot_id: int | None = None
+    version: int | None = None
     priority: int = 50
     owner: str = ""
     max_workers: int | None = None
@@ -109,6 +114,11 @@ class JobView(msgspec.Struct, frozen=True):
     def stage(self, *kinds: str) -> Stage | None:
         """The first stage of one of these kinds, None when the job has none."""
         return next((stage for stage in self.stages if stage.kind in kinds), None)
+
+    @property
+    def place(self) -> str:
+        """Where it belongs, as people write it: `Film/sq01/010`; empty where it says nothing."""
+        return "/".join(part for part in (self.project, self.sequence, self.shot) if part)
 
     @property
     def main_stage(self) -> Stage | None:

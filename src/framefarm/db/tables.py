@@ -28,6 +28,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     false,
+    text,
 )
 
 metadata = MetaData(
@@ -72,7 +73,11 @@ jobs = Table(
     Column("id", Key, primary_key=True),
     Column("name", String(200), nullable=False),
     Column("project", String(200), nullable=False, server_default=""),
+    Column("sequence", String(200), nullable=False, server_default=""),
     Column("shot", String(200), nullable=False, server_default=""),
+    Column("project_id", Key),
+    Column("shot_id", Key),
+    Column("version", Integer),
     Column("kind", String(20), nullable=False),
     Column("priority", Integer, nullable=False),
     Column("state", String(12), nullable=False),
@@ -108,9 +113,14 @@ jobs = Table(
     Index("ix_jobs_at_limit", "at_limit"),
     Index("ix_jobs_deadline", "state", "deadline_at"),
     Index("ix_jobs_holds", "holds"),
+    Index("ix_jobs_project_id", "project_id"),
+    Index("ix_jobs_version", "shot_id", "version", unique=True),
     sqlite_autoincrement=True,
 )
-"""`pool` is the least trusted pool whose workers may do the job; `tags`, `min_memory_bytes` and
+"""`project`, `sequence` and `shot` name the folder of its outputs. `project_id` and `shot_id` say
+where it belongs: with `version` it is one of the shot's. What a job belongs to is not deleted
+before it (`framefarm.farm.shot_deleting`).
+`pool` is the least trusted pool whose workers may do the job; `tags`, `min_memory_bytes` and
 `gpu` are what else it asks of them. `task_key`: what a render task is asked for by.
 `holds`: how many times running it was held because all that was tried of it failed alike. It is
 held while it is paused with a message; `try_at` is when it is tried again, nothing while it is.
@@ -119,6 +129,96 @@ more.
 `max_workers`: slots that may work on it at a time; while so many do, it is `at_limit`, and none of
 its stages is claimable (`framefarm.farm.limits`). `raised`: by how much its stages' priority is
 above what people gave them, since it would miss its `deadline_at` (`framefarm.farm.deadlines`)."""
+
+
+projects = Table(
+    "projects",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("name", String(100), nullable=False),
+    Column("name_key", String(300), nullable=False),
+    Column("status", String(12), nullable=False),
+    Column("priority", Integer),
+    Column("description", Text, nullable=False, server_default=""),
+    Column("created_by", String(200), nullable=False, server_default=""),
+    Column("created_at", Float, nullable=False),
+    UniqueConstraint("name_key"),
+    CheckConstraint("status IN ('active', 'on_hold', 'closed')", name="status"),
+    CheckConstraint("priority BETWEEN 0 AND 100", name="priority"),
+    sqlite_autoincrement=True,
+)
+"""Productions. `name` never changes, since folders are called so; `name_key` is the same whatever
+its capitals (`framefarm.core.shots.name_key`). `priority`: of its jobs, where they say none."""
+
+_SHOT_STATUS = (
+    "status IN ('waiting', 'in_progress', 'on_hold', 'review', 'approved', 'final', 'omitted')"
+)
+
+sequences = Table(
+    "sequences",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("project_id", Key, ForeignKey("projects.id", ondelete="CASCADE"), nullable=False),
+    Column("name", String(100), nullable=False),
+    Column("name_key", String(300), nullable=False),
+    Column("status", String(12), nullable=False),
+    Column("priority", Integer),
+    Column("description", Text, nullable=False, server_default=""),
+    Column("created_by", String(200), nullable=False, server_default=""),
+    Column("created_at", Float, nullable=False),
+    UniqueConstraint("project_id", "name_key"),
+    CheckConstraint(_SHOT_STATUS, name="status"),
+    CheckConstraint("priority BETWEEN 0 AND 100", name="priority"),
+    sqlite_autoincrement=True,
+)
+"""Parts of projects; otherwise as those."""
+
+shots = Table(
+    "shots",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("project_id", Key, ForeignKey("projects.id", ondelete="CASCADE"), nullable=False),
+    Column("sequence_id", Key, ForeignKey("sequences.id", ondelete="CASCADE")),
+    Column("name", String(100), nullable=False),
+    Column("name_key", String(300), nullable=False),
+    Column("status", String(12), nullable=False),
+    Column("frames", Text),
+    Column("priority", Integer),
+    Column("description", Text, nullable=False, server_default=""),
+    Column("last_version", Integer, nullable=False, server_default="0"),
+    Column("created_by", String(200), nullable=False, server_default=""),
+    Column("created_at", Float, nullable=False),
+    CheckConstraint(_SHOT_STATUS, name="status"),
+    CheckConstraint("priority BETWEEN 0 AND 100", name="priority"),
+    CheckConstraint("last_version >= 0", name="last_version"),
+    UniqueConstraint("sequence_id", "name_key"),
+    Index("ix_shots_project_id", "project_id", "name_key"),
+    Index(
+        "ix_shots_of_no_sequence",
+        "project_id",
+        "name_key",
+        unique=True,
+        sqlite_where=text("sequence_id IS NULL"),
+        postgresql_where=text("sequence_id IS NULL"),
+    ),
+    sqlite_autoincrement=True,
+)
+"""Shots of a sequence, or of a project itself. `frames`: its range, where one was said.
+`last_version`: the number that its last job got; it only rises, so that no number is used twice."""
+
+shot_notes = Table(
+    "shot_notes",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("shot_id", Key, ForeignKey("shots.id", ondelete="CASCADE"), nullable=False),
+    Column("author", String(200), nullable=False, server_default=""),
+    Column("text", Text, nullable=False),
+    Column("created_at", Float, nullable=False),
+    Column("changed_at", Float),
+    Index("ix_shot_notes_shot_id", "shot_id", "id"),
+    sqlite_autoincrement=True,
+)
+"""What people wrote about shots. `author` is empty on the manager's own machine."""
 
 
 stages = Table(

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, func, or_, select
 
 from framefarm.core.spans import Span, Spans
 from framefarm.db import tables as t
@@ -43,6 +43,7 @@ def check_invariants(
         )
         found += job_faults(job, of_job)
     found += _quarantine_faults(connection)
+    found += _shot_faults(connection)
     found += _file_faults(connection, blobs, hashes=hashes)
     return found
 
@@ -131,6 +132,30 @@ def _quarantine_faults(connection: Connection) -> Iterator[str]:
             yield f"{where} is tried with a lease of worker {row.holder}"
         if row.units is not None and len(Spans.restore(row.units)) > 1:
             yield f"{where} is tried with more than one unit: {row.units}"
+
+
+# --- shots ------------------------------------------------------------------------------------
+
+
+def _shot_faults(connection: Connection) -> Iterator[str]:
+    """A job is a version of a shot that is there, in its project, numbered below the next one."""
+    jobs, shots = t.jobs.c, t.shots.c
+    rows = connection.execute(
+        select(jobs.id, jobs.project_id, jobs.shot_id, jobs.version, shots.last_version)
+        .add_columns(shots.project_id.label("of_project"), t.projects.c.id.label("project"))
+        .join(t.shots, shots.id == jobs.shot_id, isouter=True)
+        .join(t.projects, t.projects.c.id == jobs.project_id, isouter=True)
+        .where(or_(jobs.project_id.is_not(None), jobs.shot_id.is_not(None)))
+    )
+    for row in rows:
+        if row.project is None:
+            yield f"job {row.id} is of project {row.project_id}, which is not there"
+        if row.shot_id is None:
+            continue
+        if row.last_version is None or row.of_project != row.project_id:
+            yield f"job {row.id} is of shot {row.shot_id}, which is not in its project"
+        elif row.version is None or not 1 <= row.version <= row.last_version:
+            yield f"job {row.id} is version {row.version}, the last one is {row.last_version}"
 
 
 # --- files ------------------------------------------------------------------------------------

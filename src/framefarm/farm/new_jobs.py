@@ -77,6 +77,8 @@ class PlannedJob:
         deadline_at: When it is to be done, seconds since 1970; None where nobody said.
         task_key: What a render task is asked for by; None for other jobs.
         tree: The files, where it renders a project of several.
+        project, sequence, shot: Names of where it belongs.
+        project_id, shot_id, version: The same as `framefarm.farm.shot_places` found or made it.
     """
 
     name: str
@@ -85,7 +87,11 @@ class PlannedJob:
     settings: dict[str, Any]
     priority: int = 50
     project: str = ""
+    sequence: str = ""
     shot: str = ""
+    project_id: int | None = None
+    shot_id: int | None = None
+    version: int | None = None
     fingerprint: str | None = None
     warnings: list[str] = field(default_factory=list)
     wishes: Wishes = field(default_factory=Wishes)
@@ -146,7 +152,11 @@ def _insert_job(connection: Connection, job: PlannedJob) -> int:
             .values(
                 name=job.name,
                 project=job.project,
+                sequence=job.sequence,
                 shot=job.shot,
+                project_id=job.project_id,
+                shot_id=job.shot_id,
+                version=job.version,
                 kind=job.kind,
                 priority=job.priority,
                 state=JobState.QUEUED,

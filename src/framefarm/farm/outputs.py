@@ -40,11 +40,11 @@ def folder_of(settings: ManagerSettings, job: Row[Any]) -> Path:
 
     Args:
         settings: The manager's.
-        job: A row with `id`, `name`, `project` and `shot`.
+        job: A row with `id`, `name`, `project`, `sequence` and `shot`.
     """
     if settings.flat_outputs:
         return settings.outputs
-    parts = [safe_name(part) for part in (job.project, job.shot) if part]
+    parts = [safe_name(part) for part in (job.project, job.sequence, job.shot) if part]
     return settings.outputs.joinpath(*parts, safe_name(f"{job.id:04d}-{job.name}"))
 
 

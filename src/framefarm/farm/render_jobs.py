@@ -65,6 +65,7 @@ class RenderRequest:
     missing: tuple[str, ...] = ()
     name: str = ""
     project: str = ""
+    sequence: str = ""
     shot: str = ""
     priority: int = 50
     max_workers: int | None = None
@@ -136,6 +137,7 @@ def plan_render_job(
     return PlannedJob(
         name=request.name or Path(request.blend_name).stem,
         project=request.project,
+        sequence=request.sequence,
         shot=request.shot,
         kind="render",
         priority=request.priority,

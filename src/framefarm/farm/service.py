@@ -66,6 +66,7 @@ from framefarm.farm.reviving import plan_revival
 from framefarm.farm.revoking import revoke
 from framefarm.farm.roster import Link, Roster, Work
 from framefarm.farm.settings import ManagerSettings
+from framefarm.farm.shot_places import place_job
 from framefarm.farm.stalls import stall_limit_s
 from framefarm.farm.steering import find_job, job_state
 from framefarm.farm.telling import Telling
@@ -402,7 +403,7 @@ class Farm:
         """Store a job, or find the one with its fingerprint and put it back to work.
 
         Args:
-            job: The job.
+            job: The job; where it belongs to a shot, it is the next version.
             also: What belongs to the same transaction; gets the job, and whether it is new.
 
         Returns:
@@ -428,7 +429,7 @@ class Farm:
             known = job_with_fingerprint(connection, job.fingerprint, job.wishes.owner)
         if known is None:
             check_quota(connection, job)
-            job_id = store_job(connection, job)
+            job_id = store_job(connection, place_job(connection, job))
             return job_id, True, News(jobs={job_id}, work=True)
         if job_state(connection, known) in {JobState.FAILED, JobState.CANCELLED}:
             check_again(connection, known)

@@ -29,6 +29,9 @@ class TrialRequest:
     image_bytes: int = 0
     largest_lease: int = 1_000
     name: str = ""
+    project: str = ""
+    sequence: str = ""
+    shot: str = ""
     priority: int = 50
     max_workers: int | None = None
     deadline_at: float | None = None
@@ -50,6 +53,9 @@ def plan_trial_job(request: TrialRequest) -> PlannedJob:
     return PlannedJob(
         name=request.name or "trial",
         kind="trial",
+        project=request.project,
+        sequence=request.sequence,
+        shot=request.shot,
         priority=request.priority,
         max_workers=request.max_workers,
         deadline_at=request.deadline_at,

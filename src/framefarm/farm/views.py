@@ -62,12 +62,19 @@ class RequiresView:
 
 @dataclass(frozen=True)
 class JobView:
-    """A job with its stages."""
+    """A job with its stages.
+
+    Attributes:
+        version: Its number among those of its shot.
+    """
 
     id: int
     name: str
     project: str
+    sequence: str
     shot: str
+    shot_id: int | None
+    version: int | None
     kind: str
     state: str
     priority: int
@@ -206,7 +213,10 @@ class JobViews:
             id=job.id,
             name=job.name,
             project=job.project,
+            sequence=job.sequence,
             shot=job.shot,
+            shot_id=job.shot_id,
+            version=job.version,
             kind=job.kind,
             state=job.state,
             priority=job.priority,

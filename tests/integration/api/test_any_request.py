@@ -121,6 +121,7 @@ def send(client: httpx.Client, case: Any) -> httpx.Response | None:
             cookies=None,
             **body,
         )
+        request.read()  # a form is written only now
     except (httpx.InvalidURL, UnicodeError, AttributeError, TypeError, ValueError):
         return None  # no client can write that
     return client.send(request)

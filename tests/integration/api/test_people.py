@@ -52,6 +52,8 @@ READING = {
     ("GET", "/api/jobs/{job_id}/events"),
     ("GET", "/api/events"),
     ("GET", "/api/jobs/{job_id}/download"),
+    ("GET", "/api/shots"),
+    ("GET", "/api/shots/{shot_id}"),
     ("GET", "/api/render-tasks/{task_key}/progress"),
     ("GET", "/api/render-tasks/{task_key}/download"),
     ("HEAD", "/api/blobs/{sha256}"),

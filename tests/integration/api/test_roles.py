@@ -118,6 +118,7 @@ def concrete(path: str) -> str:
         "job_id": "999999",
         "job": "999999",
         "frame": "1",
+        "shot_id": "999999",
         "worker": "nobody",
         "user": "nobody",
         "token": "999999",

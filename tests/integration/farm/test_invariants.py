@@ -43,6 +43,23 @@ def stage(**values: Any) -> Damage:
     return lambda c: c.execute(update(t.stages).where(t.stages.c.position == 0).values(values))
 
 
+def version(**values: Any) -> Damage:
+    """The job becomes one of a shot of three versions, apart from what is damaged."""
+
+    def damage(c: Connection) -> None:
+        for name in ("Film", "Other"):
+            row = {"name": name, "name_key": name, "status": "active", "created_at": 1.0}
+            c.execute(insert(t.projects).values(row))
+        shot = {"name": "010", "name_key": "010", "status": "final", "created_at": 1.0}
+        c.execute(insert(t.shots).values(project_id=1, last_version=3, **shot))
+        belongs = {"project_id": 1, "shot_id": 1, "version": 2}
+        c.execute(update(t.jobs).values(belongs))
+        assert check_invariants(c) == []
+        c.execute(update(t.jobs).values(values))
+
+    return damage
+
+
 def quarantine(c: Connection, *, trial: bool = False, **values: Any) -> dict[str, Any]:
     worker = c.execute(t.workers.select()).one()
     lease = c.execute(t.leases.select().where(t.leases.c.state == "active")).one()
@@ -55,6 +72,11 @@ def quarantine(c: Connection, *, trial: bool = False, **values: Any) -> dict[str
     ("damage", "found"),
     [
         (one_span(first=8, last=8), "unit 8 is pending, and pending too"),
+        (version(project_id=9), "is of project 9, which is not there"),
+        (version(shot_id=9), "is of shot 9, which is not in its project"),
+        (version(project_id=2), "is of shot 1, which is not in its project"),
+        (version(version=4), "is version 4, the last one is 3"),
+        (version(version=None), "is version None, the last one is 3"),
         (one_span(first=1, last=1), "unit 1 is pending, and done too"),
         (one_span(first=99, last=99), "are not units of it"),
         (lambda c: c.execute(delete(t.spans)), "units are nowhere"),

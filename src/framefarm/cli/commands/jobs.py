@@ -56,12 +56,16 @@ def _listed(jobs: list[JobView]) -> str:
             f"{stage.done:,}" if (stage := job.main_stage) else "",
             f"{failed:,}" if (failed := sum(one.failed for one in job.stages)) else "",
             f"{stage.total:,}" if stage else "",
-            "/".join(part for part in (job.project, job.shot, job.name) if part),
+            "/".join(part for part in (job.place, _version(job), job.name) if part),
             _time(job),
         )
         for job in jobs
     ]
     return table(heads, rows, flexible=5, right=(0, 2, 3, 4))
+
+
+def _version(job: JobView) -> str:
+    return f"v{job.version}" if job.version else ""
 
 
 def _failures(jobs: list[JobView]) -> list[str]:

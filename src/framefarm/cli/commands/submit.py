@@ -32,13 +32,14 @@ _JOB = "The job"
 )
 @option("--name", metavar="TEXT", section=_JOB, help="Default: the file's name.")
 @option("--project", metavar="TEXT", section=_JOB, help="The production it belongs to.")
-@option("--shot", metavar="TEXT", section=_JOB, help="The shot it belongs to.")
+@option("--sequence", metavar="TEXT", section=_JOB, help="The sequence its shot is in, if any.")
+@option("--shot", metavar="TEXT", section=_JOB, help="The shot it is the next version of.")
 @option(
     "--priority",
     type=click.IntRange(0, 100),
     metavar="0-100",
     section=_JOB,
-    help="Higher ones go first. Default: 50.",
+    help="Higher ones go first. Default: the shot's, else 50.",
 )
 @job_options
 @worker_wishes
@@ -74,6 +75,7 @@ def _submit(farm: Farm, path: Path, options: JobOptions, values: dict[str, Any])
             blend=blend,
             name=values["name"] or blend_name(Path(blend.name)),
             project=values["project"],
+            sequence=values["sequence"],
             shot=values["shot"],
             priority=values["priority"],
             owner=owner,

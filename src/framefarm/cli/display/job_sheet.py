@@ -40,8 +40,8 @@ def job_sheet(facts: JobFacts, *, width: int | None = None, now: datetime | None
 
 
 def _title(job: JobView) -> str:
-    place = "/".join(part for part in (job.project, job.shot) if part)
-    return f"job {job.id}  {job.name}" + (f"  ({place})" if place else "")
+    version = f", version {job.version}" if job.version else ""
+    return f"job {job.id}  {job.name}" + (f"  ({job.place}{version})" if job.place else "")
 
 
 def _word(job: JobView) -> str:
