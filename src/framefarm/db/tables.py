@@ -296,7 +296,10 @@ spans = Table(
     CheckConstraint("first <= last AND step >= 1 AND attempt >= 1", name="run"),
     Index("ix_spans_order", "stage_id", "position", "id"),
 )
-"""Pending units as runs, worked in the order of `position`, then `id`."""
+"""Pending units as runs, worked in the order of `position`, then `id`.
+
+Each run has a position of its own, which its pieces keep when a unit is taken out of it; only in
+front, at 0, is there more than one."""
 
 leases = Table(
     "leases",

@@ -8,14 +8,14 @@ from functools import partial
 
 from sqlalchemy import Connection, delete, select, update
 
-from framefarm.core.blame import OUT_OF_MEMORY, Fault, Lot, Verdict, judge
+from framefarm.core.blame import NEVER_BETTER, OUT_OF_MEMORY, Fault, Lot, Verdict, judge
 from framefarm.core.spans import Spans
 from framefarm.db import database_now
 from framefarm.db import tables as t
 from framefarm.farm.blame import Blame, asked_of, faults_of, note_faults
 from framefarm.farm.catalog import Catalog, StageFacts
 from framefarm.farm.finishes import Settlement
-from framefarm.farm.holding import hold_if_all_fails
+from framefarm.farm.holding import cause_of, hold_if_all_fails, hold_instead
 from framefarm.farm.late_finishes import leases_holding, take_from_pending
 from framefarm.farm.news import News, UnitNews
 from framefarm.farm.quarantine import Charges
@@ -58,12 +58,9 @@ def _fail_one(
     next_attempt = _take_off_lease(connection, failure) if stage is not None else None
     if stage is None or next_attempt is None:
         return Settlement("stale")
-    now = database_now(connection)
-    # Lent twice (L11): what becomes of the unit is seen when the other lease ends.
-    shared = bool(leases_holding(connection, failure.stage_id, failure.unit))
-    verdict = None if shared else _judge(connection, failure, blame)
+    now, news = database_now(connection), News(jobs={stage.job_id})
+    verdict = _judge(connection, failure, blame, now, news)
     _note(connection, failure, verdict, now)
-    news = News(jobs={stage.job_id})
     news.units.append(_settle(connection, stage, failure, verdict, next_attempt))
     news.work = verdict is not None and not verdict.failed
     Charges(connection, blame.limits, news).charge_trial(failure.lease_id, failure.reason)
@@ -83,12 +80,11 @@ def note_failure(
     stage = catalog.stage(connection, failure.stage_id)
     if stage is None:
         return
-    shared = bool(leases_holding(connection, failure.stage_id, failure.unit))
-    verdict = None if shared else _judge(connection, failure, blame)
+    now = database_now(connection)
+    verdict = _judge(connection, failure, blame, now, news)
     failed = verdict is not None and verdict.failed
     if failed and not take_from_pending(connection, stage.id, failure.unit):
         return
-    now = database_now(connection)
     _note(connection, failure, verdict, now)
     if verdict is not None and failed:
         connection.execute(_LEASED_TO_FAILED.where(t.stages.c.id == stage.id))
@@ -102,11 +98,23 @@ def note_failure(
     hold_if_all_fails(connection, stage.id, failure.reason, blame, now=now, news=news)
 
 
-def _judge(connection: Connection, failure: Failure, blame: Blame) -> Verdict:
+def _judge(
+    connection: Connection, failure: Failure, blame: Blame, now: float, news: News
+) -> Verdict | None:
+    """What becomes of a unit; None while another lease has it (L11): that is seen at its end."""
+    if leases_holding(connection, failure.stage_id, failure.unit):
+        return None
     earlier = faults_of(connection, failure.stage_id, [failure.unit]).get(failure.unit, [])
     asked = asked_of(connection, failure.stage_id)
     another = partial(blame.elsewhere, connection, asked)
-    return judge([*earlier, failure.fault], blame.limits, another)
+    verdict = judge([*earlier, failure.fault], blame.limits, another)
+    may_pass = verdict.failed and not verdict.why and failure.reason not in NEVER_BETTER
+    cause = cause_of(failure.reason, failure.message)
+    if may_pass and hold_instead(
+        connection, failure.stage_id, cause, blame.limits, now=now, news=news
+    ):
+        return Verdict(Lot.AGAIN_LAST)
+    return verdict
 
 
 def _settle(

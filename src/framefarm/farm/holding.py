@@ -33,6 +33,15 @@ _HOLDABLE = [JobState.QUEUED, JobState.RUNNING]
 _HELD = and_(t.jobs.c.state == JobState.PAUSED, t.jobs.c.message != "", t.jobs.c.holds > 0)
 
 
+Cause = tuple[str, str]
+"""Why a unit failed, as far as two failures are alike by it."""
+
+
+def cause_of(reason: str, message: str) -> Cause:
+    """What a failure was caused by; numbers in what was said of it do not matter."""
+    return reason, _DIGITS.sub("#", message)
+
+
 def is_held(job: Any) -> bool:
     """Whether a job, a row of `jobs`, is held: paused, but by nobody."""
     return bool(job.state == JobState.PAUSED and job.message and job.holds)
@@ -71,6 +80,45 @@ def hold_if_all_fails(
         news.jobs.add(stage.job_id)
 
 
+def hold_instead(
+    connection: Connection,
+    stage_id: int,
+    cause: Cause,
+    limits: BlameLimits,
+    *,
+    now: float,
+    news: News,
+) -> bool:
+    """Hold a job rather than give up a unit of it, where all that was tried fails alike.
+
+    Who else might do better, and who let the job go before, does not matter then: the unit has been
+    tried as often as any is, and would be lost to what may well pass. One that is tried while its
+    job is held is given up, so that what never works ends at last.
+
+    Args:
+        stage_id: The unit's.
+        cause: What has just made it fail, for the last time it seems.
+        limits: The numbers.
+        now: The database's time.
+        news: Hears of it when the job is held.
+
+    Returns:
+        Whether the unit is to wait with the others.
+    """
+    stage = connection.execute(_STAGE.where(t.stages.c.id == stage_id)).one()
+    on_trial = is_held(stage) and stage.try_at is None
+    if cause[0] in _NOT_THE_JOBS or not limits.alike or stage.done or on_trial:
+        return False
+    rows = connection.execute(_FAULTS.where(t.faults.c.stage_id == stage_id)).all()
+    alike = [row for row in rows if _cause(row) == cause]
+    if not _enough(alike, limits, now):
+        return False
+    if stage.state in _HOLDABLE:
+        _hold(connection, stage.job_id, _message(stage, alike), now, limits)
+        news.jobs.add(stage.job_id)
+    return True
+
+
 _STAGE = select(
     t.stages.c.id,
     t.stages.c.job_id,
@@ -93,16 +141,16 @@ def _why_held(connection: Connection, stage: Any, blame: Blame, now: float) -> s
     # A person let it go since. A clock that went back makes that time mean nothing.
     let_go_at = stage.held_at if stage.held_at is not None and stage.held_at <= now else 0.0
     counting = (t.faults.c.stage_id == stage.id) & (t.faults.c.at >= let_go_at)
-    alike = _alike(connection.execute(_FAULTS.where(counting)).all())
-    units, workers = {row.unit for row in alike}, frozenset(row.worker_id for row in alike)
-    since = now - min((row.at for row in alike), default=now)
-    if len(units) < limits.alike or since < limits.rests_in_all_s:
+    rows = connection.execute(_FAULTS.where(counting)).all()
+    alike = [row for row in rows if _cause(row) == _cause(rows[0])]
+    if not _enough(alike, limits, now):
         return ""
+    workers = frozenset(row.worker_id for row in alike)
     if len(workers) < limits.workers and blame.elsewhere(
         connection, asked_of(connection, stage.id), workers, 0
     ):
         return ""
-    return _message(stage, len(units), len(workers), alike[0].message)
+    return _message(stage, alike)
 
 
 _FAULTS = (
@@ -115,20 +163,22 @@ _FAULTS = (
 )
 
 
-def _alike(faults: Sequence[Any]) -> list[Any]:
-    """Those that went wrong as the latest did; numbers in what was said of them do not matter."""
-    return [row for row in faults if _cause(row) == _cause(faults[0])]
+def _cause(fault: Any) -> Cause:
+    return cause_of(fault.reason, fault.message)
 
 
-def _cause(fault: Any) -> tuple[str, str]:
-    return fault.reason, _DIGITS.sub("#", fault.message)
+def _enough(alike: Sequence[Any], limits: BlameLimits, now: float) -> bool:
+    """Whether failures are of enough units, over long enough."""
+    since = now - min((row.at for row in alike), default=now)
+    return len({row.unit for row in alike}) >= limits.alike and since >= limits.rests_in_all_s
 
 
-def _message(stage: Any, units: int, workers: int, reason: str) -> str:
+def _message(stage: Any, alike: Sequence[Any]) -> str:
+    units, workers = ({getattr(row, name) for row in alike} for name in ("unit", "worker_id"))
     word = "frames" if stage.kind == "render" else f"{stage.kind} units"
-    where = "the one worker there is" if workers == 1 else f"{workers} workers"
-    said = " ".join(reason.split())[:_LONGEST_REASON].rstrip(".")
-    return f"Held: {units} {word} failed the same way on {where}, and none succeeded: {said}."
+    where = "the one worker there is" if len(workers) == 1 else f"{len(workers)} workers"
+    said = " ".join(alike[0].message.split())[:_LONGEST_REASON].rstrip(".")
+    return f"Held: {len(units)} {word} failed the same way on {where}, and none succeeded: {said}."
 
 
 def _hold(

@@ -215,6 +215,7 @@ def _insert_stage(
 
 
 def _insert_spans(connection: Connection, stage_id: int, plan: StagePlan) -> None:
+    spans = [span for one_pass in plan.order for span in one_pass.spans]
     connection.execute(
         insert(t.spans),
         [
@@ -226,8 +227,7 @@ def _insert_spans(connection: Connection, stage_id: int, plan: StagePlan) -> Non
                 "step": span.step,
                 "attempt": 1,
             }
-            for number, one_pass in enumerate(plan.order, start=1)
-            for span in one_pass.spans
+            for number, span in enumerate(spans, start=1)
         ],
     )
 

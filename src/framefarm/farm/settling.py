@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -95,23 +96,25 @@ def make_pending(
     """Add runs `(first, last, step)` to a stage's pending units; a waiting stage becomes ready.
 
     Args:
-        position: Where in the order; None puts them after all others.
+        position: Where in the order, 0 in front; None puts them after all others.
     """
     if position is None:
         [[highest]] = _LAST_PLACE.rows(connection, stage=stage_id)
-        position = 1 if highest is None else highest
+        position = 1 if highest is None else highest + 1
+    # Each run has a place of its own: the pieces of one that is cut keep it.
+    places = itertools.repeat(0) if position == 0 else itertools.count(position)
     connection.execute(
         _INSERT_SPANS,
         [
             {
                 "stage_id": stage_id,
-                "position": position,
+                "position": place,
                 "first": first,
                 "last": last,
                 "step": step,
                 "attempt": attempt,
             }
-            for first, last, step in runs
+            for place, (first, last, step) in zip(places, runs, strict=False)
         ],
     )
     count = sum((last - first) // step + 1 for first, last, step in runs)

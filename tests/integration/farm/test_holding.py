@@ -175,6 +175,44 @@ def test_l9_a_job_that_is_resumed_goes_on_wholly_until_as_much_has_failed_again(
     assert due_in(bench, job) == 120.0
 
 
+def test_l9_a_unit_is_not_given_up_where_all_fails_alike_though_another_might_do_better(
+    bench: Bench,
+):
+    """Simulated seed 592: w2 failed some before a person let the job go on, and since is at others.
+
+    By what failed since, w2 may do better; of the units that both have tried there is nobody left.
+    """
+    bench.blame = farm_of("w1", "w2", alike=4)
+    job = bench.trial("1-10")
+    for _ in range(2):
+        bench.fail(bench.take("w1"), message="the share is away")
+        bench.fail(bench.take("w2"), message="the share is away")
+    bench.pause(job)
+    bench.resume(job)
+
+    fail_all(bench, "w1", most=30, message="the share is away")
+
+    bench.check()
+    assert bench.stage(job).failed == 0
+    assert bench.job(job).state == JobState.PAUSED
+    assert "failed the same way on 2 workers" in bench.job(job).message
+
+
+def test_l9_nor_is_what_was_at_work_when_a_person_paused_it(bench: Bench):
+    bench.blame = farm_of("w1", alike=4, rests_in_all_s=3_600.0)
+    job = bench.trial("1-4")
+    fail_all(bench, "w1", most=8)
+    third = bench.take("w1")
+    bench.pause(job)
+
+    bench.blame = farm_of("w1", alike=4)
+    bench.fail(third, message="cannot open /mnt/cache_0001.vdb")
+
+    bench.check()
+    assert (bench.stage(job).failed, bench.stage(job).pending) == (0, 4)
+    assert (bench.job(job).state, bench.job(job).message) == (JobState.PAUSED, "")
+
+
 def test_l9_a_held_job_is_tried_again_with_one_unit(bench: Bench):
     job = held_job(bench)
     assert not try_held(bench).work

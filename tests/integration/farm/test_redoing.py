@@ -211,3 +211,17 @@ def test_attempts_rise_for_segments_that_wait_for_frames_made_anew(bench: Bench)
         again = {lease.stage_id: lease.attempt for lease in bench.work_off()}
         assert set(again.values()) == {attempt}
         assert len(again) == 3
+
+
+def test_l12_what_is_left_of_a_run_keeps_its_place(bench: Bench):
+    """Simulated seed 705: a run that was cut went behind the unit that had failed twice."""
+    job = bench.trial("1-9,21-29", largest=1)
+    for _ in range(2):
+        failing = bench.take("w1")
+        assert str(failing.units) == "1"
+        bench.fail(failing)
+
+    bench.retry(job, "3,7,25")
+
+    taken = [int(str(lease.units)) for lease in bench.work_off("w2")]
+    assert taken == [2, 4, 5, 6, 8, 9, 21, 22, 23, 24, 26, 27, 28, 29, 1, 3, 7, 25]
