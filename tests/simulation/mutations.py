@@ -35,6 +35,7 @@ from framefarm.farm import (
     duties,
     failures,
     finishes,
+    holding,
     losses,
     quarantine,
     queues,
@@ -215,6 +216,7 @@ MUTATIONS: dict[str, Break] = {
         carving.Source, "carve", _trust(carving.Source.carve, probation=_NONE)
     ),
     "L9.trial_ends_nothing": swap(charging, "end_by_success", _nothing),
+    "L9.held_for_ever": swap(holding, "_try_again", _nothing),
     "L10.worker_ends_nothing": swap(slots.Slot, "upkeep", lambda _: asyncio.sleep(0)),
     "L10.manager_ends_nothing": swap(duties, "find_stalls", lambda _: iter(())),
     "L10.twice_as_patient": swap(
