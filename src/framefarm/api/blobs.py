@@ -11,7 +11,7 @@ from framefarm.api.file_answers import FileAnswer
 from framefarm.api.guard import Role, caller_of
 from framefarm.api.results import Body
 from framefarm.farm.fetching import check_fetch
-from framefarm.farm.ownership import keep_owner, not_theirs
+from framefarm.farm.ownership import check_room, keep_owner, not_theirs
 from framefarm.farm.service import Farm
 from framefarm.protocol import ManifestError
 from framefarm.storage import BlobTooLargeError, IncomingBlob
@@ -55,6 +55,7 @@ def routes(farm: Farm) -> APIRouter:
             raise ManifestError("The request must say its Content-Length.")
         if length > farm.settings.largest_upload_bytes:
             raise BlobTooLargeError(farm.settings.largest_upload_bytes)
+        await check_room(farm, who, {sha256: length})
         with await asyncio.to_thread(farm.blobs.receive, sha256, length) as incoming:
             async for piece in Body(request).pieces():
                 await asyncio.to_thread(incoming.write, piece)

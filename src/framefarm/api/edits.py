@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import astuple
 from typing import Any
 
 from starlette.requests import Request
@@ -36,7 +37,7 @@ def job_tag(job: JobView) -> str:
 
 def user_tag(user: UserView) -> str:
     """Stands for a person's role, address, quotas, and whether the account is disabled."""
-    quota = [user.quota.jobs, user.quota.frames, user.quota.slots]
+    quota = list(astuple(user.quota))
     return _tag([user.name, user.created_at, user.role, user.email, user.disabled, quota])
 
 

@@ -18,7 +18,15 @@ from framefarm.farm.service import Farm
 from framefarm.notify.addresses import LONGEST
 
 State = Literal["waiting", "sending", "sent", "given_up", "unclear", "muted"]
-Told = Literal["job_done", "job_failed", "worker_lost", "worker_quarantined", "disk_low"]
+Told = Literal[
+    "job_done",
+    "job_failed",
+    "worker_lost",
+    "worker_quarantined",
+    "disk_low",
+    "quota_near",
+    "quota_refused",
+]
 TargetName = Annotated[str, Field(min_length=1, max_length=80)]
 AddressText = Annotated[str, Field(min_length=1, max_length=LONGEST)]
 Tells = Annotated[list[Told], Field(min_length=1, max_length=len(Event))]

@@ -26,6 +26,7 @@ from framefarm.api.planning import plan_render
 from framefarm.api.scene_upload import Scene, Scenes
 from framefarm.farm.downloads import What
 from framefarm.farm.new_jobs import Wishes
+from framefarm.farm.ownership import check_room
 from framefarm.farm.render_jobs import RenderRequest
 from framefarm.farm.render_tasks import (
     Shares,
@@ -122,6 +123,7 @@ def routes(farm: Farm) -> APIRouter:
         most = farm.settings.largest_upload_bytes
         who = caller_of(request.scope).person
         owner_for(who, asked.owner)
+        await check_room(farm, who)
         with await asyncio.to_thread(farm.blobs.receive_unannounced, most) as incoming:
             upload = await receive_file(request, incoming)
             settings = _settings(asked, upload)

@@ -57,12 +57,13 @@ class Quota(_Body):
     """What a person's jobs may take at a time; null is no limit, and what is left out stays.
 
     `jobs`: that have not ended. `frames`: of those jobs, that are not settled. `slots`: that work
-    on them.
+    on them. `bytes`: that the person's uploads and the results of the person's jobs take.
     """
 
     jobs: _Count | None = None
     frames: _Count | None = None
     slots: Annotated[int, Field(ge=1, le=100_000)] | None = None
+    bytes: Annotated[int, Field(ge=0, le=1 << 60)] | None = None
 
 
 class UserChange(_Body):

@@ -17,7 +17,15 @@ from framefarm.client.notify_views import TargetView
 _F = TypeVar("_F", bound=Callable[..., Any])
 _LONGEST = 4_096
 
-EVENTS = ("job_done", "job_failed", "worker_lost", "worker_quarantined", "disk_low")
+EVENTS = (
+    "job_done",
+    "job_failed",
+    "worker_lost",
+    "worker_quarantined",
+    "disk_low",
+    "quota_near",
+    "quota_refused",
+)
 
 
 class NoSuchTargetError(CliError):
@@ -38,8 +46,8 @@ def on_option(function: _F) -> _F:
         multiple=True,
         type=click.Choice(EVENTS),
         metavar="EVENT",
-        help="job_done, job_failed, worker_lost, worker_quarantined or disk_low; as often as "
-        "needed. Default: the first two.",
+        help=f"{', '.join(EVENTS[:-1])} or {EVENTS[-1]}; as often as needed. Default: the first "
+        "two.",
     )(function)
 
 

@@ -43,7 +43,8 @@ class NotifyCalls:
         Args:
             address: Of a service or a web hook; None for mail by the farm's own server.
             email: Where mail goes, on the manager's own machine; else the account's address.
-            tells: `job_done`, `job_failed`, `worker_lost`, `worker_quarantined`, `disk_low`.
+            tells: `job_done`, `job_failed`, `worker_lost`, `worker_quarantined`, `disk_low`,
+                `quota_near`, `quota_refused`.
             all_jobs: Of everybody's jobs, for who may see them.
 
         Raises:

@@ -58,8 +58,8 @@ class UserCalls:
     ) -> Ask[UserView]:
         """Change a person's role, address or quotas, or disable the account.
 
-        None leaves it as it is. In `quota` are `jobs`, `frames` and `slots`, those that change;
-        None there is no limit.
+        None leaves it as it is. In `quota` are `jobs`, `frames`, `slots` and `bytes`, those that
+        change; None there is no limit.
 
         Raises:
             FarmAnswerError: Nobody has that name.

@@ -24,6 +24,7 @@ class QuotaView(msgspec.Struct, frozen=True):
     jobs: int | None = None
     frames: int | None = None
     slots: int | None = None
+    bytes: int | None = None
 
 
 class UserView(msgspec.Struct, frozen=True):
@@ -36,6 +37,8 @@ class UserView(msgspec.Struct, frozen=True):
     created_at: str = ""
     has_password: bool = False
     quota: QuotaView = QuotaView()
+    upload_bytes: int = 0
+    result_bytes: int = 0
     tokens: tuple[TokenView, ...] = ()
 
 

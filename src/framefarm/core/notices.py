@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
 from framefarm.core.accounts import UserRole
 from framefarm.core.plain_text import plain
+from framefarm.core.sizes import told_size
 
 MOST_LINES = 25
 """Of a message; the others are counted."""
@@ -38,20 +39,31 @@ class Event(StrEnum):
     WORKER_LOST = "worker_lost"
     WORKER_QUARANTINED = "worker_quarantined"
     DISK_LOW = "disk_low"
+    QUOTA_NEAR = "quota_near"
+    QUOTA_REFUSED = "quota_refused"
     TEST = "test"
 
 
 JOB_EVENTS = frozenset({Event.JOB_DONE, Event.JOB_FAILED})
-_SEEING = JOB_EVENTS | {Event.WORKER_LOST, Event.WORKER_QUARANTINED}
+QUOTA_EVENTS = frozenset({Event.QUOTA_NEAR, Event.QUOTA_REFUSED})
+_OWN = JOB_EVENTS | QUOTA_EVENTS
+_SEEING = _OWN | {Event.WORKER_LOST, Event.WORKER_QUARANTINED}
 
 MAY_HEAR: Mapping[UserRole, frozenset[Event]] = {
-    UserRole.ARTIST: JOB_EVENTS,
+    UserRole.ARTIST: _OWN,
     UserRole.VIEWER: _SEEING,
     UserRole.ADMIN: _SEEING | {Event.DISK_LOW},
 }
 """What people may choose: they hear of what they may see."""
 
 SEES_ALL_JOBS = frozenset({UserRole.VIEWER, UserRole.ADMIN})
+
+
+def hears_of_all(event: Event, role: UserRole) -> bool:
+    """Whether somebody may hear of an event of others: of their jobs, or what they may have."""
+    if event in QUOTA_EVENTS:
+        return role is UserRole.ADMIN
+    return event not in JOB_EVENTS or role in SEES_ALL_JOBS
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +73,8 @@ class Notice:
     Attributes:
         event: What.
         facts: Of a job `job`, `name`, `owner`, `done`, `total`, `seconds` and `message`; of a
-            worker `worker`, `id` and `reason`; of the disk `free_bytes` and `low_bytes`.
+            worker `worker`, `id` and `reason`; of the disk `free_bytes` and `low_bytes`; of a
+            quota `user`, and `used_bytes` and `most_bytes` or `message`.
         happened_at: Seconds since 1970 UTC.
     """
 
@@ -106,38 +119,46 @@ def retry_after_s(tries: int, rng: random.Random, asked_s: float = 0.0) -> float
 # --- words --------------------------------------------------------------------------------------
 
 
+_COUNTED: Mapping[Event, tuple[str, str]] = {
+    Event.JOB_DONE: ("job is done", "jobs are done"),
+    Event.JOB_FAILED: ("job failed", "jobs failed"),
+    Event.WORKER_LOST: ("worker is lost", "workers are lost"),
+    Event.WORKER_QUARANTINED: ("worker is quarantined", "workers are quarantined"),
+    Event.QUOTA_NEAR: ("quota is nearly used up", "quotas are nearly used up"),
+    Event.QUOTA_REFUSED: ("thing was refused", "things were refused"),
+}
+_UNCOUNTED = {Event.DISK_LOW: "the disk is low", Event.TEST: "a test"}
+
+
 def _counted(event: Event, count: int) -> str:
-    one = count == 1
-    match event:
-        case Event.JOB_DONE:
-            return "1 job is done" if one else f"{count} jobs are done"
-        case Event.JOB_FAILED:
-            return "1 job failed" if one else f"{count} jobs failed"
-        case Event.WORKER_LOST:
-            return "1 worker is lost" if one else f"{count} workers are lost"
-        case Event.WORKER_QUARANTINED:
-            return "1 worker is quarantined" if one else f"{count} workers are quarantined"
-        case Event.DISK_LOW:
-            return "the disk is low"
-        case Event.TEST:
-            return "a test"
+    if event in _UNCOUNTED:
+        return _UNCOUNTED[event]
+    return f"{count} {_COUNTED[event][count != 1]}"
 
 
 def _title(notice: Notice) -> str:
-    facts = notice.facts
-    match notice.event:
-        case Event.JOB_DONE:
-            return f"{_job(facts)} is done"
-        case Event.JOB_FAILED:
-            return f"{_job(facts)} failed"
-        case Event.WORKER_LOST:
-            return f"worker {_text(facts['worker'])} is lost"
-        case Event.WORKER_QUARANTINED:
-            return f"worker {_text(facts['worker'])} is quarantined"
-        case Event.DISK_LOW:
-            return f"the farm's disk is low: {_gigabytes(facts['free_bytes'])} free"
-        case Event.TEST:
-            return "FrameFarm can reach you here"
+    return _TITLES[notice.event](notice.facts)
+
+
+def _worker(facts: Mapping[str, Any]) -> str:
+    return f"worker {_text(facts['worker'])}"
+
+
+def _near(facts: Mapping[str, Any]) -> str:
+    used, most = told_size(facts["used_bytes"]), told_size(facts["most_bytes"])
+    return f"the files of {_text(facts['user'])} take {used} of {most}"
+
+
+_TITLES: Mapping[Event, Callable[[Mapping[str, Any]], str]] = {
+    Event.JOB_DONE: lambda facts: f"{_job(facts)} is done",
+    Event.JOB_FAILED: lambda facts: f"{_job(facts)} failed",
+    Event.WORKER_LOST: lambda facts: f"{_worker(facts)} is lost",
+    Event.WORKER_QUARANTINED: lambda facts: f"{_worker(facts)} is quarantined",
+    Event.DISK_LOW: lambda facts: f"the farm's disk is low: {_gigabytes(facts['free_bytes'])} free",
+    Event.QUOTA_NEAR: _near,
+    Event.QUOTA_REFUSED: lambda facts: f"something of {_text(facts['user'])} was refused",
+    Event.TEST: lambda _: "FrameFarm can reach you here",
+}
 
 
 def _details(notice: Notice) -> list[str]:
@@ -154,6 +175,13 @@ def _details(notice: Notice) -> list[str]:
         case Event.DISK_LOW:
             low = _gigabytes(facts["low_bytes"])
             return [f"Below {low} nothing more is taken in, and frames wait on workers."]
+        case Event.QUOTA_NEAR:
+            return [
+                "When they take all of it nothing is uploaded, and no job begins.",
+                f"framefarm delete JOB, or an admin: framefarm users quota {_text(facts['user'])}",
+            ]
+        case Event.QUOTA_REFUSED:
+            return [_text(facts["message"])]
         case Event.TEST:
             return ["This is what was asked for by `framefarm notify test`."]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from framefarm.core.errors import FrameFarmError
+from framefarm.core.listing import plural
 
 _UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 _SIZE = re.compile(
@@ -53,6 +54,23 @@ def parse_size(text: str, *, whole_bytes: int | None = None) -> int:
         such = "512M, 16G or 1.5T" if whole_bytes is None else "512M, 8G or 75%"
         raise SizeError(text, f"is no size; write such as {such}.")
     return size_bytes
+
+
+def told_size(size_bytes: float) -> str:
+    """`512 bytes`, `412 MiB`, `1.3 GiB`: powers of 1,024, as `parse_size` reads them."""
+    least = 1_000
+    if size_bytes < least:
+        return plural(round(size_bytes), "byte")
+    value = float(size_bytes)
+    for unit in ("KiB", "MiB", "GiB"):
+        value /= 1 << 10
+        if value < least:
+            return f"{_short(value)} {unit}"
+    return f"{_short(value / (1 << 10))} TiB"
+
+
+def _short(value: float) -> str:
+    return f"{value:,.1f}".removesuffix(".0") if value < 100 else f"{value:,.0f}"  # noqa: PLR2004
 
 
 def parse_memory_limit(text: str, total_bytes: int) -> int:

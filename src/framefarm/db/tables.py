@@ -255,6 +255,7 @@ stages = Table(
     Column("slowest_s", Float, nullable=False, server_default="0"),
     Column("slowest_unit", Integer),
     Column("peak_memory_bytes", BigInteger, nullable=False, server_default="0"),
+    Column("result_bytes", BigInteger, nullable=False, server_default="0"),
     UniqueConstraint("job_id", "position"),
     CheckConstraint("state IN ('waiting', 'ready', 'done', 'failed', 'cancelled')", name="state"),
     CheckConstraint(
@@ -280,7 +281,8 @@ once units were made anew.
 
 `total` counts all units; those that wait for another stage's units are in none of the counters.
 `first_attempt` is the number that their first attempt gets: above 1 once units were made anew.
-`highest_attempt` is the highest that a result or a fault of its had.
+`highest_attempt` is the highest that a result or a fault of its had. `result_bytes`: of the files
+of its results.
 """
 
 spans = Table(
@@ -473,6 +475,12 @@ users = Table(
     Column("max_jobs", Integer),
     Column("max_frames", Integer),
     Column("max_slots", Integer),
+    Column("max_bytes", BigInteger),
+    Column("upload_bytes", BigInteger, nullable=False, server_default="0"),
+    Column("result_bytes", BigInteger, nullable=False, server_default="0"),
+    Column("nearly_full_at", Float),
+    Column("refused_at", Float),
+    Column("refusal", Text, nullable=False, server_default=""),
     Column("created_at", Float, nullable=False),
     UniqueConstraint("name"),
     CheckConstraint("role IN ('admin', 'artist', 'viewer')", name="role"),
@@ -480,8 +488,11 @@ users = Table(
     sqlite_autoincrement=True,
 )
 """People. A job's `owner` is the name of one, or what the manager's own machine said.
-`password_hash` is argon2's own text, with its parameters and salt. `max_jobs`, `max_frames` and
-`max_slots` are quotas (`framefarm.farm.quotas`); none where there is no number."""
+`password_hash` is argon2's own text, with its parameters and salt. `max_jobs`, `max_frames`,
+`max_slots` and `max_bytes` are quotas (`framefarm.farm.quotas`); none where there is no number.
+`upload_bytes`: of the blobs that are theirs; `result_bytes`: of the results of their jobs
+(`framefarm.farm.usage`). `nearly_full_at`: since when these take nearly all of `max_bytes`.
+`refused_at`: when something was refused for a quota, the last time; `refusal`: in which words."""
 
 identities = Table(
     "identities",
@@ -549,6 +560,7 @@ blob_owners = Table(
     metadata,
     Column("user_id", Key, ForeignKey("users.id", ondelete="CASCADE"), nullable=False),
     Column("sha256", String(64), nullable=False),
+    Column("size_bytes", BigInteger, nullable=False, server_default="0"),
     PrimaryKeyConstraint("user_id", "sha256"),
     Index("ix_blob_owners_sha256", "sha256"),
     sqlite_with_rowid=False,

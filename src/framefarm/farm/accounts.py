@@ -11,6 +11,7 @@ from framefarm.core.accounts import Scope, UserRole, new_token
 from framefarm.core.errors import FrameFarmError
 from framefarm.db import database_now
 from framefarm.db import tables as t
+from framefarm.farm.usage import results_of
 from framefarm.farm.views import iso
 
 
@@ -59,11 +60,13 @@ class QuotaView:
         jobs: That have not ended.
         frames: Of those jobs, that are not settled.
         slots: That work on them.
+        bytes: That the person's uploads and the results of the person's jobs take.
     """
 
     jobs: int | None = None
     frames: int | None = None
     slots: int | None = None
+    bytes: int | None = None
 
 
 @dataclass(frozen=True)
@@ -72,6 +75,8 @@ class UserView:
 
     Attributes:
         has_password: Whether the person may log in with one.
+        upload_bytes: What the person's uploads take.
+        result_bytes: What the results of the person's jobs take.
     """
 
     name: str
@@ -81,6 +86,8 @@ class UserView:
     created_at: str
     has_password: bool = False
     quota: QuotaView = field(default_factory=QuotaView)
+    upload_bytes: int = 0
+    result_bytes: int = 0
     tokens: list[TokenView] = field(default_factory=list)
 
 
@@ -118,6 +125,8 @@ def add_user(
         raise UserExistsError(f"There is a user {known!r} already.")
     now = database_now(connection)
     values = {"name": name, "role": role, "email": email, "created_at": now}
+    # Jobs keep the name of their owner, also of one who was removed.
+    values["result_bytes"] = results_of(connection, name)
     connection.execute(insert(t.users).values(**values, password_hash=password_hash))
     return user(connection, name)
 
@@ -269,7 +278,9 @@ def _user_view(connection: Connection, row: Row[Any]) -> UserView:
         disabled=row.disabled,
         created_at=iso(row.created_at) or "",
         has_password=row.password_hash is not None,
-        quota=QuotaView(row.max_jobs, row.max_frames, row.max_slots),
+        quota=QuotaView(row.max_jobs, row.max_frames, row.max_slots, row.max_bytes),
+        upload_bytes=row.upload_bytes,
+        result_bytes=row.result_bytes,
         tokens=[_token_view(token) for token in tokens],
     )
 

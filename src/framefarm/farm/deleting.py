@@ -11,6 +11,7 @@ from framefarm.db import tables as t
 from framefarm.farm.catalog import Catalog
 from framefarm.farm.news import LostLease, News
 from framefarm.farm.steering import NoSuchJobError, stage_ids
+from framefarm.farm.usage import discount_job
 
 _ROWS_AT_A_TIME = 1_000
 _GROWING = (t.files, t.results, t.faults)
@@ -31,6 +32,7 @@ def delete_job(connection: Connection, catalog: Catalog, job_id: int) -> News:
         .where(t.stages.c.job_id == job_id, t.leases.c.state == "active")
     ).all()
     stages = stage_ids(connection, job_id)
+    discount_job(connection, job_id)
     # All else goes with it: `ON DELETE CASCADE`.
     if connection.execute(delete(t.jobs).where(t.jobs.c.id == job_id)).rowcount == 0:
         raise NoSuchJobError(job_id)

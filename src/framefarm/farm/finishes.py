@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -17,6 +18,7 @@ from framefarm.farm.holding import let_go
 from framefarm.farm.late_finishes import Finish, reclaim, take_from_leases
 from framefarm.farm.news import News, UnitNews
 from framefarm.farm.settling import COUNTERS, end_stages, unlock_dependents
+from framefarm.farm.usage import count_results
 
 
 class LeaseChangedError(FrameFarmError):
@@ -234,6 +236,7 @@ _COUNT_DONE = Prepared(
             (t.stages.c.highest_attempt < bindparam("attempt"), bindparam("attempt")),
             else_=t.stages.c.highest_attempt,
         ),
+        result_bytes=t.stages.c.result_bytes + bindparam("size"),
     )
     .returning(*COUNTERS)
 )
@@ -249,14 +252,17 @@ def _store_results(intake: Intake) -> None:
     files = [row for _, finish, _ in taken if finish.files for row in _file_rows(finish)]
     _INSERT_FILE.run(connection, files)
     by_stage: dict[int, list[Finish]] = {}
+    by_owner: Counter[str] = Counter()
     for stage, finish, _ in taken:
         by_stage.setdefault(stage.id, []).append(finish)
+        by_owner[stage.asked.owner] += _size_bytes(finish)
         intake.news.units.append(_unit_news(stage, finish))
     stages = [
         row
         for stage_id, finishes in by_stage.items()
         for row in _COUNT_DONE.rows(connection, **_counts(stage_id, finishes))
     ]
+    count_results(connection, by_owner)
     if first := [row.job_id for row in stages if row.done == len(by_stage[row.id])]:
         let_go(connection, first, intake.news)
     unlock_dependents(
@@ -275,7 +281,12 @@ def _counts(stage_id: int, finishes: list[Finish]) -> dict[str, object]:
         "slowest_one": slowest.unit,
         "peak": max(finish.facts.peak_memory_bytes for finish in finishes),
         "attempt": max(finish.attempt for finish in finishes),
+        "size": sum(map(_size_bytes, finishes)),
     }
+
+
+def _size_bytes(finish: Finish) -> int:
+    return sum(file.size_bytes for file in finish.files)
 
 
 def _result_row(finish: Finish, answer: str, now: float) -> tuple[object, ...]:

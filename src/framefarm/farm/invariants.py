@@ -14,6 +14,7 @@ from sqlalchemy import Connection, func, or_, select
 from framefarm.core.spans import Span, Spans
 from framefarm.db import tables as t
 from framefarm.farm.stage_invariants import StageUnits, job_faults
+from framefarm.farm.usage import usage_faults
 from framefarm.storage import BlobFolder, BlobMismatchError
 
 _DELETED = select(t.leftovers.c.stage_id)
@@ -44,6 +45,7 @@ def check_invariants(
         found += job_faults(job, of_job)
     found += _quarantine_faults(connection)
     found += _shot_faults(connection)
+    found += usage_faults(connection)
     found += _file_faults(connection, blobs, hashes=hashes)
     return found
 

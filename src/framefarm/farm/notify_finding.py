@@ -14,10 +14,20 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select, delete, insert, or_, select
 
 from framefarm.core.accounts import UserRole
-from framefarm.core.notices import FLAPS_S, JOB_EVENTS, MAY_HEAR, SEES_ALL_JOBS, Event, Notice
+from framefarm.core.notices import (
+    FLAPS_S,
+    JOB_EVENTS,
+    MAY_HEAR,
+    QUOTA_EVENTS,
+    Event,
+    Notice,
+    hears_of_all,
+)
 from framefarm.core.states import JobState, WorkerState
 from framefarm.db import database_now
 from framefarm.db import tables as t
+from framefarm.farm.notify_quotas import quota_occurrences
+from framefarm.farm.occurrences import Occurrence
 
 _AGAIN_S = 120.0
 """What ended so long before the last look is looked at again: it may have been committed since."""
@@ -52,22 +62,6 @@ class Disk:
 
 
 @dataclass(frozen=True)
-class Occurrence:
-    """Something that happened to something.
-
-    Attributes:
-        key: Names it, the same whenever it is found.
-        subject: What it happened to.
-        owner: Whose job it is.
-    """
-
-    key: str
-    subject: str
-    notice: Notice
-    owner: str = ""
-
-
-@dataclass(frozen=True)
 class Found:
     """An occurrence that a target is to be told of.
 
@@ -96,6 +90,7 @@ def find(connection: Connection, ended: Collection[int], disk: Disk) -> list[Fou
         *_lost(connection, since),
         *_quarantined(connection, since),
         *_disk(connection, disk),
+        *quota_occurrences(connection, since),
     ]
     wanted = [
         (listener.id, occurrence)
@@ -162,7 +157,8 @@ def _wants(listener: Row[Any], occurrence: Occurrence) -> bool:
         return False
     if occurrence.notice.happened_at < listener.since_at:
         return False
-    if event not in JOB_EVENTS or (listener.all_jobs and role in SEES_ALL_JOBS):
+    of_all = event not in JOB_EVENTS | QUOTA_EVENTS or listener.all_jobs
+    if of_all and hears_of_all(event, role):
         return True
     return bool(occurrence.owner == (listener.name or ""))
 

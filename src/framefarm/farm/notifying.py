@@ -21,6 +21,7 @@ from framefarm.farm import notify_sending as sending
 from framefarm.farm import notify_targets as targets
 from framefarm.farm.duties import guarded
 from framefarm.farm.notify_letters import Letters
+from framefarm.farm.notify_quotas import note_quotas, quotas_changed
 from framefarm.farm.notify_sending import Parcel
 from framefarm.farm.notify_targets import Listener, TargetView
 from framefarm.notify.addresses import Address, BadAddressError, Kind, parse_address, parse_email
@@ -219,6 +220,8 @@ class Notifying:
         disk = await asyncio.to_thread(self._disk)
         if await self._farm.read(lambda c: finding.disk_changed(c, disk)):
             await self._farm.writer.write(lambda c: finding.note_disk(c, disk))
+        if await self._farm.read(quotas_changed):
+            await self._farm.writer.write(note_quotas)
         found = await self._farm.read(lambda c: finding.find(c, ended, disk))
         if found:
             await self._farm.writer.write(lambda c: finding.note(c, found))

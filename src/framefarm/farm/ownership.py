@@ -6,8 +6,10 @@ came from there, or once it belongs to one of the person's own jobs.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import asyncio
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, Select, insert, select
@@ -15,6 +17,9 @@ from sqlalchemy import Connection, Select, insert, select
 from framefarm.core.accounts import UserRole
 from framefarm.db import tables as t
 from framefarm.farm.accounts import Identity
+from framefarm.farm.quotas import check_bytes
+from framefarm.farm.refusals import told_when_refused
+from framefarm.farm.usage import count_uploads
 from framefarm.storage import BlobMissingError
 
 if TYPE_CHECKING:
@@ -28,16 +33,38 @@ def sees_all(who: Identity | None) -> bool:
     return who is None or who.role is not UserRole.ARTIST
 
 
-def note_owner(connection: Connection, user_id: int, hashes: Sequence[str]) -> None:
-    """Keep note that a person brought all bytes of some blobs, few enough for one statement."""
-    mine = t.blob_owners.c
-    there = select(t.users.c.id).where(t.users.c.id == user_id)
-    known = select(mine.sha256).where(mine.user_id == user_id, mine.sha256.in_(hashes))
-    new = sorted(set(hashes) - set(connection.execute(known).scalars()))
+def note_owner(connection: Connection, user_id: int, sizes: Mapping[str, int]) -> None:
+    """Keep note that a person brought all bytes of some blobs, few enough for one statement.
+
+    Args:
+        sizes: Bytes by hash.
+
+    Raises:
+        QuotaExceededError: They are more than the person may have.
+    """
+    new = _new_ones(connection, user_id, sizes)
     # A large file takes its time; the account may have been removed meanwhile.
-    if new and connection.execute(there).first():
-        rows = [{"user_id": user_id, "sha256": sha256} for sha256 in new]
-        connection.execute(insert(t.blob_owners), rows)
+    there = select(t.users.c.id).where(t.users.c.id == user_id)
+    if not new or not connection.execute(there).first():
+        return
+    check_bytes(connection, user_id, sum(new.values()))
+    rows = [
+        {"user_id": user_id, "sha256": sha256, "size_bytes": new[sha256]} for sha256 in sorted(new)
+    ]
+    connection.execute(insert(t.blob_owners), rows)
+    count_uploads(connection, user_id, sum(new.values()))
+
+
+def _check_coming(connection: Connection, user_id: int, sizes: Mapping[str, int] | None) -> None:
+    new = None if sizes is None else _new_ones(connection, user_id, sizes)
+    check_bytes(connection, user_id, None if new is None else sum(new.values()))
+
+
+def _new_ones(connection: Connection, user_id: int, sizes: Mapping[str, int]) -> dict[str, int]:
+    mine = t.blob_owners.c
+    known = select(mine.sha256).where(mine.user_id == user_id, mine.sha256.in_(list(sizes)))
+    left = set(sizes) - set(connection.execute(known).scalars())
+    return {sha256: sizes[sha256] for sha256 in left}
 
 
 def of_others(connection: Connection, who: Identity, hashes: Iterable[str]) -> set[str]:
@@ -89,8 +116,35 @@ async def check_own(farm: Farm, who: Identity | None, sha256: str) -> None:
 
 
 async def keep_owner(farm: Farm, who: Identity | None, hashes: Sequence[str]) -> None:
-    """Keep note that somebody brought all bytes of some blobs; they were checked."""
-    for start in range(0, len(hashes) if who is not None else 0, _AT_A_TIME):
-        assert who is not None
-        some = hashes[start : start + _AT_A_TIME]
-        await farm.writer.write(partial(note_owner, user_id=who.user_id, hashes=some))
+    """Keep note that somebody brought all bytes of some blobs; they were checked.
+
+    Raises:
+        QuotaExceededError: They are more than the person may have.
+    """
+    if who is None:
+        return
+    sizes = await asyncio.to_thread(_sizes, farm, hashes)
+    async with told_when_refused(farm):
+        rest = iter(sizes.items())
+        while some := dict(islice(rest, _AT_A_TIME)):
+            await farm.writer.write(partial(note_owner, user_id=who.user_id, sizes=some))
+
+
+async def check_room(
+    farm: Farm, who: Identity | None, sizes: Mapping[str, int] | None = None
+) -> None:
+    """Make sure that blobs may become somebody's, before their bytes come.
+
+    Args:
+        sizes: Bytes by hash, few; None where that is not known yet.
+
+    Raises:
+        QuotaExceededError: They are more than the person may have, or nothing is left.
+    """
+    if who is not None:
+        async with told_when_refused(farm):
+            await farm.read(partial(_check_coming, user_id=who.user_id, sizes=sizes))
+
+
+def _sizes(farm: Farm, hashes: Sequence[str]) -> dict[str, int]:
+    return {sha256: farm.blobs.existing(sha256).stat().st_size for sha256 in hashes}

@@ -61,6 +61,7 @@ from framefarm.farm.pulse import Pulse
 from framefarm.farm.quarantine import Bars, bars
 from framefarm.farm.quotas import check_again, check_quota
 from framefarm.farm.redoing import retry
+from framefarm.farm.refusals import told_when_refused
 from framefarm.farm.requeue import free_worker
 from framefarm.farm.reviving import plan_revival
 from framefarm.farm.revoking import revoke
@@ -416,7 +417,8 @@ class Farm:
                 also(connection, self.views.one(connection, job_id), new)
             return job_id, new, news
 
-        job_id, new, news = await self.writer.write(work)
+        async with told_when_refused(self):
+            job_id, new, news = await self.writer.write(work)
         # A worker that connected since the job was planned did not find it to settle.
         await self.settle_blenders()
         await self.spread(news)
@@ -457,7 +459,7 @@ class Farm:
             NoSuchJobError: There is no such job.
             NothingToRetryError: Nothing failed, and nothing is named.
             NoSuchFramesError: It has none of the frames.
-            QuotaExceededError: It has ended, and its owner has as many others as may be.
+            QuotaExceededError: It has ended, and its owner has as much of others as may be.
         """
         revival = await self.read(lambda c: plan_revival(c, self.catalog, job_id))
         work = partial(retry, catalog=self.catalog, job_id=job_id, frames=frames)
@@ -467,7 +469,8 @@ class Farm:
             check_again(connection, job_id)
             return work(connection)
 
-        await self.change(within_quota)
+        async with told_when_refused(self):
+            await self.change(within_quota)
         self.nothing_to_redo.clear()
         self.redoing.set()
         with contextlib.suppress(TimeoutError):

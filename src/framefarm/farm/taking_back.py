@@ -16,6 +16,7 @@ from sqlalchemy import (
     and_,
     case,
     delete,
+    func,
     insert,
     or_,
     select,
@@ -26,6 +27,7 @@ from framefarm.core.spans import Span, Spans
 from framefarm.db import tables as t
 from framefarm.farm.news import LostLease, News
 from framefarm.farm.seals import new_key
+from framefarm.farm.usage import discount_results
 
 SPANS_IN_A_STATEMENT = 100
 
@@ -166,9 +168,19 @@ def _take_results(connection: Connection, stage_id: int, units: Spans) -> tuple[
         connection.execute(delete(t.results).where(here))
         lowered |= _count_off(connection, stage_id, rows)
     found = Spans.from_units(done)
-    for these in among(t.files.c.unit, found):
-        connection.execute(delete(t.files).where(t.files.c.stage_id == stage_id, these))
+    discount_results(connection, stage_id, _take_files(connection, stage_id, found))
     return found, lowered
+
+
+def _take_files(connection: Connection, stage_id: int, units: Spans) -> int:
+    """Delete the files of some units; returns their bytes."""
+    size_bytes = 0
+    for these in among(t.files.c.unit, units):
+        here = and_(t.files.c.stage_id == stage_id, these)
+        size = select(func.coalesce(func.sum(t.files.c.size_bytes), 0)).where(here)
+        size_bytes += int(connection.execute(size).scalar_one())
+        connection.execute(delete(t.files).where(here))
+    return size_bytes
 
 
 def _count_off(connection: Connection, stage_id: int, rows: Sequence[Any]) -> bool:

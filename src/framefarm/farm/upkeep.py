@@ -9,6 +9,7 @@ from sqlalchemy import Connection, delete, select
 
 from framefarm.core.states import JobState
 from framefarm.db import tables as t
+from framefarm.farm.usage import remove_owners
 from framefarm.storage import BlobFolder
 
 _IN_AT_A_TIME = 500
@@ -68,7 +69,7 @@ def remove_unneeded(
         for sha256 in unneeded(connection, hashes)
         if blobs.remove(sha256, untouched_since=untouched_since)
     ]
-    connection.execute(delete(t.blob_owners).where(t.blob_owners.c.sha256.in_(gone)))
+    remove_owners(connection, gone)
     # The next look finds what only this project needed.
     connection.execute(delete(t.trees).where(t.trees.c.tree_sha256.in_(gone)))
     return len(gone)

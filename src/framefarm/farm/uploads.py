@@ -13,7 +13,7 @@ import structlog
 from framefarm.farm.accounts import Identity
 from framefarm.farm.assembling import Assembly, GoneError, list_of
 from framefarm.farm.chunk_index import chunked_blobs, forget_some
-from framefarm.farm.ownership import keep_owner, sees_all
+from framefarm.farm.ownership import check_room, keep_owner, sees_all
 from framefarm.protocol.chunks import MAX_LIST_BYTES, Chunk, ChunkError
 from framefarm.storage import BlobTooLargeError, Packs
 
@@ -46,8 +46,10 @@ class Uploads:
 
         Raises:
             ChunkError: That is no pack.
+            QuotaExceededError: The person has as many bytes as may be.
             StorageFullError: There is no room.
         """
+        await check_room(self._farm, who)
         return await asyncio.to_thread(self._packs_of(who).keep, pack)
 
     async def offer(
@@ -68,6 +70,7 @@ class Uploads:
         Raises:
             ChunkError: The chunks make no file of that size.
             BlobMismatchError: They make another file.
+            QuotaExceededError: It is more than the person may have.
             StorageFullError: There is no room.
         """
         if size_bytes > self._farm.settings.largest_upload_bytes:
@@ -79,6 +82,7 @@ class Uploads:
         async with self._turn:
             if await assembly.has(sha256):
                 return []
+            await check_room(self._farm, who, {sha256: size_bytes})
             await asyncio.to_thread(packs.load)
             try:
                 missing = await assembly.make(sha256, size_bytes, pieces)

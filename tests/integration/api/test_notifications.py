@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -136,6 +137,33 @@ def test_a_job_that_failed_is_told_with_its_reason(manager: Manager, hook: Hook)
     told = json.loads(body)
     assert [event["job"] for event in told["events"]] == [job]
     assert "it broke" in told["text"]
+
+
+def test_whoever_wants_it_is_told_of_a_quota_that_is_nearly_used_up_and_of_what_is_refused(
+    manager: Manager, hook: Hook
+):
+    manager.http.post("/api/users", json={"name": "ann"}).raise_for_status()
+    made = manager.http.post("/api/users/ann/tokens", json={"name": "t"}).json()
+    headers = {"Authorization": f"Bearer {made['token']}"}
+    target = {"name": "me", "address": hook.url, "tells": ["quota_near", "quota_refused"]}
+    manager.http.post(TARGETS, json=target, headers=headers).raise_for_status()
+    manager.http.patch("/api/users/ann", json={"quota": {"bytes": 10}}).raise_for_status()
+
+    sent = [_send(manager, content, headers) for content in (b"123456789", b"ab")]
+
+    assert sent == [201, 403]
+    events = []
+    while len(events) < 2:
+        events += json.loads(hook.next()[1])["events"]
+    near, refused = sorted(events, key=lambda event: event["event"])
+    assert (near["event"], near["used_bytes"], near["most_bytes"]) == ("quota_near", 9, 10)
+    assert refused["event"] == "quota_refused"
+    assert "That leaves 1 byte, too little for an upload of 2 bytes" in refused["message"]
+
+
+def _send(manager: Manager, content: bytes, headers: dict[str, str]) -> int:
+    path = f"/api/blobs/{hashlib.sha256(content).hexdigest()}"
+    return manager.http.put(path, content=content, headers=headers).status_code
 
 
 def test_place_that_is_gone_is_shown_and_mended_by_a_test(manager: Manager, hook: Hook):

@@ -26,12 +26,15 @@ def ann(manager: Manager) -> str:
 
 
 def test_a_quota_is_set_piece_by_piece_and_lifted(manager: Manager, ann: str):
-    assert set_quota(manager, ann, jobs=3) == {"jobs": 3, "frames": None, "slots": None}
-    assert set_quota(manager, ann, slots=2) == {"jobs": 3, "frames": None, "slots": 2}
-    assert set_quota(manager, ann, jobs=None) == {"jobs": None, "frames": None, "slots": 2}
+    none = {"jobs": None, "frames": None, "slots": None, "bytes": None}
+    assert set_quota(manager, ann, jobs=3) == {**none, "jobs": 3}
+    assert set_quota(manager, ann, slots=2) == {**none, "jobs": 3, "slots": 2}
+    assert set_quota(manager, ann, jobs=None, bytes=7) == {**none, "slots": 2, "bytes": 7}
 
 
-@pytest.mark.parametrize("wrong", [{"jobs": -1}, {"slots": 0}, {"frames": "all"}, {"cats": 1}])
+@pytest.mark.parametrize(
+    "wrong", [{"jobs": -1}, {"slots": 0}, {"frames": "all"}, {"cats": 1}, {"bytes": -1}]
+)
 def test_a_quota_that_is_none_is_refused(manager: Manager, ann: str, wrong: dict[str, Any]):
     answer = manager.http.patch(f"/api/users/{ann}", json={"quota": wrong})
 

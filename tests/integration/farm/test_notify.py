@@ -19,6 +19,7 @@ from framefarm.farm import notify_sending as sending
 from framefarm.farm.accounts import add_user, change_user, remove_user
 from framefarm.farm.new_jobs import Wishes
 from framefarm.farm.notify_history import history
+from framefarm.farm.notify_quotas import note_quotas, quotas_changed
 from framefarm.farm.notify_sending import Parcel
 from framefarm.farm.notify_targets import (
     Listener,
@@ -101,6 +102,8 @@ class Desk:
         """Find what there is to tell and note it; returns targets and events."""
         if self.bench.do(finding.disk_changed, disk):
             self.bench.do(finding.note_disk, disk)
+        if self.bench.do(quotas_changed):
+            self.bench.do(note_quotas)
         found = self.bench.do(finding.find, frozenset(ended), disk)
         self.bench.do(finding.note, found)
         return [(one.target_id, str(one.occurrence.notice.event)) for one in found if not one.muted]

@@ -60,6 +60,18 @@ def test_each_event_has_words_alone_and_with_others():
     assert compose([disk]).title == "the farm's disk is low: 0.5 GB free"
 
 
+def test_quotas_are_told_with_what_is_used_and_what_was_refused():
+    near = {"user": "ada", "used_bytes": 9 << 30, "most_bytes": 10 << 30}
+    refused = {"user": "ada", "message": "ada may have 1 job."}
+    told = [Notice(Event.QUOTA_NEAR, near, 1.0), Notice(Event.QUOTA_REFUSED, refused, 2.0)]
+
+    assert compose(told[:1]).title == "the files of ada take 9 GiB of 10 GiB"
+    assert "framefarm users quota ada" in compose(told[:1]).body
+    assert compose(told[1:]).title == "something of ada was refused"
+    assert compose(told[1:]).body == "ada may have 1 job."
+    assert compose(told).title == "1 quota is nearly used up, 1 thing was refused"
+
+
 def test_what_somebody_named_does_nothing_in_a_message():
     name = "x\r\nBcc: all@studio.example\x1b[2J\u202e"
     words = compose([job(name=name, owner=name)])
@@ -70,7 +82,8 @@ def test_what_somebody_named_does_nothing_in_a_message():
 
 
 def test_everybody_hears_only_of_what_everybody_may_see():
-    assert MAY_HEAR[UserRole.ARTIST] == {Event.JOB_DONE, Event.JOB_FAILED}
+    own = {Event.JOB_DONE, Event.JOB_FAILED, Event.QUOTA_NEAR, Event.QUOTA_REFUSED}
+    assert MAY_HEAR[UserRole.ARTIST] == own
     assert Event.DISK_LOW not in MAY_HEAR[UserRole.VIEWER]
     assert MAY_HEAR[UserRole.ADMIN] == set(Event) - {Event.TEST}
 

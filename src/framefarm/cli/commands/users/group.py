@@ -21,7 +21,7 @@ _TOKENS = "What their programs show"
 PLACES = {
     "add": _place("add", "Add a person.", _PEOPLE),
     "change": _place("change", "Change a role or address, or disable.", _PEOPLE),
-    "quota": _place("quota", "Show or change what a person's jobs may take.", _PEOPLE),
+    "quota": _place("quota", "Show or change what a person may take.", _PEOPLE),
     "remove": _place("remove", "Remove a person; jobs stay.", _PEOPLE),
     "password": _place("password", "Set a password, or change one's own.", _PEOPLE),
     "logins": _place("logins", "List in which browsers one is logged in.", _PEOPLE),

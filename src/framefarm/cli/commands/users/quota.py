@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import click
 import msgspec
 
 from framefarm.cli.farm_options import json_option, open_farm, url_option
 from framefarm.cli.groups import command as declare
 from framefarm.cli.groups import option
-from framefarm.client.user_views import QuotaView
+from framefarm.client.user_views import QuotaView, UserView
+from framefarm.core.sizes import SizeError, parse_size, told_size
 
 _MOST = 2_000_000_000
+_MOST_BYTES = 1 << 60
 
 
 def _number(_: click.Context, param: click.Parameter, value: str | None) -> int | str | None:
@@ -23,15 +27,28 @@ def _number(_: click.Context, param: click.Parameter, value: str | None) -> int 
     return int(number)
 
 
-@declare("quota", short_help="Show or change what a person's jobs may take.")
+def _size(_: click.Context, __: click.Parameter, value: str | None) -> int | str | None:
+    if value is None or value.lower() == "none":
+        return value and "none"
+    try:
+        size_bytes = 0 if value == "0" else parse_size(value)
+    except SizeError as error:
+        raise click.BadParameter(f"{error} Or write none, for no quota.") from error
+    if size_bytes > _MOST_BYTES:
+        raise click.BadParameter(f"{value!r} is more than any farm has; write none for no quota.")
+    return size_bytes
+
+
+@declare("quota", short_help="Show or change what a person may take.")
 @click.argument("name", metavar="NAME")
 @option("--jobs", callback=_number, metavar="N|none", help="Jobs that have not ended.")
 @option("--frames", callback=_number, metavar="N|none", help="Frames of them still to do.")
 @option("--slots", callback=_number, metavar="N|none", help="Slots that work on them at a time.")
+@option("--bytes", callback=_size, metavar="SIZE|none", help="Uploads and results, such as 50G.")
 @json_option
 @url_option
 def command(name: str, url: str | None, *, as_json: bool, **quota: int | str | None) -> None:
-    """Show what NAME's jobs may take at a time, or change it; none is no limit.
+    """Show what NAME's jobs and files may take at a time, or change it; none is no limit.
 
     A lower quota takes nothing away that is there already.
     """
@@ -42,18 +59,18 @@ def command(name: str, url: str | None, *, as_json: bool, **quota: int | str | N
     }
     with open_farm(url) as farm:
         now = farm.change_user(name, quota=asked) if asked else farm.user(name)
-    click.echo(msgspec.json.encode(now).decode() if as_json else f"{name}: {told(now.quota)}")
+    click.echo(msgspec.json.encode(now).decode() if as_json else f"{name}: {told(now)}")
 
 
-def told(quota: QuotaView) -> str:
-    """A quota as people read it."""
-    limits = [
-        f"{most:,} {what}"
-        for what, most in (
-            ("jobs", quota.jobs),
-            ("frames", quota.frames),
-            ("slots", quota.slots),
-        )
-        if most is not None
-    ]
-    return f"at most {', '.join(limits)}" if limits else "no quota"
+def told(user: UserView) -> str:
+    """A quota as people read it, and what the person's files take."""
+    limits = ", ".join(_limits(user.quota))
+    used = told_size(user.upload_bytes + user.result_bytes)
+    return f"{f'at most {limits}' if limits else 'no quota'}; files take {used}"
+
+
+def _limits(quota: QuotaView) -> Iterator[str]:
+    counts = (("jobs", quota.jobs), ("frames", quota.frames), ("slots", quota.slots))
+    yield from (f"{most:,} {what}" for what, most in counts if most is not None)
+    if quota.bytes is not None:
+        yield f"{told_size(quota.bytes)} of files"
