@@ -9,7 +9,9 @@ from framefarm.core.blame import BlameLimits
 from framefarm.core.requirements import Requirements
 from framefarm.core.states import JobState
 from framefarm.db import tables as t
+from framefarm.farm import steering
 from framefarm.farm.blame import Blame
+from framefarm.farm.catalog import Catalog
 from framefarm.farm.holding import try_held as try_held_jobs
 from framefarm.farm.news import News
 from tests.integration.farm.bench import Bench, ask
@@ -227,6 +229,44 @@ def test_l9_a_held_job_is_tried_again_with_one_unit(bench: Bench):
     assert bench.job(job).state == JobState.PAUSED
     assert not try_held(bench).work
     assert bench.claim("w2") is None
+
+
+def test_l9_a_held_job_at_its_limit_is_tried_when_a_slot_of_it_is_free(bench: Bench):
+    bench.blame = farm_of("w1", "w2", alike=4)
+    job = bench.trial("1-30", largest=1, max_workers=2)
+    fail_all(bench, "w2", most=1)
+    slow = bench.take("w2")
+    fail_all(bench, "w1")
+    assert bench.job(job).state == JobState.PAUSED
+    bench.do(steering.limit, job, 1)
+    be_due(bench, job)
+
+    assert bench.claim("w1") is None
+    bench.release(slow)
+    bench.check()
+
+    assert bench.claim("w1") is not None
+    assert bench.claim("w2") is None
+
+
+def test_l9_a_hold_outlives_the_manager_that_made_it(bench: Bench):
+    job = held_job(bench)
+    held = bench.job(job)
+    be_due(bench, job)
+    on_trial = bench.take("w1")
+
+    bench.catalog = Catalog()
+    bench.engine.dispose()
+
+    assert bench.job(job).message == held.message
+    assert not try_held(bench).work
+    assert bench.claim("w2") is None
+    bench.fail(on_trial)
+    assert due_in(bench, job) == 240.0
+    be_due(bench, job)
+    bench.finish(bench.take("w2"))
+    bench.check()
+    assert bench.job(job).state == JobState.RUNNING
 
 
 def test_l9_each_try_that_fails_doubles_the_time_to_the_next(bench: Bench):
