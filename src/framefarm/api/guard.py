@@ -63,12 +63,15 @@ WEBSOCKET = "WEBSOCKET"
 _SIGNING_IN = {
     ("POST", "/api/login"),
     ("POST", "/api/login/token"),
+    ("POST", "/api/login/device/code"),
+    ("POST", "/api/login/device/token"),
     ("POST", "/api/first-admin"),
     ("POST", "/api/logout"),
 }
 _FOR_EVERYONE = {
     ("GET", "/api/health"),
     ("GET", "/api/login"),
+    ("GET", "/api/login/device"),
     ("GET", "/api/login/openid"),
     ("GET", "/api/login/openid/callback"),
     (WEBSOCKET, CONNECT_PATH),

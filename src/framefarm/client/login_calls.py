@@ -7,7 +7,14 @@ from urllib.parse import quote
 import msgspec
 
 from framefarm.client.asking import Ask, call, change, get, tell
-from framefarm.client.user_views import LoginPage, LoginView, LoginWays, MadeToken, UserView
+from framefarm.client.user_views import (
+    DeviceBegun,
+    LoginPage,
+    LoginView,
+    LoginWays,
+    MadeToken,
+    UserView,
+)
 
 
 class LoginCalls:
@@ -29,6 +36,29 @@ class LoginCalls:
         """
         asked = {"name": name, "password": password, "purpose": purpose, "days": days}
         return change("/api/login/token", MadeToken, msgspec.json.encode(asked))
+
+    @call
+    def begin_device_login(
+        self, *, purpose: str = "framefarm login", days: float = 90.0
+    ) -> Ask[DeviceBegun]:
+        """Begin to be let in from a browser: show the code, then ask `take_device_token`.
+
+        Raises:
+            FarmAnswerError: The farm has no login provider.
+        """
+        asked = {"purpose": purpose, "days": days}
+        return change("/api/login/device/code", DeviceBegun, msgspec.json.encode(asked))
+
+    @call
+    def take_device_token(self, device_code: str) -> Ask[MadeToken]:
+        """The token of a program that was let in from a browser.
+
+        Raises:
+            FarmAnswerError: Not yet (`authorization_pending`, `slow_down`), no (`access_denied`),
+                or too late (`expired_token`); its `code` says which.
+        """
+        asked = {"device_code": device_code}
+        return change("/api/login/device/token", MadeToken, msgspec.json.encode(asked))
 
     @call
     def log_out(self) -> Ask[None]:

@@ -56,6 +56,25 @@ class MadeToken(msgspec.Struct, frozen=True):
     view: TokenView
 
 
+class DeviceBegun(msgspec.Struct, frozen=True):
+    """A program waits to be let in from a browser (RFC 8628).
+
+    Attributes:
+        device_code: With this it asks for its token; a secret.
+        user_code: What its person types.
+        verification_uri: Where; `verification_uri_complete` has the code filled in.
+        expires_in: Seconds for all of this.
+        interval: Seconds between two questions for the token.
+    """
+
+    device_code: str
+    user_code: str
+    verification_uri: str
+    verification_uri_complete: str
+    expires_in: int
+    interval: int
+
+
 class Me(msgspec.Struct, frozen=True):
     """Who asks."""
 

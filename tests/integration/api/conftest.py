@@ -3,14 +3,17 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.integration.api.far import Far
 from tests.integration.api.manager import Manager
+from tests.integration.api.openid_provider import Provider, openid_provider
+from tests.integration.api.openid_site import Site
 from tests.integration.api.people import People
 from tests.integration.other_machine import other_machine
 
@@ -56,6 +59,27 @@ def blends(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
         timeout=120,
     )
     return {name: (folder / f"{name}.blend").read_bytes() for name in WANTED}
+
+
+@pytest.fixture
+def provider() -> Iterator[Provider]:
+    with openid_provider() as made:
+        made.person = {"preferred_username": "Ada L.", "email": "ada@studio.example"}
+        yield made
+
+
+@pytest.fixture
+def make_site(tmp_path: Path, provider: Provider) -> Iterator[Callable[..., Site]]:
+    made: list[Site] = []
+
+    def make(**settings: Any) -> Site:
+        made.append(Site(tmp_path / f"manager{len(made)}", provider, **settings))
+        return made[-1]
+
+    yield make
+    for site in made:
+        site.manager.close()
+        site.manager.check()
 
 
 @pytest.fixture

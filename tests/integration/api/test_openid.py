@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,62 +14,11 @@ from joserfc import jwt
 from joserfc.jwk import OctKey, RSAKey
 
 from framefarm.core.accounts import UserRole
-from framefarm.core.openid import OpenIdSettings
 from tests.integration.api.manager import Manager, is_problem
 from tests.integration.api.openid_provider import CLIENT, SECRET, Provider, openid_provider
+from tests.integration.api.openid_site import START, Site
 
-START = "/api/login/openid"
 CALLBACK = "/api/login/openid/callback"
-
-
-@pytest.fixture
-def provider() -> Iterator[Provider]:
-    with openid_provider() as made:
-        made.person = {"preferred_username": "Ada L.", "email": "ada@studio.example"}
-        yield made
-
-
-class Site:
-    """A manager that sends people to a provider."""
-
-    def __init__(self, folder: Path, provider: Provider, **settings: Any) -> None:
-        self.provider = provider
-        told = {"client_secret": SECRET, "new_users": UserRole.ARTIST, **settings}
-        openid = OpenIdSettings(told.pop("issuer", provider.url), CLIENT, **told)
-        self.manager = Manager(folder, openid=openid)
-
-    @contextlib.contextmanager
-    def browser(self) -> Iterator[httpx.Client]:
-        with httpx.Client(base_url=self.manager.server.url, timeout=60) as client:
-            yield client
-
-    def leave(self, browser: httpx.Client, then: str = "/api/me") -> str:
-        """Begin, and say yes at the provider; the address that the browser is sent back to."""
-        begun = browser.get(START, params={"then": then})
-        assert begun.status_code == 303, begun.text
-        agreed = httpx.get(begun.headers["location"])
-        assert agreed.status_code == 302
-        return agreed.headers["location"]
-
-    def log_in(self, browser: httpx.Client) -> httpx.Response:
-        return browser.get(self.leave(browser))
-
-    def user(self, name: str) -> dict[str, Any]:
-        return dict(self.manager.http.get(f"/api/users/{name}").raise_for_status().json())
-
-
-@pytest.fixture
-def make_site(tmp_path: Path, provider: Provider) -> Iterator[Callable[..., Site]]:
-    made: list[Site] = []
-
-    def make(**settings: Any) -> Site:
-        made.append(Site(tmp_path / f"manager{len(made)}", provider, **settings))
-        return made[-1]
-
-    yield make
-    for site in made:
-        site.manager.close()
-        site.manager.check()
 
 
 def test_person_is_sent_there_and_comes_back_logged_in(

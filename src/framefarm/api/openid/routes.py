@@ -13,6 +13,7 @@ from starlette.responses import RedirectResponse, Response
 
 from framefarm.api.logins import cookie_value
 from framefarm.api.openid.attempts import LONGEST_S, Attempts
+from framefarm.api.openid.device_routes import device_routes
 from framefarm.api.openid.errors import LostAttemptError, ProviderRefusedError
 from framefarm.api.openid.provider import Provider
 from framefarm.api.origins import is_encrypted, origin_of, own_origins
@@ -137,4 +138,7 @@ def openid_routes(
         """Where the login provider sends a browser back to."""
         return await door.come_back(request, code=code, state=state or "", error=error, iss=iss)
 
-    return router
+    both = APIRouter()
+    both.include_router(router)
+    both.include_router(device_routes(farm, people, base, START))
+    return both

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from framefarm.cli.browser_login import log_in_by_browser
 from framefarm.cli.display import words
+from framefarm.cli.failures import UsageFailure
 from framefarm.cli.farm_options import farm_url, open_farm
 from framefarm.cli.groups import command as declare
 from framefarm.cli.groups import option
@@ -32,6 +34,11 @@ _TIMEOUT_S = 30.0
     help="Become the first admin, with the code that the manager printed.",
 )
 @option(
+    "--browser",
+    is_flag=True,
+    help="Say yes in a browser where you are logged in, also on another machine.",
+)
+@option(
     "--days",
     type=click.FloatRange(0, _MOST_DAYS, min_open=True),
     metavar="N",
@@ -44,20 +51,32 @@ _TIMEOUT_S = 30.0
     help="Of the certificate that the manager made itself; it tells it at its start.",
 )
 def command(
-    url: str | None, user: str | None, days: float, fingerprint: str | None, *, first: bool
+    url: str | None,
+    user: str | None,
+    days: float,
+    fingerprint: str | None,
+    *,
+    first: bool,
+    browser: bool,
 ) -> None:
     """Log in with a name and a password; all commands then ask that manager as you.
 
-    The password is asked for, or read from standard input. What is kept is a token that only works
-    there, in a file that only you may read. `framefarm logout` ends it.
+    The password is asked for, or read from standard input. Where people log in with a provider,
+    --browser shows an address and a code instead. What is kept is a token that only works there, in
+    a file that only you may read. `framefarm logout` ends it.
     """
+    if browser and (first or user):
+        raise UsageFailure("--browser and --user or --first exclude each other")
     found = farm_url(url)
     code, pin = _code() if first else ("", None)
     pin = _read_fingerprint(fingerprint) if fingerprint else pin
     certificate = _certificate(found, pin)
-    name = user or ask_text("Name", "--user NAME")
-    with open_farm(found, token="", certificate=certificate) as farm:
-        made = _first(farm, code, name, days) if first else _log_in(farm, name, days)
+    if browser:
+        name, made = log_in_by_browser(found, certificate, _purpose(), days)
+    else:
+        name = user or ask_text("Name", "--user NAME")
+        with open_farm(found, token="", certificate=certificate) as farm:
+            made = _first(farm, code, name, days) if first else _log_in(farm, name, days)
     home = load_settings().home
     keep_login(home, found, KeptLogin(name, made.token, certificate))
     until = (made.view.expires_at or "")[:10]
