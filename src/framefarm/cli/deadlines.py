@@ -13,4 +13,8 @@ def read_deadline(_: click.Context, __: click.Parameter, value: str | None) -> s
         return None
     from framefarm.core.deadlines import parse_deadline  # noqa: PLC0415  only when typed
 
-    return parse_deadline(value, datetime.now().astimezone()).isoformat()
+    now = datetime.now().astimezone()
+    at = parse_deadline(value, now).astimezone()
+    if at <= now:
+        click.echo(f"framefarm: warning: {at:%Y-%m-%d %H:%M} is past", err=True)
+    return at.isoformat()

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 
 from framefarm.core.errors import FrameFarmError
 
 _FROM_NOW = re.compile(r"\+(\d{1,5})(m|min|h|d)")
+_TIME = re.compile(r"\d{1,2}:\d\d")
 _UNITS = {"m": "minutes", "min": "minutes", "h": "hours", "d": "days"}
 
 
@@ -18,21 +19,31 @@ class DeadlineError(FrameFarmError):
 
 
 def parse_deadline(text: str, now: datetime) -> datetime:
-    """Read `2026-12-01T18:00`, in `now`'s zone unless it names one, or `+90min`, `+4h`, `+2d`.
+    """Read `2026-12-01T18:00`, `18:00` (the next there is), or `+90min`, `+4h`, `+2d`.
 
     Args:
         now: With its zone.
 
+    Returns:
+        Without a zone where none was written: local time, by the rules of that day, which may not
+        be those of today.
+
     Raises:
-        DeadlineError: It is neither.
+        DeadlineError: It is none of these.
     """
-    found = _FROM_NOW.fullmatch(text.strip())
+    text = text.strip()
     try:
-        if found is not None:
+        if found := _FROM_NOW.fullmatch(text):
             return now + timedelta(**{_UNITS[found[2]]: int(found[1])})
-        at = datetime.fromisoformat(text.strip())
+        if _TIME.fullmatch(text):
+            return _next(time.fromisoformat(text.zfill(5)), now.replace(tzinfo=None))
+        return datetime.fromisoformat(text)
     except (ValueError, OverflowError):
         raise DeadlineError(
-            f"{text!r} is no deadline; write it like 2026-12-01T18:00, +4h, +90min or +2d."
+            f"{text!r} is no deadline; write it like 2026-12-01T18:00, 18:00, +4h, +90min or +2d."
         ) from None
-    return at if at.tzinfo is not None else at.replace(tzinfo=now.tzinfo)
+
+
+def _next(at: time, now: datetime) -> datetime:
+    today = datetime.combine(now.date(), at)
+    return today if today > now else today + timedelta(days=1)

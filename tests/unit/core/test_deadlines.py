@@ -15,8 +15,12 @@ NOW = datetime(2026, 11, 30, 12, 0, tzinfo=HERE)
 @pytest.mark.parametrize(
     ("typed", "meant"),
     [
-        ("2026-12-01T18:00", datetime(2026, 12, 1, 18, 0, tzinfo=HERE)),
-        (" 2026-12-01 18:00 ", datetime(2026, 12, 1, 18, 0, tzinfo=HERE)),
+        # Without a zone: local time, by the rules of that day and not of today.
+        ("2026-12-01T18:00", datetime(2026, 12, 1, 18, 0)),  # noqa: DTZ001
+        (" 2026-12-01 18:00 ", datetime(2026, 12, 1, 18, 0)),  # noqa: DTZ001
+        ("18:00", datetime(2026, 11, 30, 18, 0)),  # noqa: DTZ001
+        ("9:30", datetime(2026, 12, 1, 9, 30)),  # noqa: DTZ001
+        ("12:00", datetime(2026, 12, 1, 12, 0)),  # noqa: DTZ001
         ("2026-12-01T18:00+00:00", datetime(2026, 12, 1, 18, 0, tzinfo=UTC)),
         ("+4h", NOW + timedelta(hours=4)),
         ("+90min", NOW + timedelta(minutes=90)),
@@ -25,10 +29,14 @@ NOW = datetime(2026, 11, 30, 12, 0, tzinfo=HERE)
     ],
 )
 def test_a_deadline_is_a_time_or_so_long_from_now(typed: str, meant: datetime):
-    assert parse_deadline(typed, NOW) == meant
+    found = parse_deadline(typed, NOW)
+
+    assert (found, found.tzinfo is None) == (meant, meant.tzinfo is None)
 
 
-@pytest.mark.parametrize("typed", ["", "soon", "4h", "+h", "+4w", "2026-13-01T18:00", "+999999d"])
+@pytest.mark.parametrize(
+    "typed", ["", "soon", "4h", "+h", "+4w", "2026-13-01T18:00", "25:00", "+999999d"]
+)
 def test_what_is_no_deadline_is_refused_with_how_to_write_one(typed: str):
-    with pytest.raises(DeadlineError, match=r"write it like 2026-12-01T18:00, \+4h"):
+    with pytest.raises(DeadlineError, match=r"write it like 2026-12-01T18:00, 18:00, \+4h"):
         parse_deadline(typed, NOW)

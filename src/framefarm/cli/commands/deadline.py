@@ -16,7 +16,7 @@ from framefarm.cli.steered import tell
 @json_option
 @url_option
 def command(job: int, when: str | None, url: str | None, *, as_json: bool) -> None:
-    """Say when JOB is to be done: 2026-12-01T18:00, +4h, +90min, +2d, or none.
+    """Say when JOB is to be done: 2026-12-01T18:00, 18:00, +4h, +90min, or none.
 
     A job that would be late by the estimate goes before others of its priority.
     """

@@ -7,6 +7,7 @@ import click
 from framefarm.cli.farm_options import job_argument, json_option, open_farm, url_option
 from framefarm.cli.groups import command as declare
 from framefarm.cli.steered import tell
+from framefarm.core.listing import plural
 
 _MOST = 100_000
 
@@ -34,5 +35,7 @@ def command(job: int, max_workers: int | None, url: str | None, *, as_json: bool
     if as_json:
         tell(view, as_json=True)
         return
-    many = "any number of workers" if max_workers is None else f"at most {max_workers:,} at a time"
-    click.echo(f"job {view.id} may have {many}")
+    many = (
+        "any number of slots" if max_workers is None else f"at most {plural(max_workers, 'slot')}"
+    )
+    click.echo(f"job {view.id} may have {many} at a time")

@@ -124,7 +124,7 @@ def _requires(job: JobView) -> str:
         f"tagged {' and '.join(asked.tags)}" if asked.tags else "",
         f"with {words.memory(memory)} or more" if memory else "",
         "with a GPU" if asked.gpu else "",
-        f"at most {job.max_workers:,} at a time" if job.max_workers else "",
+        f"at most {words.plural(job.max_workers, 'slot')} at a time" if job.max_workers else "",
     )
 
 
