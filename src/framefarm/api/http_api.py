@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from fastapi.responses import HTMLResponse, PlainTextResponse
 
 from framefarm import __version__
@@ -32,6 +32,7 @@ from framefarm.api.guard import RoleGuard
 from framefarm.api.keys import KeyRing
 from framefarm.api.password_door import PasswordDoor
 from framefarm.api.people import TokenRing
+from framefarm.api.queries import check_query
 from framefarm.api.reach import Reach
 from framefarm.farm.service import Farm
 from framefarm.protocol.limits import PROTOCOL_VERSION
@@ -79,6 +80,7 @@ def make_api(farm: Farm, keys: KeyRing, people: TokenRing, reach: Reach) -> Fast
         docs_url=None,
         redoc_url=None,
         openapi_url="/api/openapi.json",
+        dependencies=[Depends(check_query)],
     )
     error_answers.install(api)
     openapi.install(api)

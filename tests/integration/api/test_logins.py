@@ -270,7 +270,7 @@ def test_password_in_an_address_is_none(door: Door):
 
     answer = door.manager.http.post(f"/api/login?name=ada&password={PASSWORD}", json={})
 
-    assert PASSWORD not in is_problem(answer, 422, "invalid_request")["detail"]
+    assert PASSWORD not in is_problem(answer, 422, "bad_query")["detail"]
 
 
 # --- guessing -----------------------------------------------------------------------------------

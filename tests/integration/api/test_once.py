@@ -81,7 +81,7 @@ def test_same_key_on_another_route_is_another_request(farm: Manager):
         "idempotency_key_reused",
     )
     is_problem(
-        farm.http.post("/api/jobs?more=1", json=TRIAL, headers=key("x")),
+        farm.http.post("/api/render-tasks/run_task/?name=x", json=TRIAL, headers=key("x")),
         422,
         "idempotency_key_reused",
     )
