@@ -5,8 +5,16 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    model_validator,
+)
 
+from framefarm.core.plain_text import plain
 from framefarm.core.requirements import Pool
 from framefarm.core.spans import Spans
 from framefarm.core.tags import PATTERN as TAG_PATTERN
@@ -29,8 +37,34 @@ Number = Annotated[int, AfterValidator(clamped)]
 NO_ZERO = r"^[^\x00]*$"
 """No zero byte: PostgreSQL keeps none in a text."""
 
+SHA256 = "^[0-9a-f]{64}$"
+USER_NAME = r"^[A-Za-z0-9][A-Za-z0-9._@-]{0,79}$"
+EMAIL = r"^([^@\s\x00-\x1f]+@[^@\s\x00-\x1f]+)?$"
+_BLENDER = r"^\d{1,3}\.\d{1,3}$"
+
+IN_WORDS = {
+    NO_ZERO: "A zero byte is no text; leave it out",
+    SHA256: "This is no SHA-256: it has 64 digits of 0-9 and a-f",
+    USER_NAME: "A name has 1 to 80 letters, digits and . _ @ -, and begins with a letter or digit",
+    EMAIL: "This is no address of mail, such as ada@studio.example",
+    _BLENDER: "A version of Blender is written as 4.5",
+    TAG_PATTERN: "A tag has 1 to 40 small letters, digits and . _ -; the first is no sign",
+}
+"""What values have to be like, by their pattern, for people."""
+
 Name = Annotated[str, Field(max_length=200)]
-Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+Sha256 = Annotated[str, Field(pattern=SHA256)]
+
+
+def _can_be_seen(text: str) -> str:
+    unseen = next((char for char in text if plain(char) != char or char in "\t\n"), None)
+    if unseen is not None:
+        raise ValueError(f"leave out the character U+{ord(unseen):04X}, which nobody can see")
+    return text
+
+
+Title = Annotated[str, Field(max_length=200), AfterValidator(_can_be_seen)]
+"""A name that people read, in lists and letters."""
 
 
 class _Body(BaseModel):
@@ -46,7 +80,7 @@ class Blend(_Body):
     """
 
     sha256: Sha256
-    name: Name
+    name: Title
     source_path: Annotated[str, Field(max_length=4096)] = ""
     tree: Sha256 | None = None
     missing: Annotated[list[str], Field(max_length=10_000)] = []
@@ -68,7 +102,7 @@ class RenderSettings(_Body):
     allow_scripts: bool = False
     persistent_data: bool = True
     strict: bool = False
-    blender: Annotated[str, Field(pattern=r"^\d{1,3}\.\d{1,3}$")] | None = None
+    blender: Annotated[str, Field(pattern=_BLENDER)] | None = None
 
 
 class TrialSettings(_Body):
@@ -124,13 +158,13 @@ class _Job(_Body):
     said, it is that of the shot, its sequence or its project, else 50.
     """
 
-    name: Name = ""
-    project: Name = ""
-    sequence: Name = ""
-    shot: Name = ""
+    name: Title = ""
+    project: Title = ""
+    sequence: Title = ""
+    shot: Title = ""
     priority: Priority | None = None
-    fingerprint: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None = None
-    owner: Name = ""
+    fingerprint: Sha256 | None = None
+    owner: Title = ""
     max_workers: MaxWorkers | None = None
     deadline: Deadline | None = None
     requires: Requires = Requires()
@@ -245,6 +279,12 @@ class RetryJob(_Body):
 
     frames: Annotated[str, Field(max_length=65_536)] | None = None
     all: bool = False
+
+    @model_validator(mode="after")
+    def _makes_sense(self) -> RetryJob:
+        if self.frames is not None and self.all:
+            raise ValueError("say `frames` or `all`, not both")
+        return self
 
     @property
     def units(self) -> Spans | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -9,12 +11,14 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, Response
 
+from framefarm.api.bodies import IN_WORDS
 from framefarm.api.once import AnsweredBeforeError
 from framefarm.api.problems import REFUSED, problem, problem_of
 from framefarm.core.errors import FrameFarmError
 
 _log = structlog.get_logger(__name__)
 
+_NOT_READ_AS_JSON = frozenset({"model_attributes_type", "dict_attributes_type"})
 _HTTP_CODES = {404: "not_found", 405: "method_not_allowed", 413: "too_large"}
 
 
@@ -30,10 +34,11 @@ def install(app: FastAPI) -> None:
         return error.response
 
     @app.exception_handler(RequestValidationError)
-    async def invalid(_: Request, error: RequestValidationError) -> JSONResponse:
-        told = "; ".join(
-            f"{'.'.join(str(part) for part in one['loc'])}: {one['msg']}" for one in error.errors()
-        )
+    async def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
+        told = "; ".join(map(_in_words, error.errors()))
+        unread = any(one["type"] in _NOT_READ_AS_JSON for one in error.errors())
+        if unread and not _is_json(request):
+            told += "; JSON is read with the header Content-Type: application/json"
         return problem(REFUSED, "invalid_request", told)
 
     @app.exception_handler(HTTPException)
@@ -49,3 +54,17 @@ def install(app: FastAPI) -> None:
     async def unexpected(request: Request, error: Exception) -> JSONResponse:
         _log.error("request_failed", path=request.url.path, exc_info=error)
         return problem(500, "internal", "The manager failed at this request; its log says why.")
+
+
+def _in_words(error: dict[str, Any]) -> str:
+    """What is wrong with one value, and where it stands."""
+    where = ".".join(str(part) for part in error["loc"])
+    more = error.get("ctx", {})
+    if error["type"] == "json_invalid":
+        return f"{where}: {error['msg']}: {more.get('error')}"
+    return f"{where}: {IN_WORDS.get(more.get('pattern'), error['msg'])}"
+
+
+def _is_json(request: Request) -> bool:
+    kind = request.headers.get("content-type", "application/json").partition(";")[0].strip()
+    return kind.lower() == "application/json" or kind.lower().endswith("+json")

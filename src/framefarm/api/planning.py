@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from pathlib import Path
 
 from framefarm.blender.errors import BlendFileError
 from framefarm.core.listing import first_of
@@ -24,11 +25,16 @@ from framefarm.storage import BlobFolder
 
 
 async def plan_render(
-    farm: Farm, request: RenderRequest, who: Identity | None = None
+    farm: Farm,
+    request: RenderRequest,
+    who: Identity | None = None,
+    *,
+    came: Path | None = None,
 ) -> PlannedJob:
-    """Plan the rendering of a .blend that was uploaded before.
+    """Plan the rendering of a .blend that was uploaded before, or has just come.
 
     Args:
+        came: The .blend, where it has just come by itself and is not stored yet.
         who: Who asks. An artist may name own files only, and no place on a worker's disk: what lies
             beside a file there may be another's.
 
@@ -37,9 +43,7 @@ async def plan_render(
         TreeError, TreePathError: What came as the list of its project's files is none.
         FrameFarmError: See `plan_render_job`.
     """
-    await check_own(farm, who, request.blend_sha256)
-    path = farm.blobs.existing(request.blend_sha256)
-    farm.blobs.touch(request.blend_sha256)
+    path = came if came is not None else await _stored(farm, request.blend_sha256, who)
     versions = farm.roster.blender_versions()
     tree, tree_bytes = None, 0
     if not sees_all(who):
@@ -58,6 +62,13 @@ async def plan_render(
     except BlendFileError as error:
         # Where it lies here is nothing that its owner knows, or needs to.
         raise error.called(request.blend_name) from error
+
+
+async def _stored(farm: Farm, sha256: str, who: Identity | None) -> Path:
+    await check_own(farm, who, sha256)
+    path = farm.blobs.existing(sha256)
+    farm.blobs.touch(sha256)
+    return path
 
 
 def _read_tree(blobs: BlobFolder, request: RenderRequest, tree_sha256: str) -> tuple[Tree, int]:

@@ -10,22 +10,25 @@ import hashlib
 import json
 from dataclasses import replace
 from functools import partial as bound
+from pathlib import Path
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi import APIRouter, Query, Request, Response
+from fastapi import Path as InPath
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from framefarm.api.access import owner_for
 from framefarm.api.blend_upload import Upload, receive_file
-from framefarm.api.bodies import Name, Priority, RenderSettings
+from framefarm.api.bodies import Name, Priority, RenderSettings, Title
 from framefarm.api.downloads import Frames, Partial, answer_with
 from framefarm.api.guard import caller_of
 from framefarm.api.once import asked_once
 from framefarm.api.planning import plan_render
 from framefarm.api.scene_upload import Scene, Scenes
+from framefarm.core.plain_text import plain
 from framefarm.farm.downloads import What
-from framefarm.farm.new_jobs import Wishes
+from framefarm.farm.new_jobs import PlannedJob, Wishes
 from framefarm.farm.ownership import check_room
 from framefarm.farm.render_jobs import RenderRequest
 from framefarm.farm.render_tasks import (
@@ -45,7 +48,7 @@ UPLOADS = frozenset({f"{PREFIX}/run_task", f"{PREFIX}/run_task/"})
 
 _UNNAMED = "scene.blend"
 
-TaskKey = Annotated[str, Path(max_length=64)]
+TaskKey = Annotated[str, InPath(max_length=64)]
 
 
 class TaskSettings(RenderSettings):
@@ -54,11 +57,11 @@ class TaskSettings(RenderSettings):
     `blend`: which file of a .zip, where it has several.
     """
 
-    name: Name = ""
-    project: Name = ""
-    sequence: Name = ""
-    shot: Name = ""
-    owner: Name = ""
+    name: Title = ""
+    project: Title = ""
+    sequence: Title = ""
+    shot: Title = ""
+    owner: Title = ""
     priority: Priority | None = None
     file_name: Name = ""
     blend: Annotated[str, Field(max_length=1_000)] = ""
@@ -130,8 +133,12 @@ def routes(farm: Farm) -> APIRouter:
             owner = owner_for(who, settings.owner)
             usual = await _usual(farm, settings)
             once = await asked_once(request, farm, _digest(upload, incoming.sha256))
-            scene = await scenes.keep(who, incoming, settings.blend)
-        planned = await plan_render(farm, _request(scene, upload, settings, owner, usual), who)
+
+            async def plan(scene: Scene, came: Path | None) -> PlannedJob:
+                asked = _request(scene, upload, settings, owner, usual)
+                return await plan_render(farm, asked, who, came=came)
+
+            scene, planned = await scenes.planned(who, incoming, settings.blend, plan)
         warnings, key = [*planned.warnings, *scene.warnings], new_task_key()
         there = response.headers["Location"] = f"{PREFIX}/{key}/progress"
         view, _ = await farm.submit(
@@ -205,7 +212,7 @@ def _request(
         blend_sha256=scene.blend_sha256,
         tree_sha256=scene.tree_sha256,
         missing=scene.missing,
-        blend_name=named.replace("\\", "/").rpartition("/")[2][:200] or _UNNAMED,
+        blend_name=plain(named.replace("\\", "/").rpartition("/")[2][:200]) or _UNNAMED,
         name=asked.name,
         project=asked.project,
         sequence=asked.sequence,

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from framefarm.blender.unzipping import ZipLimits, is_zip
 from framefarm.blender.zipped import WhichBlendError, ZippedProject, open_zipped
 from framefarm.farm.accounts import Identity
+from framefarm.farm.new_jobs import PlannedJob
 from framefarm.farm.ownership import keep_owner
 from framefarm.farm.service import Farm
 from framefarm.protocol.trees import Tree, TreeFile, encode_tree
@@ -42,6 +44,9 @@ class Scene:
     warnings: tuple[str, ...] = ()
 
 
+Plan = Callable[[Scene, Path | None], Awaitable[PlannedJob]]
+
+
 class Scenes:
     """Stores scenes.
 
@@ -53,13 +58,18 @@ class Scenes:
         self._farm = farm
         self._turn = asyncio.Semaphore(_AT_ONCE)
 
-    async def keep(self, who: Identity | None, incoming: UnannouncedBlob, wanted: str) -> Scene:
-        """Store a file that came whole, or all that is in it if it is a .zip.
+    async def planned(
+        self, who: Identity | None, incoming: UnannouncedBlob, wanted: str, plan: Plan
+    ) -> tuple[Scene, PlannedJob]:
+        """Plan the rendering of a file that came whole, and store it, or all of a .zip.
+
+        A .blend is planned before it is stored: what cannot be rendered leaves nothing behind.
 
         Args:
             who: Whose it is then.
             incoming: The file.
             wanted: Which .blend of a .zip; empty for the only one.
+            plan: Plans a scene; is told where its .blend is while that is not stored.
 
         Raises:
             WhichBlendError: There is none of that name, or it is not clear which.
@@ -71,14 +81,16 @@ class Scenes:
             async with self._turn:
                 most = farm.settings.largest_upload_bytes
                 scene = await asyncio.to_thread(_unpacked, farm.blobs, incoming, wanted, most)
-        elif wanted:
+            await keep_owner(farm, who, scene.files)
+            return scene, await plan(scene, None)
+        if wanted:
             text = f"What came is no .zip, so it has no {wanted[:200]!a} in it; leave that out."
             raise WhichBlendError(text)
-        else:
-            sha256 = await asyncio.to_thread(incoming.keep)
-            scene = Scene(sha256, files=(sha256,))
+        scene = Scene(incoming.sha256, files=(incoming.sha256,))
+        job = await plan(scene, incoming.path)
+        await asyncio.to_thread(incoming.keep)
         await keep_owner(farm, who, scene.files)
-        return scene
+        return scene, job
 
 
 def _unpacked(blobs: BlobFolder, incoming: UnannouncedBlob, wanted: str, most: int) -> Scene:

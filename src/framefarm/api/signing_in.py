@@ -9,12 +9,13 @@ import structlog
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
+from framefarm.api.bodies import USER_NAME
 from framefarm.api.guard import caller_of
 from framefarm.api.logins import give_cookie, take_cookie
 from framefarm.api.origins import is_encrypted
 from framefarm.api.password_door import LoginFailedError, PasswordDoor
 from framefarm.api.people import TokenRing
-from framefarm.api.users import DAY_S, NAME, Email, MadeToken
+from framefarm.api.users import DAY_S, Email, MadeToken
 from framefarm.core.accounts import Scope
 from framefarm.core.passwords import check_password
 from framefarm.farm import accounts, first_admin, logins
@@ -58,7 +59,7 @@ class FirstAdmin(_Body):
     """Who reads the manager's console, and becomes its first admin."""
 
     code: Annotated[str, Field(min_length=1, max_length=200)]
-    name: Annotated[str, Field(pattern=NAME)]
+    name: Annotated[str, Field(pattern=USER_NAME)]
     email: Email = ""
     password: Password
 

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr
 from sqlalchemy import Connection
 
 from framefarm.api.access import NotAllowedError
-from framefarm.api.bodies import NO_ZERO, Number
+from framefarm.api.bodies import EMAIL, NO_ZERO, USER_NAME, Number
 from framefarm.api.edits import check_unchanged, user_tag
 from framefarm.api.guard import caller_of
 from framefarm.api.once import Once, asked_once
@@ -26,12 +26,10 @@ from framefarm.farm.service import Farm
 
 _log = structlog.get_logger(__name__)
 
-NAME = r"^[A-Za-z0-9][A-Za-z0-9._@-]{0,79}$"
-_EMAIL = r"^([^@\s\x00-\x1f]+@[^@\s\x00-\x1f]+)?$"
 DAY_S = 86_400.0
 
 UserName = Annotated[str, Path(max_length=200)]
-Email = Annotated[str, Field(max_length=254, pattern=_EMAIL)]
+Email = Annotated[str, Field(max_length=254, pattern=EMAIL)]
 
 
 class _Body(BaseModel):
@@ -44,7 +42,7 @@ class NewUser(_Body):
     Without a password they come with a token, or by the login of a provider.
     """
 
-    name: Annotated[str, Field(pattern=NAME)]
+    name: Annotated[str, Field(pattern=USER_NAME)]
     role: UserRole = UserRole.ARTIST
     email: Email = ""
     password: Annotated[SecretStr, Field(max_length=1_024)] | None = None

@@ -48,6 +48,10 @@ PARSE_FAULTS = (
     struct.error,
 )
 
+_NO_SENSE = (
+    "is damaged, or was written by no Blender that is known here (2.80 to 5.0); open it in Blender "
+    "and save it again"
+)
 _STEPS_PER_BLOCK = 50
 _STEPS_AT_LEAST = 50_000
 _NAME = re.compile(rb"[\w*()]+(?:\[\d{1,9}\])*")  # as in C: `*mat[4]`, `(*draw)()`
@@ -177,7 +181,8 @@ def translated(path: Path) -> Iterator[None]:
     except OSError as error:
         raise BlendFileUnreadableError(path, f"cannot be read: {error.strerror}") from error
     except PARSE_FAULTS as error:
-        raise BlendFileDamagedError(path, f"is damaged or of an unknown kind ({error})") from error
+        # Their words are for programmers, and name places that the file's owner does not know.
+        raise BlendFileDamagedError(path, _NO_SENSE) from error
 
 
 def id_name(block: BlendFileBlock) -> str:

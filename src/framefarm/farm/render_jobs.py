@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +12,11 @@ import msgspec
 from framefarm.blender.blendfile import BlendFile, read_blend
 from framefarm.blender.driver.picture_size import picture_size
 from framefarm.blender.scene_facts import SceneFacts
+from framefarm.core.engines import parse_engine
 from framefarm.core.errors import FrameFarmError
 from framefarm.core.formats import EXTENSIONS, Resolution, parse_resolution, parse_still_format
 from framefarm.core.listing import are, first_of, plural
-from framefarm.core.naming import movie_name
+from framefarm.core.naming import frame_name, movie_name, safe_path
 from framefarm.core.plans import JobPlan, plan_render
 from framefarm.core.spans import Spans
 from framefarm.core.versions import BlenderVersion, choose_version
@@ -26,6 +27,10 @@ from framefarm.protocol.tasks import JoinTask, MovieTask, RenderTask
 from framefarm.protocol.trees import Tree
 
 _SHOWN = 10
+_LONGEST_NAME_BYTES = 240
+"""Of a frame; disks take 255, and a movie's name has a second number."""
+
+_WIDEST_FRAME = -1_000_000
 
 
 class JobRefusedError(FrameFarmError):
@@ -121,13 +126,17 @@ def plan_render_job(
         BlendFileError: The file is none, damaged or too large.
         SpansError: The frames are not to be understood.
         FormatError: The format or the resolution is not.
+        EngineNameError: The engine is none of Blender's own.
         NoBlenderForFileError: Workers are connected, but none can read the file.
         JobRefusedError: No such scene or camera, no camera at all, or missing files.
     """
     blend = read_blend(path, trace=False)
     size_bytes = path.stat().st_size if tree is None else tree_bytes
+    if request.engine is not None:
+        request = replace(request, engine=parse_engine(request.engine))
     draft = _Drafted(request, blend, _scene(blend, request), size_bytes)
     _check_camera(draft)
+    _check_output(draft)
     _check_missing(draft)
     frames = _frames(draft)
     movie = _movie(draft)
@@ -184,6 +193,18 @@ def _check_camera(draft: _Drafted) -> None:
         )
 
 
+def _check_output(draft: _Drafted) -> None:
+    """Else every frame would be rendered before its name turned out to be too long."""
+    name = frame_name(draft.scene.output_path, _WIDEST_FRAME, ".exr")
+    if len(name.encode(errors="replace")) > _LONGEST_NAME_BYTES:
+        raise JobRefusedError(
+            "bad_output_path",
+            f"Scene {draft.scene.name!r} of {draft.request.blend_name} writes files with names of "
+            f"more than {_LONGEST_NAME_BYTES} bytes, which disks do not take. Shorten the output "
+            "path in Blender.",
+        )
+
+
 def _check_missing(draft: _Drafted) -> None:
     missing = draft.request.missing
     if not missing:
@@ -229,7 +250,9 @@ def _resolution(draft: _Drafted) -> Resolution | None:
 def _render_task(draft: _Drafted, blender: str) -> RenderTask:
     request, scene = draft.request, draft.scene
     file_format = (
-        parse_still_format(request.file_format) if request.file_format else scene.still_format
+        parse_still_format(request.file_format)
+        if request.file_format is not None
+        else scene.still_format
     )
     asked = _resolution(draft)
     width, height = _expected_size(scene, asked)
@@ -277,7 +300,9 @@ def _stages(
     if movie is not None:
         encode = _movie_task(movie, task)
         frames = plan.stages[0].units
-        name = movie_name(draft.scene.output_path, frames.first, frames.last, movie.suffix)
+        name = safe_path(
+            movie_name(draft.scene.output_path, frames.first, frames.last, movie.suffix)
+        )
         join = JoinTask(movie=encode, name=name, frames=len(frames))
         settings += [msgspec.to_builtins(encode), msgspec.to_builtins(join)]
     first, *others = (

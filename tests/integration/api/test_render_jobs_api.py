@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from framefarm.farm.render_jobs import RenderRequest, plan_render_job
+from framefarm.protocol import ResultFile, ResultManifest, encode_manifest
+from framefarm.protocol.manifest import decode_manifest
+from tests.integration.api.bad_files import writes_to
 from tests.integration.api.manager import Manager, is_problem
 
 
@@ -181,3 +186,36 @@ def test_workers_that_cannot_read_the_file_are_said_at_once(
     told = is_problem(answer, 422, answer.json()["code"])
     assert "5.0" in told["detail"]
     assert manager.http.get("/api/jobs").json()["jobs"] == []
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("//a:b_##", "a_b_01-09.mp4"),
+        ("C:\\film\\a*b_", "a_b_0001-0009.mp4"),
+        ("//a\u202eb", "a_b0001-0009.mp4"),
+        ("//a\nb", "a_b0001-0009.mp4"),
+        ("//..", "..0001-0009.mp4"),
+        ("", "0001-0009.mp4"),
+    ],
+)
+def test_movie_has_a_name_that_its_result_may_have(
+    blends: dict[str, bytes], tmp_path: Path, path: str, name: str
+):
+    """Else it would be refused when all frames are rendered."""
+    file = tmp_path / "film.blend"
+    file.write_bytes(writes_to(path.encode())(blends["film"]))
+
+    planned = plan_render_job(
+        RenderRequest("0" * 64, "film.blend", frames="1-9"), file, versions=[]
+    )
+
+    assert planned.stages[-1].settings["name"] == name
+    movie = ResultFile(name, "movie", "0" * 64, 1)
+    decode_manifest(encode_manifest(ResultManifest(1, 1, (movie,))))
+
+
+def test_engine_is_known_however_it_is_typed(shared: Manager, uploaded: dict[str, str]):
+    view = accepted(submit(shared, uploaded["plain"], engine="workbench"))
+
+    assert view["settings"]["engine"] == "WORKBENCH"
