@@ -154,7 +154,7 @@ class Looks:
 
     def _would_be_served(self, farm: SimulatedFarm, link: Any, slot: Any) -> bool:
         with self._database.engine.connect() as connection, connection.begin() as transaction:
-            [lease] = claim_many(connection, [farm.dispatcher._request(link, slot)])
+            [lease] = claim_many(connection, [farm.dispatcher.request_of(link, slot)])
             transaction.rollback()
         return lease is not None
 

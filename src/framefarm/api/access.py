@@ -18,6 +18,7 @@ from framefarm.farm.accounts import Identity
 from framefarm.farm.ownership import check_own
 from framefarm.farm.render_tasks import NoSuchTaskError
 from framefarm.farm.service import Farm
+from framefarm.farm.sessions import NoSuchSessionError
 from framefarm.farm.shots import find_shot
 from framefarm.farm.steering import NoSuchJobError
 
@@ -30,12 +31,17 @@ _TASK = re.compile(r"/api/render-tasks/([^/]+)/(?:progress|download)")
 _BLOB = re.compile(r"/api/blobs/([^/]+)")
 _UPLOADS = re.compile(r"/api/uploads(/chunks)?")
 _WORKERS = re.compile(r"/api/workers(/[^/]+)?")
+_SESSIONS = re.compile(r"/api/sessions")
+_SESSION = re.compile(r"/api/sessions/([^/]+)(/.*)?")
 _EVENTS = re.compile(r"/api/events")
 _SHOTS = re.compile(r"/api/shots")
 _SHOT = re.compile(r"/api/shots/([^/]+)(/.*)?")
 _OPEN = re.compile(r"/|/api/(docs|health|openapi\.json)")
 
-_VIEWER = (_JOBS, _JOB, _TASK, _BLOB, _WORKERS, _EVENTS, _SHOTS, _SHOT, _OPEN)
+_VIEWER = (
+    *(_JOBS, _JOB, _TASK, _BLOB, _WORKERS, _SESSIONS, _SESSION),
+    *(_EVENTS, _SHOTS, _SHOT, _OPEN),
+)
 _ARTIST = {
     _JOBS: {"GET", "POST"},
     _JOB: {"GET", "POST", "DELETE"},
@@ -43,6 +49,8 @@ _ARTIST = {
     _TASK: {"GET"},
     _BLOB: {"GET", "HEAD", "PUT"},
     _UPLOADS: {"POST", "PUT"},
+    _SESSIONS: {"GET", "POST"},
+    _SESSION: {"GET", "POST", "DELETE"},
     _EVENTS: {"GET"},
     _SHOTS: {"GET"},
     _SHOT: {"GET"},
@@ -101,6 +109,8 @@ def _may(role: UserRole, method: str, path: str) -> bool:
 async def _check_own(farm: Farm, who: Identity, method: str, path: str) -> None:
     if found := _JOB.fullmatch(path):
         await _check_job(farm, who, found[1])
+    elif found := _SESSION.fullmatch(path):
+        await _check_session(farm, who, found[1])
     elif found := _TASK.fullmatch(path):
         owner = await farm.read(partial(_owner_of_task, task_key=found[1]))
         if owner not in {None, who.name}:
@@ -119,6 +129,13 @@ async def _check_job(farm: Farm, who: Identity, text: str) -> None:
         raise NoSuchJobError(job_id)
 
 
+async def _check_session(farm: Farm, who: Identity, text: str) -> None:
+    session_id = _number(text, "session")
+    owner = await farm.read(partial(_owner_of_session, session_id=session_id))
+    if owner not in {None, who.name}:
+        raise NoSuchSessionError(session_id)
+
+
 def _number(text: str, what: str) -> int:
     # Exactly one way to write a number: what is compared here must be what the route reads.
     if not (text.isascii() and text.isdigit()):
@@ -133,11 +150,35 @@ def _owner_of_job(connection: Connection, job_id: int) -> str | None:
     return found
 
 
+def _owner_of_session(connection: Connection, session_id: int) -> str | None:
+    found: str | None = connection.execute(
+        select(t.jobs.c.owner)
+        .join(t.sessions, t.sessions.c.job_id == t.jobs.c.id)
+        .where(t.sessions.c.id == session_id)
+    ).scalar_one_or_none()
+    return found
+
+
 def _owner_of_task(connection: Connection, task_key: str) -> str | None:
     found: str | None = connection.execute(
         select(t.jobs.c.owner).where(t.jobs.c.task_key == task_key)
     ).scalar_one_or_none()
     return found
+
+
+def check_own_job(connection: Connection, who: Identity | None, job_id: int) -> None:
+    """Make sure that a job named in a request's body is one that the caller may steer.
+
+    Args:
+        who: Who asks; None on the manager's own machine.
+
+    Raises:
+        NoSuchJobError: It is somebody else's; said as if it were not there.
+    """
+    if who is None or who.role is UserRole.ADMIN:
+        return
+    if _owner_of_job(connection, job_id) not in {None, who.name}:
+        raise NoSuchJobError(job_id)
 
 
 def owner_for(who: Identity | None, asked: str) -> str:

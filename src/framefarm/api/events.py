@@ -82,7 +82,9 @@ Jobs = Annotated[list[int], Query(alias="job", max_length=_AT_MOST)]
 Workers = Annotated[
     list[Annotated[str, Query(max_length=200)]], Query(alias="worker", max_length=_AT_MOST)
 ]
-Kinds = Annotated[list[Literal["job", "unit", "worker"]], Query(alias="kind", max_length=3)]
+Kinds = Annotated[
+    list[Literal["job", "unit", "worker", "session"]], Query(alias="kind", max_length=4)
+]
 
 
 def routes(farm: Farm) -> APIRouter:
@@ -97,7 +99,9 @@ def routes(farm: Farm) -> APIRouter:
         kinds: Kinds = [],  # noqa: B006
         last_event_id: Annotated[str, Header(max_length=60)] = "",
     ) -> StreamingResponse:
-        """Follow the farm: `job`, `unit` and `worker` events from now on, or after `Last-Event-ID`.
+        """Follow the farm from now on, or after `Last-Event-ID`.
+
+        Its events are `job`, `unit`, `worker` and `session`.
 
         The first event, `begin`, names the place. `gap` says that some events are lost: the
         manager was started anew, or the follower was away for too long. An artist hears of own

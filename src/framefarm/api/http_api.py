@@ -21,6 +21,7 @@ from framefarm.api import (
     passwords,
     render_tasks,
     results,
+    sessions,
     shots,
     signing_in,
     uploads,
@@ -113,6 +114,7 @@ def make_api(farm: Farm, keys: KeyRing, people: TokenRing, reach: Reach) -> Fast
     api.include_router(events.routes(farm))
     api.include_router(admission.routes(farm, keys, reach))
     api.include_router(workers.routes(farm))
+    api.include_router(sessions.routes(farm))
     api.include_router(notifications.routes(farm))
     door = PasswordDoor(farm)
     api.include_router(users.user_routes(farm, people, door))

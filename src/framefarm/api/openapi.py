@@ -30,6 +30,7 @@ _TAGS = {
     "render tasks": "The simple way in, for a script with nothing but HTTP.",
     "blobs": "Files by the SHA-256 of their content.",
     "workers": "The machines that render.",
+    "sessions": "How many workers a job gets: asking for some, and giving them back.",
     "users": "People and their tokens.",
     "login": "Passwords, and logging in from a browser.",
     "notifications": "What you are told elsewhere, and where.",
@@ -52,6 +53,9 @@ EXAMPLES: dict[tuple[str, str], Any] = {
     ("post", "/api/workers/invites"): {"pool": "own", "uses": 5, "hours": 24},
     ("post", "/api/workers/steer"): {"workers": ["laptop"], "action": "drain"},
     ("post", "/api/workers/{worker}/rename"): {"name": "render-box"},
+    ("post", "/api/sessions"): {"job": 1, "workers": 4, "wait": True},
+    ("post", "/api/sessions/{session_id}/more"): {"workers": 2},
+    ("post", "/api/sessions/{session_id}/release"): {"workers": ["laptop"]},
     ("post", "/api/notifications/targets"): {
         "name": "our hook",
         "address": "https://studio.example/framefarm",
@@ -78,6 +82,7 @@ ONCE = frozenset(
         ("post", "/api/users/{user}/tokens"),
         ("post", "/api/me/tokens"),
         ("post", "/api/workers/invites"),
+        ("post", "/api/sessions"),
     }
 )
 """What takes an Idempotency-Key."""

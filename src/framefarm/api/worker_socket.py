@@ -143,13 +143,14 @@ class WorkerSocket:
         farm = self._farm
         decided = farm.orders.count
         admission = await self._doorkeeper.admit(hello, caller_of(self._socket.scope))
+        job = farm.sessions.job_of(admission.worker_id)
         link = Link(
             worker_id=admission.worker_id,
             name=admission.name,
             boot_id=hello.boot_id,
             agent_version=hello.agent_version,
             facts=hello.facts,
-            slots=slots_of(hello.slots, admission.pool, admission.tags),
+            slots=slots_of(hello.slots, admission.pool, admission.tags, job),
             send=self.send,
             dismiss=self.dismiss,
             enabled=admission.may_claim,
@@ -157,6 +158,7 @@ class WorkerSocket:
             tags=frozenset(admission.tags),
             lease_s=farm.settings.lease_s_of(admission.pool),
             files=HeldFiles(hello.cached),
+            job=job,
         )
         self._connection.recognise()
         farm.bar(link)

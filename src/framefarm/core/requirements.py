@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import lru_cache
 
@@ -44,6 +44,7 @@ class Requirements(msgspec.Struct, frozen=True, omit_defaults=True):
         min_memory_bytes: Least memory of the slot.
         gpu: Whether it must render on a GPU.
         owner: Whose job it is; asks nothing of the slot, but owners share the farm (L12).
+        job: The job whose session a worker must be in to have it; 0 where anybody may.
     """
 
     kind: str
@@ -53,11 +54,17 @@ class Requirements(msgspec.Struct, frozen=True, omit_defaults=True):
     min_memory_bytes: int = 0
     gpu: bool = False
     owner: str = ""
+    job: int = 0
 
     @property
     def queue(self) -> str:
         """A text that two stages share exactly when any slot may stand either of them."""
         return msgspec.json.encode(self).decode()
+
+    @property
+    def of_anybody(self) -> Requirements:
+        """The same, whoever is in the session of the job: what a worker must be able to do."""
+        return msgspec.structs.replace(self, job=0) if self.job else self
 
 
 @lru_cache(maxsize=10_000)
@@ -77,6 +84,7 @@ class Ability:
         tags: What its worker carries.
         memory_bytes: What a unit may take here; 0 when unknown, which suits every job.
         gpu: Whether it renders on a GPU.
+        job: The job in whose session its worker is; 0 for none.
     """
 
     kinds: frozenset[str]
@@ -85,6 +93,12 @@ class Ability:
     tags: frozenset[str] = frozenset()
     memory_bytes: int = 0
     gpu: bool = False
+    job: int = 0
+
+    @property
+    def of_nobody(self) -> Ability:
+        """The same of a worker that is in no session."""
+        return replace(self, job=0) if self.job else self
 
     def suits(self, asked: Requirements) -> bool:
         """Whether the slot may work on a stage; `unmet` says why not."""
@@ -118,6 +132,8 @@ def unmet(asked: Requirements, ability: Ability) -> tuple[str, ...]:
     # Movies are encoded by processors, whatever renders their frames.
     if asked.gpu and asked.kind in _ON_DEVICES and not ability.gpu:
         found.append("it renders on the processor, the job asks for a GPU; use --slots gpu:0")
+    if asked.job and asked.job != ability.job:
+        found.append(f"it is not in the session of job {asked.job}; ask that for one more")
     return tuple(found)
 
 

@@ -687,3 +687,42 @@ quarantines = Table(
 """What a worker is not trusted with (L9): stages of a kind with one version of Blender. After
 `until_at` it gets one unit to show itself, by the lease `trial_lease`; success ends the quarantine,
 failure is another strike and a longer one."""
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("job_id", Key, ForeignKey("jobs.id", ondelete="CASCADE"), nullable=False),
+    Column("wanted", Integer, nullable=False),
+    Column("waiting", Boolean, nullable=False),
+    Column("prefetch", Boolean, nullable=False, server_default=false()),
+    Column("created_at", Float, nullable=False),
+    Column("ended_at", Float),
+    Column("reason", Text, nullable=False, server_default=""),
+    UniqueConstraint("job_id"),
+    CheckConstraint("wanted >= 1", name="wanted"),
+    Index("ix_sessions_ended_at", "ended_at"),
+    sqlite_autoincrement=True,
+)
+"""How many workers a job asked for; one for each job, the newest. While it is `waiting`, nothing of
+the job is claimable. `prefetch`: who joins it gets the job's files at once. Until it has ended, for
+`reason`, the queues of the job's stages are for its workers alone (`framefarm.farm.sessions`)."""
+
+session_workers = Table(
+    "session_workers",
+    metadata,
+    Column(
+        "worker_id",
+        String(32),
+        ForeignKey("workers.id", ondelete="CASCADE"),
+        primary_key=True,
+    ),
+    Column("session_id", Key, ForeignKey("sessions.id", ondelete="CASCADE"), nullable=False),
+    Column("boot_id", String(64), nullable=False),
+    Column("joined_at", Float, nullable=False),
+    Column("has_files", Boolean, nullable=False, server_default=false()),
+    Index("ix_session_workers_session_id", "session_id"),
+    sqlite_with_rowid=False,
+)
+"""Who is in a session: a worker in one at most. `boot_id`: of the process that joined; another one
+begins anew. `has_files`: it said that it holds the job's files."""

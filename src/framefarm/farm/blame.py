@@ -70,9 +70,9 @@ def note_faults(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
 
 
 def asked_of(connection: Connection, stage_id: int) -> Requirements:
-    """What a stage asks of a worker."""
+    """What a stage asks of a worker, whoever is in its job's session: that changes (L9)."""
     [[queue]] = _QUEUE_OF.rows(connection, stage=stage_id)
-    return requirements_of(queue)
+    return requirements_of(queue).of_anybody
 
 
 def known_elsewhere(

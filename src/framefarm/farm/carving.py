@@ -106,6 +106,11 @@ class Source:
         units, opens = span.carve(n)
         return units, span.attempt, opens
 
+    def has_for(self, request: ClaimRequest) -> bool:
+        """Whether a slot that rests from nothing could have any of it now; takes nothing."""
+        suits = request.ability.suits(self.asked) and self.what not in request.barred
+        return suits and self.left > 0 and self._next(request) is not None
+
     def _next(self, request: ClaimRequest) -> tuple[_Span, int] | None:
         """The first span of which a slot may have some units, and how many of the next."""
         while self._used_up < len(self._spans) and not self._spans[self._used_up].count:
@@ -134,7 +139,9 @@ class Source:
             return False
         its = [one for one in span.faults if one.unit == fault.unit]
         tried = frozenset(one.worker_id for one in its)
-        return request.others(self.asked, tried, max(one.memory_bytes for one in its))
+        most_bytes = max(one.memory_bytes for one in its)
+        # Also who is not in the job's session: one that lacks the units it has left gets others.
+        return request.others(self.asked.of_anybody, tried, most_bytes)
 
     def _load(self) -> None:
         position, last = self._after

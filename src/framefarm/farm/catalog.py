@@ -49,7 +49,7 @@ class StageFacts:
 
     Attributes:
         settings_json: The task's settings as workers get them.
-        asked: What it asks of a worker.
+        asked: What it asks of a worker, whoever is in its job's session.
     """
 
     id: int
@@ -161,7 +161,7 @@ def _load(connection: Connection, job_id: int) -> JobFacts:
             settings=(settings := _with_blender(row.settings, row.blender)),
             settings_json=json.dumps(settings).encode(),
             blend_sha256=row.blend_sha256,
-            asked=requirements_of(row.queue),
+            asked=requirements_of(row.queue).of_anybody,
         )
         for row in rows
     )

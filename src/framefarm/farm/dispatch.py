@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 import msgspec
 import structlog
@@ -45,6 +45,10 @@ class Grant(msgspec.Struct, frozen=True):
     inputs: tuple[InputFile, ...] = ()
 
 
+def _nobody_listens(_link: Link, _job_id: int) -> None:
+    """The default of `Dispatcher.on_lease`."""
+
+
 class Dispatcher:
     """Answers slots that are ready.
 
@@ -53,6 +57,9 @@ class Dispatcher:
         catalog: The stages' settings.
         roster: Who is connected.
         stall_s: How long a unit may show no progress, at least (L10).
+
+    Attributes:
+        on_lease: Told of each lease that goes out: to whom, and of which job.
     """
 
     def __init__(
@@ -72,6 +79,7 @@ class Dispatcher:
         self._tail_turn = 0
         self._claims: Handler[ClaimRequest, Grant | None] = Handler(self._grant_many, rank=80)
         self._tails: Handler[TailRequest, Grant | None] = Handler(self._grant_tails, rank=85)
+        self.on_lease: Callable[[Link, int], None] = _nobody_listens
         self._appeared = 0
         self._woken = asyncio.Event()
         self._again: asyncio.TimerHandle | None = None
@@ -80,9 +88,10 @@ class Dispatcher:
         """Ask for a lease for one slot; await the answer with `orders_for`."""
         slot.waiting = False
         slot.asked_at = self._appeared
-        return self._writer.submit(self._claims, self._request(link, slot))
+        return self._writer.submit(self._claims, self.request_of(link, slot))
 
-    def _request(self, link: Link, slot: Slot) -> ClaimRequest:
+    def request_of(self, link: Link, slot: Slot) -> ClaimRequest:
+        """What a slot asks for. May be called from any thread."""
         return ClaimRequest(
             worker_id=link.worker_id,
             slot=slot.offer.slot,
@@ -229,7 +238,7 @@ class Dispatcher:
         # `asked_at` stays: this does not ask for pending work, so what appeared since the slot last
         # did must still be asked for.
         slot.waiting = False
-        request = TailRequest(self._request(link, slot), self._paces)
+        request = TailRequest(self.request_of(link, slot), self._paces)
         return self._writer.submit(self._tails, request)
 
     def _orders(self, link: Link, slot: Slot, grant: Grant) -> list[Order]:
@@ -249,6 +258,7 @@ class Dispatcher:
         units = str(lease.units)
         slot.work = Work(lease.lease_id, stage.job_id, stage.id, stage.kind, units)
         slot.note_progress(lease.units.first, 0, 0)
+        self.on_lease(link, stage.job_id)
         usual_s = link.seconds_per_unit().get(stage.id) or self._paces.usual_s(stage.id)
         slot.stall_s = stall_limit_s(self._stall_s, usual_s)
         orders.append(

@@ -25,7 +25,7 @@ class Happening:
 
     Attributes:
         number: Its place among all of this manager's run, from 1 without gaps.
-        kind: `job`, `unit` or `worker`.
+        kind: `job`, `unit`, `worker` or `session`.
         at: When, seconds since 1970 UTC.
         facts: What is told of it.
         job_id: The job that it is about.

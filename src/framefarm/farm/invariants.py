@@ -37,12 +37,15 @@ def check_invariants(
     if found:
         return found
     stages = _load(connection)
+    sessions = connection.execute(select(t.sessions).where(t.sessions.c.ended_at.is_(None)))
+    session_of = {session.job_id: session for session in sessions}
     for job in connection.execute(select(t.jobs).order_by(t.jobs.c.id)):
         of_job = sorted(
             (stage for stage in stages.values() if stage.row.job_id == job.id),
             key=lambda stage: stage.row.position,
         )
-        found += job_faults(job, of_job)
+        found += job_faults(job, of_job, session_of.get(job.id))
+    found += _session_faults(connection)
     found += _quarantine_faults(connection)
     found += _shot_faults(connection)
     found += usage_faults(connection)
@@ -113,6 +116,21 @@ def _load_results(connection: Connection, stages: Mapping[int, StageUnits]) -> N
         stages[row.stage_id].seconds += row.seconds
     for stage_id, done in units.items():
         stages[stage_id].done = Spans.from_units(done)
+
+
+# --- sessions ---------------------------------------------------------------------------------
+
+
+def _session_faults(connection: Connection) -> Iterator[str]:
+    """A session has no more workers than it asked for, and none once it has ended."""
+    its = t.session_workers.c.session_id == t.sessions.c.id
+    counted = select(func.count()).select_from(t.session_workers).where(its).scalar_subquery()
+    for row in connection.execute(select(t.sessions, counted.label("workers"))):
+        most = row.wanted if row.ended_at is None else 0
+        if row.workers > most:
+            yield f"session {row.id} has {row.workers} workers, and may have {most}"
+        if row.waiting and row.workers:
+            yield f"session {row.id} waits for its workers, and has {row.workers}"
 
 
 # --- quarantines ------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from typing import Any
 
 from sqlalchemy import Connection, Integer, bindparam, func, select, tuple_
@@ -177,7 +178,12 @@ class Offer:
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
-        self._queues = [Queue(self, row) for row in _QUEUES.rows(connection)]
+        self._queues: list[Queue] = []
+        self._reserved: dict[int, list[Queue]] = {}
+        for row in _QUEUES.rows(connection):
+            queue = Queue(self, row)
+            job = queue.asked.job
+            (self._reserved.setdefault(job, []) if job else self._queues).append(queue)
         self._sources: dict[int, Source] = {}
         self._holding: dict[str, list[Source]] = {}
         self._suited: dict[Ability, list[Queue]] = {}
@@ -201,11 +207,18 @@ class Offer:
     ) -> Iterator[Source]:
         """What a slot may work on, best first; a source may come twice.
 
+        The job in whose session its worker is comes before all others. Where that has nothing for
+        the slot just now, the slot is lent to those that are in no session.
+
         Args:
             ability: What the slot can do.
             warm: SHA-256 of the .blend its Blender holds open.
             cached: SHA-256 of the .blends on its disk.
         """
+        if ability.job:
+            its = self._reserved.get(ability.job, ())
+            yield from self._merged([queue for queue in its if ability.suits(queue.asked)])
+            ability = ability.of_nobody
         in_order = self._merged(self._suiting(ability))
         first = next(in_order, None)
         if first is None:
@@ -276,5 +289,6 @@ class Offer:
     def _share(self, asked: Requirements) -> int:
         """How many leases an owner has; the same for all where there is but one."""
         if self._alone is None:
-            self._alone = len({queue.asked.owner for queue in self._queues}) <= 1
+            reserved = (queue for queues in self._reserved.values() for queue in queues)
+            self._alone = len({q.asked.owner for q in chain(self._queues, reserved)}) <= 1
         return 0 if self._alone else self.room.taken_by(asked.owner)

@@ -115,6 +115,8 @@ class Link:
         resting: Stages it gets nothing of for now (L13).
         rests: How many pauses from each stage are not over.
         failing: How many units of a stage failed here one after the other.
+        job: The job in whose session it is; 0 for none.
+        takes_prefetch: Whether it knows the order to fetch files ahead.
     """
 
     worker_id: str
@@ -138,6 +140,13 @@ class Link:
     resting: frozenset[int] = frozenset()
     rests: Counter[int] = field(default_factory=Counter)
     failing: Counter[int] = field(default_factory=Counter)
+    job: int = 0
+    takes_prefetch: bool = False
+
+    def learn_abilities(self) -> None:
+        """Say anew what its slots can do, after its tags or its session changed."""
+        for slot in self.slots.values():
+            slot.ability = ability_of(slot.offer, self.pool, self.tags, self.job)
 
     def rest(
         self, stage_id: int, limits: BlameLimits, sound_elsewhere: Callable[[], bool]
@@ -192,15 +201,15 @@ _STAGES_REMEMBERED = 100
 
 
 def slots_of(
-    offers: Sequence[SlotOffer], pool: Pool = Pool.OWN, tags: Iterable[str] = ()
+    offers: Sequence[SlotOffer], pool: Pool = Pool.OWN, tags: Iterable[str] = (), job: int = 0
 ) -> dict[str, Slot]:
     """Slots as a worker offers them."""
     carried = frozenset(tags)
-    return {offer.slot: Slot(offer, ability_of(offer, pool, carried)) for offer in offers}
+    return {offer.slot: Slot(offer, ability_of(offer, pool, carried, job)) for offer in offers}
 
 
-def ability_of(offer: SlotOffer, pool: Pool, tags: frozenset[str]) -> Ability:
-    """What a slot can do, in its worker's pool and with its worker's tags."""
+def ability_of(offer: SlotOffer, pool: Pool, tags: frozenset[str], job: int = 0) -> Ability:
+    """What a slot can do, in its worker's pool, with its tags, in the session of a job."""
     return Ability(
         kinds=frozenset(offer.kinds),
         blenders=frozenset(blender.version for blender in offer.blenders),
@@ -208,6 +217,7 @@ def ability_of(offer: SlotOffer, pool: Pool, tags: frozenset[str]) -> Ability:
         tags=tags,
         memory_bytes=offer.memory_bytes,
         gpu=offer.device != "CPU",
+        job=job,
     )
 
 

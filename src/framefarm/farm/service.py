@@ -50,6 +50,7 @@ from framefarm.farm.keeper import Keeper
 from framefarm.farm.knocks import Admission, HeldLease, Knock
 from framefarm.farm.late_finishes import Finish
 from framefarm.farm.live_facts import LiveFacts
+from framefarm.farm.live_sessions import LiveSessions
 from framefarm.farm.new_jobs import (
     PlannedJob,
     job_with_fingerprint,
@@ -134,6 +135,7 @@ class Farm:
             self.writer, self.catalog, self.roster, self.dispatcher, self.spread
         )
         self.heartbeats = Heartbeats(self.writer)
+        self.sessions = LiveSessions(self)
         # A departure was before the arrival that it shares a group with.
         self._departures: Handler[Departure, None] = Handler(note_departures, rank=5)
         self._admissions: Handler[Knock, Admission | FrameFarmError] = Handler(
@@ -175,6 +177,7 @@ class Farm:
             await self.keeper.start()
         await self.writer.write(self._open)
         await self.refresh_bars()
+        await self.sessions.settle()
         self._duties = [
             asyncio.create_task(self.dispatcher.serve_waiting(), name="serve_waiting"),
             asyncio.create_task(
@@ -184,6 +187,7 @@ class Farm:
             asyncio.create_task(self.telling.run(), name="tell_followers"),
             asyncio.create_task(self.notifying.run(), name="notify"),
             asyncio.create_task(self._settle_for_newcomers(), name="settle_for_newcomers"),
+            asyncio.create_task(self.sessions.run(), name="settle_sessions"),
             asyncio.create_task(self.delivery.leftovers(), name="deliver_leftovers"),
             *(asyncio.create_task(duty, name=name) for name, duty in duties_of(self).items()),
         ]
@@ -256,6 +260,7 @@ class Farm:
         """Note that a worker's connection is gone."""
         await self.writer.submit(self._departures, departure)
         self.telling.workers([departure.worker_id])
+        self.sessions.wake()
 
     async def invite(
         self,
@@ -280,6 +285,7 @@ class Farm:
         if news is not None:
             await self.spread(news)
             self.telling.workers([worker_id])
+            self.sessions.wake()
         return news is not None
 
     async def free(self, worker_id: str, *, reason: str) -> None:
@@ -343,6 +349,7 @@ class Farm:
 
     async def spread(self, news: News) -> None:
         """Tell everyone concerned what a durable write changed."""
+        self.sessions.note(news)
         for unit in news.units:
             self._note_unit(unit)
         if news.jobs:
@@ -395,6 +402,7 @@ class Farm:
         for slot in link.slots.values() if link is not None else ():
             slot.note_sign(unit.stage_id, unit.unit)
         self.telling.unit(unit, link.name if link is not None else unit.worker_id)
+        self.sessions.note_unit(unit)
 
     # --- jobs -----------------------------------------------------------------------------
 
@@ -520,6 +528,7 @@ class Farm:
     def worker_came(self, worker_id: str) -> None:
         """A worker is here: it may have the Blender that a job waits for."""
         self.telling.workers([worker_id])
+        self.sessions.wake()
         self._newcomers.set()
 
     async def _settle_for_newcomers(self) -> None:
@@ -553,7 +562,10 @@ class Farm:
             await asyncio.sleep(min(5.0, self.settings.lease_s / 3))
 
     async def _note_some_lost(self, work: Callable[[Connection], list[str]]) -> None:
-        self.telling.workers(await self.writer.write(work))
+        lost = await self.writer.write(work)
+        self.telling.workers(lost)
+        if lost:
+            self.sessions.wake()
 
 
 def _farm_id(connection: Connection) -> str:

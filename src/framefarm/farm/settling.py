@@ -136,11 +136,22 @@ _RUNNABLE = (
     )
     .exists()
 )
+_AWAITED = (
+    select(t.sessions.c.id)
+    .where(
+        t.sessions.c.job_id == t.stages.c.job_id,
+        t.sessions.c.waiting,
+        t.sessions.c.ended_at.is_(None),
+    )
+    .exists()
+)
+"""Its job waits until its session has all workers that it asked for."""
+
 _SETTLED = (t.stages.c.wanted_blender == "") | (t.stages.c.blender != "")
 _REFRESH = Prepared(
     update(t.stages)
     .where(t.stages.c.id.in_(bindparam("ids", expanding=True)))
-    .values(claimable=_RUNNABLE & _SETTLED & (t.stages.c.pending > 0)),
+    .values(claimable=_RUNNABLE & ~_AWAITED & _SETTLED & (t.stages.c.pending > 0)),
     listed="ids",
 )
 

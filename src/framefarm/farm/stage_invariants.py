@@ -40,17 +40,21 @@ class StageUnits:
         return f"job {self.row.job_id}, stage {self.row.id} ({self.row.kind})"
 
 
-def job_faults(job: Row[Any], stages: list[StageUnits]) -> Iterator[str]:
-    """What does not hold of a job; its stages come in their order."""
+def job_faults(job: Row[Any], stages: list[StageUnits], session: Row[Any] | None) -> Iterator[str]:
+    """What does not hold of a job; its stages come in their order.
+
+    Args:
+        session: The one that it has, if that has not ended.
+    """
     for stage in stages:
         needs = stage.row.needs_position
         ready = _ready(stage, stages[needs]) if needs is not None else None
         for fault in chain(
             _place_faults(job, stage, ready),
-            _counter_faults(job, stage),
+            _counter_faults(job, stage, session),
             _attempt_faults(stage),
             _tail_faults(stage),
-            _queue_faults(job, stage),
+            _queue_faults(job, stage, session),
             _input_faults(job, stage, ready),
         ):
             yield f"{stage}: {fault}"
@@ -165,7 +169,7 @@ def _shared(places: list[tuple[str, Span]]) -> Iterator[tuple[int, str, str]]:
         under_way.append((name, span))
 
 
-def _counter_faults(job: Row[Any], stage: StageUnits) -> Iterator[str]:
+def _counter_faults(job: Row[Any], stage: StageUnits, session: Row[Any] | None) -> Iterator[str]:
     row = stage.row
     counted = {
         "total": len(stage.units),
@@ -181,7 +185,8 @@ def _counter_faults(job: Row[Any], stage: StageUnits) -> Iterator[str]:
         yield f"cancelled is {row.cancelled} in a job that is {job.state}"
     settled = not row.wanted_blender or bool(row.blender)
     leasing = job.state in _LEASING or row.on_trial
-    claimable = leasing and not job.at_limit and settled and row.pending > 0
+    awaited = session is not None and session.waiting
+    claimable = leasing and not (job.at_limit or awaited) and settled and row.pending > 0
     if row.claimable != claimable:
         yield f"claimable is {row.claimable}, should be {claimable}"
     held = job.state == JobState.PAUSED and job.message and job.holds
@@ -221,7 +226,7 @@ def _tail_faults(stage: StageUnits) -> Iterator[str]:
         seen.update(units)
 
 
-def _queue_faults(job: Row[Any], stage: StageUnits) -> Iterator[str]:
+def _queue_faults(job: Row[Any], stage: StageUnits, session: Row[Any] | None) -> Iterator[str]:
     """A stage waits where those look who may have it: in the queue of what its job asks for."""
     asked = Requirements(
         kind=stage.row.kind,
@@ -231,6 +236,7 @@ def _queue_faults(job: Row[Any], stage: StageUnits) -> Iterator[str]:
         min_memory_bytes=job.min_memory_bytes,
         gpu=job.gpu,
         owner=job.owner,
+        job=job.id if session is not None else 0,
     )
     if stage.row.queue != asked.queue:
         yield f"its queue is {stage.row.queue}, but it asks for {asked.queue}"

@@ -69,6 +69,11 @@ class Telling:
         told = {"job": unit.job_id, **facts}
         self.log.note("unit", told, job_id=unit.job_id, worker_id=unit.worker_id)
 
+    def session(self, facts: dict[str, Any], job_id: int, worker_id: str) -> None:
+        """Something happened in a job's session, to a worker or to all of it."""
+        self.bus.publish(job_id, "session", facts)
+        self.log.note("session", facts, job_id=job_id, worker_id=worker_id or None)
+
     def deleted(self, job_id: int, owner: str) -> None:
         """A job, which was `owner`'s, is no longer there."""
         self.bus.publish(job_id, "end", {})

@@ -60,9 +60,14 @@ def explain(connection: Connection, job_id: int, links: dict[str, Link]) -> Why:
         return Why(job_id, job.state, _ended(job))
     versions = {v for link in links.values() for v in _versions(link)}
     told = [text for stage in stages if (text := _stage(stage, versions))]
-    asking = [stage for stage in stages if stage.claimable or (job.at_limit and stage.pending)]
+    sessions = list(connection.execute(_SESSIONS))
+    its = next((one for one in sessions if one.job_id == job_id), None)
+    kept_back = job.at_limit or (its is not None and its.waiting)
+    asking = [stage for stage in stages if stage.claimable or (kept_back and stage.pending)]
     limit = what_holds_back(connection, job) if asking else ""
-    workers = reasons_of(Case(connection, job, asking, limit), links)
+    taken = {row.worker_id: row.job_id for row in connection.execute(_RESERVED)}
+    case = Case(connection, job, asking, limit, taken, its is not None)
+    workers = reasons_of(case, links)
     if job.state == JobState.PAUSED:
         workers = [one for one in workers if one.working]
         return Why(
@@ -77,8 +82,28 @@ def explain(connection: Connection, job_id: int, links: dict[str, Link]) -> Why:
     in_work = any(stage.leased for stage in stages)
     stuck = not in_work and not any(one.able for one in workers)
     answer = _answer(job, asking, stages, workers)
-    parts = [answer, limit, _raised(job)]
+    parts = [answer, _awaited(its), limit, _raised(job)]
     return Why(job_id, job.state, " ".join(filter(None, parts)), told, workers, stuck)
+
+
+_OPEN_SESSION = t.sessions.c.ended_at.is_(None)
+_SESSIONS = select(t.sessions).where(_OPEN_SESSION)
+_RESERVED = (
+    select(t.session_workers.c.worker_id, t.sessions.c.job_id)
+    .join(t.sessions, t.sessions.c.id == t.session_workers.c.session_id)
+    .where(_OPEN_SESSION)
+)
+
+
+def _awaited(session: Row[Any] | None) -> str:
+    """What the job's session keeps it from."""
+    if session is None or not session.waiting:
+        return ""
+    job = session.job_id
+    return (
+        f"It waits until the {session.wanted:,} workers it asked for can work for it together; "
+        f"`framefarm session release {job} --all` lets it begin with whoever is there."
+    )
 
 
 def _raised(job: Row[Any]) -> str:

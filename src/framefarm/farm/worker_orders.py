@@ -13,7 +13,7 @@ from framefarm.db import tables as t
 from framefarm.farm.catalog import Catalog
 from framefarm.farm.dispatch import Dispatcher
 from framefarm.farm.news import News
-from framefarm.farm.roster import Link, Roster, ability_of
+from framefarm.farm.roster import Link, Roster
 from framefarm.farm.worker_steering import (
     Steered,
     WorkerAction,
@@ -156,5 +156,4 @@ def _let(link: Link, *, claim: bool) -> None:
 
 def _carry(link: Link, tags: Sequence[str]) -> None:
     link.tags = frozenset(tags)
-    for slot in link.slots.values():
-        slot.ability = ability_of(slot.offer, link.pool, link.tags)
+    link.learn_abilities()

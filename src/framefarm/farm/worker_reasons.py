@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
@@ -46,12 +46,16 @@ class Case:
     Attributes:
         asking: Its stages that have units for a slot.
         limit: The limit that keeps it from more slots; empty when none does.
+        sessions: The session's job of each worker that is in one.
+        has_session: Whether the job has a session, so that only its workers work for it.
     """
 
     connection: Connection
     job: Row[Any]
     asking: Sequence[Row[Any]]
     limit: str = ""
+    sessions: Mapping[str, int] = field(default_factory=dict)
+    has_session: bool = False
 
 
 def reasons_of(case: Case, links: Mapping[str, Link]) -> list[WorkerReason]:
@@ -77,7 +81,7 @@ def _worker(worker: Row[Any], link: Link | None, case: Case) -> WorkerReason:
     able = bool(case.asking) and not away and not lacking
     reasons = [*away, *_resting(link), *lacking]
     if case.asking and not lacking:
-        reasons += _barred(worker, case)
+        reasons += [*_barred(worker, case), *_elsewhere(worker, case)]
     if link is not None and able and not reasons:
         reasons += [_AT_ITS_LIMIT] if case.limit else _occupied(link, case)
     state = shown_state(
@@ -121,7 +125,7 @@ def _lacking(worker: Row[Any], case: Case) -> list[str]:
     abilities = _abilities(worker)
     if not abilities:
         return ["it offers no slot"]
-    asked = [requirements_of(stage.queue) for stage in case.asking]
+    asked = [_asked(stage) for stage in case.asking]
     found = [unmet(one, ability) for one in asked for ability in abilities]
     fewest = min(map(len, found))
     return list(next(reasons for reasons in found if len(reasons) == fewest))
@@ -150,8 +154,23 @@ def _barred(worker: Row[Any], case: Case) -> list[str]:
     ]
 
 
+def _elsewhere(worker: Row[Any], case: Case) -> list[str]:
+    """Why sessions keep a worker from the job: those of others, or its own."""
+    job, its = case.job.id, case.sessions.get(worker.id)
+    if its == job:
+        return []
+    if its is not None:
+        lets_go = f"`framefarm session release {its} {worker.name}` lets it go"
+        return [f"it is in the session of job {its}, which comes first there; {lets_go}"]
+    if case.has_session:
+        one_more = f"`framefarm session more {job} 1` asks for one more"
+        return [f"it is not in the job's session, whose workers alone do it; {one_more}"]
+    return []
+
+
 def _asked(stage: Row[Any]) -> Requirements:
-    return requirements_of(stage.queue)
+    """What a stage asks of a worker; whether that has to be in a session is told apart."""
+    return requirements_of(stage.queue).of_anybody
 
 
 def _occupied(link: Link, case: Case) -> list[str]:

@@ -75,9 +75,16 @@ STEERING = {
     ("DELETE", "/api/jobs/{job_id}"),
 }
 WORKERS = {("GET", "/api/workers"), ("GET", "/api/workers/{worker}")}
+SESSIONS = {("GET", "/api/sessions"), ("GET", "/api/sessions/{session_id}")}
+ASKING_FOR_WORKERS = {
+    ("POST", "/api/sessions"),
+    ("POST", "/api/sessions/{session_id}/more"),
+    ("POST", "/api/sessions/{session_id}/release"),
+    ("DELETE", "/api/sessions/{session_id}"),
+}
 ALLOWED = {
-    "viewer": OWN | READING | WORKERS,
-    "artist": OWN | READING | HANDING_IN | STEERING,
+    "viewer": OWN | READING | WORKERS | SESSIONS,
+    "artist": OWN | READING | HANDING_IN | STEERING | SESSIONS | ASKING_FOR_WORKERS,
 }
 ENDS = {("POST", "/api/logout")}
 """Ends what it is asked with, so it is not among those that are walked over."""
@@ -182,6 +189,44 @@ def test_job_of_another_artist_is_as_if_it_were_not_there(
     missing = people.ask("bob", method, real.replace(f"/{job}", "/987654"), json=body)
     assert told["detail"].replace(str(job), "987654") == missing.json()["detail"]
     assert people.manager.job(job)["state"] == "queued"
+
+
+OTHERS_SESSION = [(m, p) for m, p in sorted(ALLOWED["artist"]) if "{session_id}" in p]
+SESSION_BODY = {"more": {"workers": 1}, "release": {"all": True}, "prefetch": {"all": True}}
+
+
+@pytest.mark.parametrize(("method", "path"), OTHERS_SESSION)
+def test_session_of_another_artist_is_as_if_it_were_not_there(
+    people: People, job: int, method: str, path: str
+):
+    asked = {"job": job, "workers": 1}
+    made = people.ask("ada", "POST", "/api/sessions", json=asked).raise_for_status().json()["id"]
+    body = SESSION_BODY.get(path.rpartition("/")[2])
+
+    answer = people.ask("bob", method, path.replace("{session_id}", str(made)), json=body)
+
+    told = is_problem(answer, 404, "no_such_session")
+    missing = people.ask("bob", method, path.replace("{session_id}", "987654"), json=body)
+    assert told["detail"].replace(str(made), "987654") == missing.json()["detail"]
+    assert people.ask("ada", "GET", f"/api/sessions/{made}").json()["status"] == "working"
+    listed = {who: _sessions_of(people, who) for who in ("ada", "bob", "vic")}
+    assert listed == {"ada": [made], "bob": [], "vic": [made]}
+
+
+def _sessions_of(people: People, who: str) -> list[int]:
+    answer = people.ask(who, "GET", "/api/sessions?ended=false").raise_for_status()
+    return [one["id"] for one in answer.json()["sessions"]]
+
+
+def test_artist_asks_for_workers_for_own_jobs_only(people: People, job: int):
+    body = {"job": job, "workers": 1}
+
+    theirs = people.ask("bob", "POST", "/api/sessions", json=body)
+    missing = people.ask("bob", "POST", "/api/sessions", json={**body, "job": 987654})
+
+    told = is_problem(theirs, 404, "no_such_job")
+    assert told["detail"].replace(str(job), "987654") == missing.json()["detail"]
+    is_problem(people.ask("vic", "POST", "/api/sessions", json=body), 403, "not_allowed")
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,316 @@
+"""One look at all sessions: those that are over end, who is gone leaves, and who is free joins.
+
+It reads how things stand and asks for nothing that was told before. So it may be run at any time
+and again, and after a restart it goes on where it was.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Connection, Row, bindparam, insert, select
+
+from framefarm.core.sessions import Move, Session, assign
+from framefarm.core.states import ENDED_JOBS, WorkerState
+from framefarm.db import Prepared, database_now
+from framefarm.db import tables as t
+from framefarm.farm.claim_requests import ClaimRequest
+from framefarm.farm.roster import Link, Slot
+from framefarm.farm.session_uses import Uses
+from framefarm.farm.sessions import begin, end, members_of, take_out
+
+_HERE = (WorkerState.IDLE, WorkerState.BUSY, WorkerState.QUARANTINED)
+_AWAY = {
+    WorkerState.OFFLINE: "it left",
+    WorkerState.LOST: "it was lost",
+    WorkerState.DRAINING: "it drains",
+    WorkerState.DISABLED: "it was disabled",
+}
+
+
+@dataclass(frozen=True)
+class Here:
+    """Who is connected.
+
+    Attributes:
+        links: By worker.
+        request: What a slot would ask for.
+    """
+
+    links: Mapping[str, Link]
+    request: Callable[[Link, Slot], ClaimRequest]
+
+
+@dataclass(frozen=True)
+class SessionNews:
+    """Something happened in a session: `joined`, `left`, `released` or `complete`.
+
+    Attributes:
+        worker_id: Whom it happened to; empty where it is the whole session.
+        reason: For people.
+        worker: Its name.
+        workers: The names of those that are told that the job is complete.
+    """
+
+    what: str
+    session_id: int
+    job_id: int
+    worker_id: str = ""
+    worker: str = ""
+    reason: str = ""
+    workers: tuple[str, ...] = ()
+
+
+@dataclass
+class Settled:
+    """How things stand after a round.
+
+    Attributes:
+        news: What happened in it.
+        jobs: The session's job of each worker in one.
+        sessions: The session of each job that has one.
+        spare: Workers for whom their job has nothing just now, and that have nothing of it.
+        prefetch: Workers that joined a session whose workers get the files at once.
+        begun: Whether a job may go on that waited.
+        names: Of all workers that it is about.
+    """
+
+    news: list[SessionNews] = field(default_factory=list)
+    jobs: dict[str, int] = field(default_factory=dict)
+    sessions: dict[int, int] = field(default_factory=dict)
+    spare: set[str] = field(default_factory=set)
+    prefetch: set[str] = field(default_factory=set)
+    begun: bool = False
+    names: dict[str, str] = field(default_factory=dict)
+
+    def tell(
+        self, what: str, session_id: int, job_id: int, worker_id: str, reason: str = ""
+    ) -> None:
+        """Add what happened to a worker."""
+        name = self.names.get(worker_id, worker_id)
+        told = SessionNews(what, session_id, job_id, worker_id, name, reason)
+        self.news.append(told)
+
+
+def members(connection: Connection) -> list[Row[Any]]:
+    """Everyone who is in a session."""
+    return list(connection.execute(_MEMBERS).all())
+
+
+def settle_sessions(connection: Connection, here: Here, before: Sequence[Row[Any]] = ()) -> Settled:
+    """Bring all sessions to what they should be now.
+
+    Args:
+        before: Who was in one before this transaction changed that, as `members` told it.
+    """
+    settled = Settled()
+    present = members(connection)
+    settled.names = {row.worker_id: row.name for row in (*before, *present)}
+    _tell_who_was_let_go(before, present, settled)
+    sessions = connection.execute(_OPEN).all()
+    going_on = [one for one in sessions if not _end_with_job(connection, one, settled)]
+    _let_gone_leave(connection, settled)
+    _Round(connection, here, going_on, settled).run()
+    settled.jobs = {row.worker_id: row.job_id for row in members(connection)}
+    settled.sessions = {one.job_id: one.id for one in going_on}
+    return settled
+
+
+_OPEN = (
+    select(
+        t.sessions,
+        t.jobs.c.state,
+        t.jobs.c.at_limit,
+        (t.jobs.c.priority + t.jobs.c.raised).label("priority"),
+    )
+    .join(t.jobs, t.jobs.c.id == t.sessions.c.job_id)
+    .where(t.sessions.c.ended_at.is_(None))
+    .order_by(t.sessions.c.id)
+)
+_MEMBERS = (
+    select(
+        t.session_workers,
+        t.sessions.c.job_id,
+        t.workers.c.name,
+        t.workers.c.state,
+        t.workers.c.revoked_at,
+        t.workers.c.boot_id.label("running"),
+    )
+    .join(t.sessions, t.sessions.c.id == t.session_workers.c.session_id)
+    .join(t.workers, t.workers.c.id == t.session_workers.c.worker_id)
+    .order_by(t.session_workers.c.worker_id)
+)
+
+
+def _tell_who_was_let_go(
+    before: Sequence[Row[Any]], present: Sequence[Row[Any]], settled: Settled
+) -> None:
+    stayed = {(row.worker_id, row.session_id) for row in present}
+    for row in before:
+        if (row.worker_id, row.session_id) not in stayed:
+            settled.tell("released", row.session_id, row.job_id, row.worker_id, "as asked")
+
+
+def _end_with_job(connection: Connection, session: Row[Any], settled: Settled) -> bool:
+    """End the session of a job that has ended; False while that goes on."""
+    if session.state not in ENDED_JOBS:
+        return False
+    workers = members_of(connection, session.id)
+    reason, told = f"its job is {session.state}", (session.id, session.job_id)
+    end(connection, session.id, reason)
+    names = tuple(settled.names[worker] for worker in workers)
+    settled.news.append(SessionNews("complete", *told, reason=reason, workers=names))
+    for worker in workers:
+        settled.tell("released", *told, worker, reason)
+    return True
+
+
+def _let_gone_leave(connection: Connection, settled: Settled) -> None:
+    """Take out who has left, was lost (L8) or is not to work any more."""
+    gone = {row: why for row in members(connection) if (why := _why_gone(row))}
+    take_out(connection, [row.worker_id for row in gone])
+    for row, why in gone.items():
+        settled.tell("left", row.session_id, row.job_id, row.worker_id, why)
+
+
+def _why_gone(member: Row[Any]) -> str:
+    """Why a worker is not in its session any more; nothing while it is.
+
+    One that is away for a moment keeps its place as long as it keeps its leases (L8).
+    """
+    if member.revoked_at is not None:
+        return "it was revoked"
+    if member.boot_id != member.running:
+        return "it was restarted"
+    return _AWAY.get(WorkerState(member.state), "")
+
+
+class _Round:
+    """Gives workers to the sessions that lack some."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        here: Here,
+        sessions: Sequence[Row[Any]],
+        settled: Settled,
+    ) -> None:
+        self._connection = connection
+        self._here = here
+        self._sessions = {one.id: one for one in sessions}
+        self._settled = settled
+        self._members: defaultdict[int, set[str]] = defaultdict(set)
+        for row in members(connection):
+            self._members[row.session_id].add(row.worker_id)
+        self._uses = Uses(connection, here.links, here.request, sessions)
+
+    def run(self) -> None:
+        """Decide, and write down what was decided."""
+        if not self._sessions:
+            return
+        asked = [self._asked(one) for one in self._sessions.values()]
+        idle = self._idle()
+        free = self._free()
+        moves, rows = self._decide(asked, free, idle)
+        self._write(moves, rows)
+        moved = {move.worker for move in moves}
+        self._settled.spare = {
+            worker
+            for worker, session in idle.items()
+            if worker not in moved and not self._uses.works(session, worker)
+        }
+
+    def _asked(self, row: Row[Any]) -> Session:
+        members = frozenset(self._members[row.id])
+        left_s = self._uses.remaining_s(row.job_id)
+        return Session(row.id, row.wanted, members, row.waiting, row.priority, left_s)
+
+    def _idle(self) -> dict[str, int]:
+        """Members that are here and have nothing of their job in work, with their sessions."""
+        busy = self._uses.holders()
+        return {
+            worker: session
+            for session, members in self._members.items()
+            for worker in sorted(members)
+            if worker in self._here.links and (self._sessions[session].job_id, worker) not in busy
+        }
+
+    def _free(self) -> list[str]:
+        """Workers in no session: those with nothing in work first, then by name."""
+        members = set().union(*self._members.values())
+        found = [
+            link
+            for worker, link in self._here.links.items()
+            if worker not in members and link.enabled and not link.facts.resting
+        ]
+        found.sort(key=lambda link: (_is_busy(link), link.name, link.worker_id))
+        return [link.worker_id for link in found]
+
+    def _decide(
+        self, asked: Sequence[Session], free: list[str], idle: Mapping[str, int]
+    ) -> tuple[list[Move], dict[str, Row[Any]]]:
+        """Who goes where, and the rows of those who join."""
+        while True:
+            works, suits = self._uses.works, self._uses.suits
+            moves = assign(asked, free, idle, works=works, suits=suits)
+            joining = {move.worker for move in moves if move.target is not None}
+            rows = {row.id: row for row in _WORKERS.rows(self._connection, sorted(joining))}
+            if not joining - rows.keys():
+                return moves, rows
+            # The connection has not heard yet what the database knows.
+            free = [one for one in free if one in rows or one not in joining]
+            idle = {one: own for one, own in idle.items() if one in rows or one not in joining}
+
+    def _write(self, moves: Sequence[Move], rows: Mapping[str, Row[Any]]) -> None:
+        take_out(self._connection, [move.worker for move in moves if move.origin is not None])
+        for move in moves:
+            if move.origin is not None:
+                why = "its job has nothing for it now, and others have"
+                self._tell("released", move.origin, move.worker, why)
+        self._settled.names.update((row.id, row.name) for row in rows.values())
+        joining = [(move.worker, move.target) for move in moves if move.target is not None]
+        now = database_now(self._connection)
+        values = [
+            {
+                "worker_id": worker,
+                "session_id": session,
+                "boot_id": rows[worker].boot_id,
+                "joined_at": now,
+            }
+            for worker, session in joining
+        ]
+        if values:
+            self._connection.execute(insert(t.session_workers), values)
+        for worker, session in joining:
+            self._tell("joined", session, worker)
+            if self._sessions[session].prefetch:
+                self._settled.prefetch.add(worker)
+        for session in sorted({session for _, session in joining}):
+            self._begin(session)
+
+    def _begin(self, session_id: int) -> None:
+        session = self._sessions[session_id]
+        if session.waiting:
+            begin(self._connection, session_id, session.job_id)
+            self._settled.begun = True
+
+    def _tell(self, what: str, session_id: int, worker: str, reason: str = "") -> None:
+        job_id = self._sessions[session_id].job_id
+        self._settled.tell(what, session_id, job_id, worker, reason)
+
+
+def _is_busy(link: Link) -> bool:
+    return any(slot.work is not None for slot in link.slots.values())
+
+
+_WORKERS = Prepared(
+    select(t.workers.c.id, t.workers.c.boot_id, t.workers.c.name).where(
+        t.workers.c.id.in_(bindparam("ids", expanding=True)),
+        t.workers.c.state.in_(_HERE),
+        t.workers.c.revoked_at.is_(None),
+    ),
+    listed="ids",
+)
