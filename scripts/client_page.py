@@ -15,6 +15,7 @@ from framefarm.client.job_calls import JobCalls
 from framefarm.client.login_calls import LoginCalls
 from framefarm.client.notify_calls import NotifyCalls
 from framefarm.client.rendering import RenderOptions
+from framefarm.client.session_calls import SessionCalls
 from framefarm.client.user_calls import UserCalls
 from framefarm.client.worker_calls import WorkerCalls
 
@@ -31,6 +32,7 @@ _SECTIONS: dict[str, tuple[type[Any], tuple[str, ...]]] = {
     "What happens": (EventCalls, ()),
     "Files": (BlobCalls, ()),
     "Workers": (WorkerCalls, ()),
+    "Workers of a job": (SessionCalls, ()),
     "People": (UserCalls, ()),
     "Logging in": (LoginCalls, ()),
     "Being told elsewhere": (NotifyCalls, ()),

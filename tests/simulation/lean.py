@@ -35,12 +35,15 @@ class _Stage(NamedTuple):
     at_limit: int
     on_trial: int
     held: int
+    awaited: int
 
 
 _STAGE = """
 SELECT s.id, s.job_id, j.state, s.state, s.units, s.needs_position, s.total, s.pending, s.leased,
        s.done, s.failed, s.claimable, s.wanted_blender, s.blender, j.at_limit, s.on_trial,
-       j.state = 'paused' AND j.message <> '' AND j.holds > 0 AND j.try_at IS NULL
+       j.state = 'paused' AND j.message <> '' AND j.holds > 0 AND j.try_at IS NULL,
+       EXISTS (SELECT 1 FROM sessions x
+               WHERE x.job_id = j.id AND x.ended_at IS NULL AND x.waiting)
 FROM stages s JOIN jobs j ON j.id = s.job_id WHERE s.id = ?"""
 
 
@@ -81,7 +84,7 @@ def _check_stage(database: Database, stage: _Stage) -> Iterator[str]:
             yield f"{name} is {said}, counted {count}"
     settled = not stage.wanted_blender or bool(stage.blender)
     leasing = stage.job_state in {"queued", "running"} or stage.on_trial
-    may = leasing and not stage.at_limit
+    may = leasing and not stage.at_limit and not stage.awaited
     claimable = may and settled and stage.pending > 0
     if bool(stage.claimable) != claimable:
         yield f"claimable is {stage.claimable}, should be {claimable}"

@@ -11,6 +11,7 @@ from framefarm.farm.news import News
 from .audit import Audit
 from .farmwork import AWAY
 from .lean import check_stages
+from .reserved import Reserved
 from .turns import Turns
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ class Looks:
             world.manager.settings.stall_s,
         )
         self._turns = Turns(world.database, now, world.link_of)
+        self._reserved = Reserved(world.database, now, world.link_of)
         self._waiting: dict[tuple[int, int], int] = {}
         self.commits = 0
 
@@ -62,6 +64,7 @@ class Looks:
         for look in (
             self._audit.of_commit(changes.notes),
             self._turns.of_commit(changes),
+            self._reserved.of_commit(changes.notes),
             check_stages(self._database, changes.stages),
         ):
             for fault in look:

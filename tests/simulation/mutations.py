@@ -22,8 +22,9 @@ from framefarm.agent import instructions as do
 from framefarm.agent.answers import Refused, reaction
 from framefarm.agent.events import DiskChanged
 from framefarm.agent.state import AgentState
-from framefarm.core import blame
+from framefarm.core import blame, sessions
 from framefarm.core.grace import Disturbance, Watch
+from framefarm.core.requirements import Ability
 from framefarm.db import Many, Prepared
 from framefarm.db import tables as t
 from framefarm.farm import (
@@ -43,6 +44,7 @@ from framefarm.farm import (
     requeue,
     roster,
     service,
+    session_rounds,
     stalls,
     tails,
 )
@@ -177,6 +179,30 @@ _LAST_SPANS = Prepared(
 )
 
 
+# --- sessions
+
+
+def _as_if_in_none(
+    self: Any, ability: Any, _real: Any = queues.Offer.preferred, **what: Any
+) -> Any:
+    return _real(self, ability.of_nobody, **what)
+
+
+def _others_first(self: Any, ability: Any, _real: Any = queues.Offer.preferred, **what: Any) -> Any:
+    yield from _real(self, ability.of_nobody, **what)
+    yield from _real(self, ability, **what)
+
+
+def _suits_in_any(self: Any, asked: Any, _real: Any = Ability.suits) -> Any:
+    return _real(self, asked.of_anybody)
+
+
+def _as_if_all_were_busy(
+    asking: Any, free: Any, _: Any, _real: Any = sessions.assign, **u: Any
+) -> Any:
+    return _real(asking, free, {}, **u)
+
+
 # --- bounds: L14
 
 
@@ -236,6 +262,10 @@ MUTATIONS: dict[str, Break] = {
     "L14.renders_onto_full_disk": lambda: mock.patch.dict(
         decisions.RULES, {DiskChanged: lambda state, _: (state, [])}
     ),
+    "sessions.own_job_unseen": swap(queues.Offer, "preferred", _as_if_in_none),
+    "sessions.others_first": swap(queues.Offer, "preferred", _others_first),
+    "sessions.tails_for_anybody": swap(Ability, "suits", _suits_in_any),
+    "sessions.nobody_makes_room": swap(session_rounds, "assign", _as_if_all_were_busy),
     "units_vanish": swap(requeue, "make_pending", _nothing),
     "work_wakes_nobody": swap(dispatch.Dispatcher, "work_appeared", _nothing),
 }

@@ -167,10 +167,11 @@ class SimulatedDispatcher(Dispatcher):
 
         Whether the slot may have it is for the real ones to say, which are what is tested.
         """
-        for stage, kind, worker_id, slot_name, units, twice in ending:
+        for stage, kind, reserved, worker_id, slot_name, units, twice in ending:
             usual_s = self._paces.usual_s(stage)
             seconds_here = link.seconds_per_unit().get(stage, usual_s)
-            possible = kind in slot.ability.kinds and worker_id != link.worker_id
+            its_own = reserved in (None, link.job) and worker_id != link.worker_id
+            possible = kind in slot.ability.kinds and its_own
             if not possible or seconds_here is None:
                 continue
             held, already = Spans.restore(units), Spans.restore(twice or "")
@@ -182,7 +183,9 @@ class SimulatedDispatcher(Dispatcher):
 
 _FAILED = "SELECT DISTINCT stage_id, unit FROM faults WHERE reason <> 'lost'"
 _ENDING = """
-SELECT s.id, s.kind, l.worker_id, l.slot, l.units,
+SELECT s.id, s.kind,
+  (SELECT job_id FROM sessions x WHERE x.job_id = s.job_id AND x.ended_at IS NULL),
+  l.worker_id, l.slot, l.units,
   (SELECT group_concat(units) FROM leases x
    WHERE x.stage_id = s.id AND x.state = 'active' AND x.tail)
 FROM leases l JOIN stages s ON s.id = l.stage_id JOIN jobs j ON j.id = s.job_id

@@ -19,6 +19,7 @@ SEEDS = range(4)
         "L12.last_span_first",
         "L13.hurried_connections",
         "L13.long_pauses",
+        "sessions.others_first",
     ],
 )
 def test_a_broken_rule_is_found(mutation: str):

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from framefarm.core.requirements import requirements_of
 from framefarm.core.spans import Spans
 
 from .database import Changes, Database, Note
@@ -30,11 +31,16 @@ class _Span(NamedTuple):
 
 @dataclass(frozen=True)
 class _Queued:
-    """What of a stage waited after a transaction: of first attempts only, which anybody may do."""
+    """What of a stage waited after a transaction: of first attempts only, which anybody may do.
+
+    Attributes:
+        reserved: The job whose session alone may have it; 0 where anybody may.
+    """
 
     kind: str
     priority: int
     claimable: bool
+    reserved: int
     spans: tuple[_Span, ...]
 
     @property
@@ -88,9 +94,10 @@ class Turns:
     def _look_at(self, stage: int) -> None:
         row = self.database.ask(_STAGE, stage)
         if row:
-            kind, priority, claimable = row[0]
+            kind, priority, claimable, queue = row[0]
             spans = tuple(_Span(*one) for one in self.database.ask(_SPANS, stage))
-            self._queued[stage] = _Queued(kind, priority, bool(claimable), spans)
+            reserved = requirements_of(queue).job
+            self._queued[stage] = _Queued(kind, priority, bool(claimable), reserved, spans)
         else:
             self._queued.pop(stage, None)
 
@@ -117,6 +124,8 @@ class Turns:
             was = before.get(stage, now)
             if was is None or not (was.claimable and now.claimable and now.spans and was.spans):
                 continue
+            if mine.reserved or was.reserved or now.reserved:
+                continue  # sessions come before priorities; see `Reserved`
             urgent = min(was.priority, now.priority) > mine.priority
             same = _slots(now.kind) == _slots(mine.kind)
             if urgent and same and not self._kept_from(note.worker, stage):
@@ -167,7 +176,7 @@ def _slots(kind: str) -> str:
     return SAME_SLOTS.get(kind, kind)
 
 
-_STAGE = "SELECT kind, priority, claimable FROM stages WHERE id = ?"
+_STAGE = "SELECT kind, priority, claimable, queue FROM stages WHERE id = ?"
 _SPANS = "SELECT position, id, first, last, step FROM spans WHERE stage_id = ? AND attempt = 1"
 _FAILED_HERE = "SELECT 1 FROM faults WHERE worker_id = ? AND stage_id = ? LIMIT 1"
 _IN_QUARANTINE = "SELECT 1 FROM quarantines WHERE worker_id = ? LIMIT 1"

@@ -19,6 +19,7 @@ from framefarm.core.blame import BlameLimits
 from framefarm.db import DatabaseError
 from framefarm.farm.settings import ManagerSettings
 
+from .asking import Asking
 from .blobs import any_picture
 from .clock import DatabaseClock
 from .database import Database, SimulatedCrashError
@@ -118,6 +119,7 @@ class World:
         self.manager.on_news = self.looks.of_news
         self.faults: list[Fault] = draw_faults(self.rng)
         self.people = People(self)
+        self.asking = Asking(self)
 
     def _blame(self) -> BlameLimits:
         return BlameLimits(quarantine_s=10.0 if self.has_bad_machine else 45.0)
@@ -255,6 +257,7 @@ class World:
         for machine in self.machines:
             machine.start()
         tasks = [self._begin(self._watch()), self._begin(self.people.live())]
+        tasks.append(self._begin(self.asking.live()))
         tasks += [self._begin(self._repeat(fault)) for fault in self.faults]
         await asyncio.sleep(5.0)
         for _ in range(self.rng.randint(1, 4)):
@@ -308,6 +311,7 @@ class World:
                 machine.start()
             await asyncio.sleep(3.0)
             self.people.bring_all_back()
+            self.asking.wait_no_more()
 
     async def _until_all_ended(self) -> None:
         [(units,)] = self.database.ask("SELECT sum(total - done) FROM stages")

@@ -34,6 +34,8 @@ PLACES = {
     "resume": _place("resume", "Go on with a paused job.", _FARM),
     "priority": _place("priority", "Change when a job gets its turn.", _FARM),
     "limit": _place("limit", "Change how many workers a job may have.", _FARM),
+    "sessions": _place("sessions", "List the jobs that have workers of their own.", _FARM),
+    "session": _place("session.group", "Ask for workers for a job, give them back.", _FARM),
     "deadline": _place("deadline", "Change when a job is to be done.", _FARM),
     "retry": _place("retry", "Put failed frames, or any, back to work.", _FARM),
     "delete": _place("delete", "Forget a job.", _FARM),

@@ -14,6 +14,7 @@ from framefarm.client.happenings import (
     GapHappening,
     Happening,
     JobHappening,
+    SessionHappening,
     UnitHappening,
     WorkerHappening,
 )
@@ -62,6 +63,17 @@ def _(worker: WorkerHappening) -> str:
 
 
 @_words.register
+def _(session: SessionHappening) -> str:
+    if session.what == "frame":
+        what = f"finished {session.kind} {session.unit}"
+    else:
+        what = _IN_SESSION.get(session.what, session.what)
+    who = session.worker or ", ".join(session.workers)
+    why = f" ({session.reason})" if session.reason else ""
+    return f"session of job {session.job}: {who} {what}{why}".replace(":  ", ": ")
+
+
+@_words.register
 def _(_: BeginHappening) -> str:
     return "following; Ctrl-C ends it"
 
@@ -71,4 +83,11 @@ def _(gap: GapHappening) -> str:
     return f"gap: {gap.message}"
 
 
+_IN_SESSION = {
+    "released": "is released",
+    "files": "has its files",
+    "started": "works on it",
+    "share": "has nothing left to do",
+    "complete": "are done with it",
+}
 _STATES = {"retry": "failed, is tried again"}

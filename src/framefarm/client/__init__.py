@@ -32,9 +32,11 @@ from framefarm.client.happenings import (
     GapHappening,
     Happening,
     JobHappening,
+    SessionHappening,
     UnitHappening,
     WorkerHappening,
 )
+from framefarm.client.session_views import SessionView, SessionWorker
 from framefarm.client.submissions import BlendRef, RenderRequest, Submission, TrialRequest
 from framefarm.client.views import (
     Estimate,
@@ -78,6 +80,9 @@ __all__ = [
     "ProgressEvent",
     "RenderOptions",
     "RenderRequest",
+    "SessionHappening",
+    "SessionView",
+    "SessionWorker",
     "SlowestUnit",
     "Stage",
     "Steered",

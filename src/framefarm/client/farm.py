@@ -14,6 +14,7 @@ from framefarm.client.event_calls import EventCalls
 from framefarm.client.job_calls import JobCalls
 from framefarm.client.login_calls import LoginCalls
 from framefarm.client.notify_calls import NotifyCalls
+from framefarm.client.session_calls import SessionCalls
 from framefarm.client.transport import Transport
 from framefarm.client.user_calls import UserCalls
 from framefarm.client.views import Health, JobView
@@ -24,7 +25,9 @@ if TYPE_CHECKING:
     from framefarm.client.rendering import RenderOptions
 
 
-class FarmCalls(JobCalls, EventCalls, WorkerCalls, UserCalls, NotifyCalls, LoginCalls):
+class FarmCalls(
+    JobCalls, EventCalls, WorkerCalls, SessionCalls, UserCalls, NotifyCalls, LoginCalls
+):
     """What both `Farm` and `AsyncFarm` can ask, each in its way."""
 
     @call

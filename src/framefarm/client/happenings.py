@@ -56,18 +56,49 @@ class WorkerHappening(msgspec.Struct, frozen=True):
     reason: str = ""
 
 
+class SessionHappening(msgspec.Struct, frozen=True):
+    """Something happened in the session of a job.
+
+    Attributes:
+        what: A worker `joined`, `left`, was `released`, got its files (`files`), `started` with the
+            job, finished a `frame`, or its `share`; or the job is `complete`.
+        worker, id: Which; empty where it is all of them, `workers`.
+        unit: The frame.
+        reason: For people.
+    """
+
+    at: datetime
+    session: int
+    job: int
+    what: str
+    worker: str = ""
+    id: str = ""
+    kind: str = ""
+    unit: int | None = None
+    reason: str = ""
+    workers: tuple[str, ...] = ()
+
+
 class GapHappening(msgspec.Struct, frozen=True):
     """Some of what happened is lost: read anew what you follow."""
 
     message: str = ""
 
 
-Happening = BeginHappening | JobHappening | UnitHappening | WorkerHappening | GapHappening
+Happening = (
+    BeginHappening
+    | JobHappening
+    | UnitHappening
+    | WorkerHappening
+    | SessionHappening
+    | GapHappening
+)
 KINDS: dict[str, type[Happening]] = {
     "begin": BeginHappening,
     "job": JobHappening,
     "unit": UnitHappening,
     "worker": WorkerHappening,
+    "session": SessionHappening,
     "gap": GapHappening,
 }
 """By the names that they have in the stream."""

@@ -118,12 +118,14 @@ class LiveSessions:
 
     def _apply(self, number: int, settled: Settled) -> None:
         """Take over what a durable round decided, unless a later one has been taken over."""
+        # Also where it had nobody: what was its job's alone is for anybody now.
+        moved = settled.sessions != self._sessions
         for news in settled.news:
             self._tell(news)
         if number > self._applied:
             self._applied = number
             self._move(settled)
-        if settled.news or settled.begun:
+        if moved or settled.news or settled.begun:
             self._farm.dispatcher.work_appeared()
 
     def _move(self, settled: Settled) -> None:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterator
+import socket
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
-from tests.integration.api.manager import Manager, Worker, is_problem, until
+from tests.integration.api.manager import SOON_S, Manager, Worker, is_problem, until
+from tests.integration.api.test_why import reasons, why
 
 
 def ask(manager: Manager, job: dict[str, Any], workers: int, **how: Any) -> dict[str, Any]:
@@ -30,6 +34,33 @@ def post(manager: Manager, made: dict[str, Any], what: str, **body: Any) -> dict
 
 def until_has(manager: Manager, made: dict[str, Any], *workers: str) -> None:
     until(lambda: set(session(manager, made)["workers"]) == set(workers), f"having {workers}")
+
+
+Told = Callable[[str], list[dict[str, Any]]]
+
+
+@contextlib.contextmanager
+def following(manager: Manager, job: dict[str, Any]) -> Iterator[Told]:
+    """What is told of a job's session, until something happens."""
+    seen: list[dict[str, Any]] = []
+    path = f"/api/events?kind=session&job={job['id']}"
+    timeout = httpx.Timeout(SOON_S)
+    with (
+        httpx.Client(base_url=manager.server.url, timeout=timeout) as client,
+        client.stream("GET", path) as answer,
+    ):
+        lines = answer.iter_lines()
+        assert any(line.startswith("event: begin") for line in lines)
+
+        def told(what: str) -> list[dict[str, Any]]:
+            for line in lines:
+                if line.startswith("data: {") and len(line) > 10:
+                    seen.append(json.loads(line.removeprefix("data: ")))
+                    if seen[-1]["what"] == what:
+                        return seen
+            raise AssertionError(seen)
+
+        yield told
 
 
 @pytest.fixture
@@ -90,6 +121,289 @@ def test_a_job_that_waits_begins_once_it_has_all_workers(manager: Manager):
             assert second.lease()
             until_has(manager, made, first.id, second.id)
             assert session(manager, made)["status"] == "working"
+
+
+def test_a_job_that_waits_begins_when_its_session_is_given_up(
+    manager: Manager, workers: list[Worker]
+):
+    made = ask(manager, manager.trial("1-9"), 4, wait=True)
+    workers[0].say({"type": "ready", "slot": "cpu"})
+    assert workers[0].hears() == []
+
+    ended = post(manager, made, "release", all=True)
+
+    assert ended["status"] == "ended"
+    assert workers[0].hear("lease")
+
+
+def test_one_that_is_released_works_for_others_and_nobody_replaces_it(
+    manager: Manager, workers: list[Worker]
+):
+    asking, other = manager.trial("1-9"), manager.trial("1-9")
+    made = ask(manager, asking, 5)
+
+    left = post(manager, made, "release", workers=["a"])
+
+    assert set(left["workers"]) == {workers[1].id, workers[2].id}
+    assert (left["wanted"], left["notice"]) == (2, "SUFFICIENT")
+    assert _job_of(manager, workers[0].lease()) == other["id"]
+    is_problem(
+        manager.http.post(f"/api/sessions/{made['id']}/release", json={"workers": ["a"]}),
+        404,
+        "not_in_session",
+    )
+
+
+def test_more_can_be_asked_for_while_the_job_runs(manager: Manager, workers: list[Worker]):
+    made = ask(manager, manager.trial("1-9"), 1)
+    [first] = [worker for worker in workers if worker.id in made["workers"]]
+    first.lease()
+
+    more = post(manager, made, "more", workers=1)
+
+    assert (len(more["workers"]), more["notice"]) == (2, "SUFFICIENT")
+    is_problem(
+        manager.http.post(f"/api/sessions/{made['id']}/more", json={"workers": 100_000}),
+        422,
+        "too_many_workers",
+    )
+
+
+def test_workers_freed_by_a_finished_job_go_to_the_session_that_lacks_some(
+    manager: Manager, workers: list[Worker]
+):
+    ending = ask(manager, manager.trial("1"), 3)
+    lacking = ask(manager, manager.trial("1-99"), 2)
+    assert (len(ending["workers"]), lacking["workers"]) == (3, [])
+
+    holder = workers[0]
+    holder.finish(holder.lease())
+
+    until(lambda: session(manager, ending)["status"] == "ended", "the end of the session")
+    until(lambda: len(session(manager, lacking)["workers"]) == 2, "two workers going over")
+    assert "is done" in session(manager, ending)["message"]
+
+
+def test_one_that_says_goodbye_leaves_and_a_free_one_takes_its_place(manager: Manager):
+    job = manager.trial("1-9")
+    with manager.worker(name="b", boot_id="b", slots=[]) as spare:
+        with manager.worker(name="a", boot_id="a") as first:
+            made = ask(manager, job, 1)
+            assert made["workers"] == [first.id]
+        until_has(manager, made)
+        with manager.worker(name="c", boot_id="c") as second:
+            until_has(manager, made, second.id)
+            assert spare.id not in session(manager, made)["workers"]
+
+
+def test_l8_one_that_is_cut_off_keeps_its_place_until_its_leases_would_end(tmp_path: Path):
+    manager = Manager(tmp_path / "manager", lease_s=4.0, public_lease_s=4.0)
+    try:
+        made = ask(manager, manager.trial("1-9"), 1)
+        with manager.worker(name="a", boot_id="a") as first:
+            until_has(manager, made, first.id)
+            first.socket.socket.shutdown(socket.SHUT_RDWR)
+
+            with manager.worker(name="b", boot_id="b") as second:
+                assert session(manager, made)["workers"] == [first.id]
+                until_has(manager, made, second.id)
+    finally:
+        manager.close()
+    manager.check()
+
+
+def test_many_that_are_cut_off_give_their_units_and_their_places_to_the_others(tmp_path: Path):
+    manager = Manager(tmp_path / "manager", lease_s=1.0)
+    try:
+        job = manager.trial("1-6")
+        with contextlib.ExitStack() as stack:
+            gone = [stack.enter_context(manager.worker(name=n, boot_id=n)) for n in "abc"]
+            made = ask(manager, job, 3)
+            taken = {worker.lease()["units"] for worker in gone}
+            for worker in gone:
+                worker.socket.socket.shutdown(socket.SHUT_RDWR)
+
+            others = [stack.enter_context(manager.worker(name=n, boot_id=n)) for n in "de"]
+            until_has(manager, made, *(worker.id for worker in others))
+            done = set()
+            while manager.job(job["id"])["state"] != "done":
+                lease = others[0].lease()
+                done.add(lease["units"])
+                others[0].finish(lease)
+        assert taken <= done
+    finally:
+        manager.close()
+    manager.check()
+
+
+@pytest.mark.usefixtures("workers")
+@pytest.mark.parametrize("action", ["disable", "drain"])
+def test_one_that_is_to_work_no_more_leaves(manager: Manager, action: str):
+    made = ask(manager, manager.trial("1-9"), 1)
+    [first] = made["workers"]
+
+    steer = {"action": action, "workers": [first]}
+    manager.http.post("/api/workers/steer", json=steer).raise_for_status()
+
+    until(lambda: first not in session(manager, made)["workers"], "its leaving")
+    until(lambda: len(session(manager, made)["workers"]) == 1, "another taking its place")
+
+
+def test_one_that_is_revoked_leaves(manager: Manager, workers: list[Worker]):
+    made = ask(manager, manager.trial("1-9"), 3)
+
+    manager.http.post("/api/workers/a/revoke").raise_for_status()
+
+    until_has(manager, made, workers[1].id, workers[2].id)
+
+
+def test_a_restarted_worker_begins_anew_and_may_join_again(manager: Manager):
+    made = ask(manager, manager.trial("1-9"), 1)
+    with manager.worker(name="a", boot_id="a") as first:
+        until_has(manager, made, first.id)
+        joined_at = session(manager, made)["members"][0]["joined_at"]
+        again = {"worker_id": first.id, "key": first.key, "boot_id": "later"}
+
+        with manager.worker(name="a", **again):
+            until(
+                lambda: (
+                    [one["joined_at"] for one in session(manager, made)["members"]]
+                    not in ([], [joined_at])
+                ),
+                "joining anew",
+            )
+
+
+def test_a_deleted_jobs_workers_are_free(manager: Manager, workers: list[Worker]):
+    job, other = manager.trial("1-9"), manager.trial("1-9")
+    made = ask(manager, job, 3)
+
+    manager.http.delete(f"/api/jobs/{job['id']}").raise_for_status()
+
+    is_problem(manager.http.get(f"/api/sessions/{made['id']}"), 404, "no_such_session")
+    for worker in workers:
+        assert _job_of(manager, worker.lease()) == other["id"]
+
+
+@pytest.mark.usefixtures("workers")
+def test_a_cancelled_job_ends_its_session(manager: Manager):
+    job = manager.trial("1-9")
+    made = ask(manager, job, 3)
+
+    manager.http.post(f"/api/jobs/{job['id']}/cancel").raise_for_status()
+
+    until(lambda: session(manager, made)["status"] == "ended", "the end of the session")
+    refused = manager.http.post("/api/sessions", json={"job": job["id"], "workers": 1})
+    is_problem(refused, 409, "session_ended")
+    again = manager.http.post(f"/api/sessions/{made['id']}/more", json={"workers": 1})
+    is_problem(again, 409, "session_ended")
+
+
+def test_while_its_job_is_paused_a_worker_helps_others_and_comes_back(
+    manager: Manager, workers: list[Worker]
+):
+    job, other = manager.trial("1-9"), manager.trial("1-9")
+    made = ask(manager, job, 3)
+    manager.http.post(f"/api/jobs/{job['id']}/pause").raise_for_status()
+
+    lease = workers[0].lease()
+    assert _job_of(manager, lease) == other["id"]
+    assert len(session(manager, made)["workers"]) == 3
+
+    manager.http.post(f"/api/jobs/{job['id']}/resume").raise_for_status()
+    workers[0].finish(lease)
+    assert _job_of(manager, workers[0].lease()) == job["id"]
+
+
+def test_who_is_in_which_session_outlives_the_manager(tmp_path: Path):
+    manager = Manager(tmp_path / "manager")
+    urgent, asking = manager.trial("1-9", priority=90), manager.trial("1-9", priority=10)
+    try:
+        made = ask(manager, asking, 1)
+        with manager.worker(name="a", boot_id="a") as first:
+            until_has(manager, made, first.id)
+            who = {"worker_id": first.id, "key": first.key, "boot_id": "a"}
+            manager.close()
+            manager = Manager(tmp_path / "manager")
+        with manager.worker(name="b", boot_id="b") as other, manager.worker(**who) as back:
+            assert session(manager, made)["workers"] == [back.id]
+            assert _job_of(manager, other.lease()) == urgent["id"]
+            assert _job_of(manager, back.lease()) == asking["id"]
+    finally:
+        manager.close()
+    manager.check()
+
+
+def test_l9_a_unit_that_fails_on_its_only_worker_is_tried_by_others_in_its_place(
+    manager: Manager, workers: list[Worker]
+):
+    made = ask(manager, manager.trial("1"), 1)
+    tried = []
+    by_id = {worker.id: worker for worker in workers}
+    for _ in range(3):
+        until(lambda: set(session(manager, made)["workers"]) - set(tried), "another joining")
+        [holder] = session(manager, made)["workers"]
+        tried.append(holder)
+        by_id[holder].fail(by_id[holder].lease())
+
+    until(lambda: session(manager, made)["status"] == "ended", "the end of the session")
+    assert set(tried) == set(by_id)
+    assert "is failed" in session(manager, made)["message"]
+
+
+def test_why_tells_who_is_kept_by_sessions(manager: Manager, workers: list[Worker]):
+    job, other = manager.trial("1-9"), manager.trial("1-9")
+    made = ask(manager, job, 2)
+    names = {worker.id: name for worker, name in zip(workers, "abc", strict=True)}
+    inside = [names[one] for one in made["workers"]]
+    [outside] = set(names.values()) - set(inside)
+
+    its, others = reasons(why(manager, job)), reasons(why(manager, other))
+
+    assert "it is not in the job's session" in its[outside][0]
+    assert f"`framefarm session more {job['id']} 1`" in its[outside][0]
+    for name in inside:
+        assert its[name] == []
+        assert f"it is in the session of job {job['id']}" in others[name][0]
+    assert others[outside] == []
+
+
+def test_what_happens_in_a_session_is_told_to_followers(manager: Manager):
+    job = manager.trial("1-2")
+    with following(manager, job) as told:
+        made = ask(manager, job, 1)
+        with manager.worker(name="a", boot_id="a") as worker:
+            until_has(manager, made, worker.id)
+            for _ in range(2):
+                worker.finish(worker.lease())
+            happened = told("released")
+
+    assert [(one["what"], one.get("unit")) for one in happened] == [
+        ("joined", None),
+        ("started", None),
+        ("frame", 1),
+        ("frame", 2),
+        ("complete", None),
+        ("released", None),
+    ]
+    assert {(one["session"], one["job"]) for one in happened} == {(made["id"], job["id"])}
+    assert [one["worker"] for one in happened if "worker" in one] == ["a"] * 5
+    [complete] = [one for one in happened if one["what"] == "complete"]
+    assert complete["workers"] == ["a"]
+
+
+def test_leaving_and_finishing_ones_share_are_told(manager: Manager):
+    job = manager.trial("1-2")
+    with following(manager, job) as told, manager.worker(name="a", boot_id="a") as first:
+        with manager.worker(name="b", boot_id="b") as second:
+            ask(manager, job, 2)
+            held = first.lease()
+            second.finish(second.lease())
+            share = told("share")[-1]
+        left = told("left")[-1]
+        first.finish(held)
+
+    assert (share["worker"], left["worker"], left["reason"]) == ("b", "b", "it left")
 
 
 @pytest.mark.parametrize("body", [{}, {"job": 1}, {"job": 1, "workers": 0}, {"job": "x"}])

@@ -122,7 +122,7 @@ class _Handler(BaseHTTPRequestHandler):
         if reply.cut is not None:
             self.close_connection = True
 
-    do_GET = do_HEAD = do_PUT = do_POST = _do  # noqa: N815  names that http.server calls
+    do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = _do  # noqa: N815  names that http.server calls
 
     def log_message(self, *_: object) -> None:
         """Tests have their own words."""

@@ -7,6 +7,7 @@ from click.testing import CliRunner
 
 from framefarm.cli.app import PLACES, app
 from framefarm.cli.commands.notify import group as notify
+from framefarm.cli.commands.session import group as session
 from framefarm.cli.commands.workers import group as workers
 from framefarm.cli.running import run
 
@@ -17,6 +18,7 @@ COMMANDS = [
     ["blender", "install"],
     *(["workers", name] for name in workers.PLACES),
     *(["notify", name] for name in notify.PLACES),
+    *(["session", name] for name in session.PLACES),
 ]
 
 
@@ -80,6 +82,10 @@ def test_every_option_has_a_help_text():
         (["completion", "dos"], "'dos' is not one of"),
         (["completion"], "Choose from: bash, zsh, fish; see: framefarm completion --help"),
         (["render", "f", "--engine", "octane"], "no engine 'octane' of its own; there are: cycles"),
+        (["session", "ask", "1", "0"], "invalid value for 'N': 0 is not in the range"),
+        (["session", "ask", "1"], "missing argument 'N'"),
+        (["session", "release", "1"], "say which workers: by name, or with --all"),
+        (["session", "release", "1", "ants", "--all"], "say which workers: by name, or with --all"),
         (["workers", "tag", "", "ants"], "'' is no tag"),
         (["workers", "untag", "two words", "ants"], "'two words' is no tag"),
         (["workers", "--tag", "-fast"], "'-fast' is no tag"),
