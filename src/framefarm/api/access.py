@@ -16,6 +16,7 @@ from framefarm.core.errors import FrameFarmError
 from framefarm.db import tables as t
 from framefarm.farm.accounts import Identity
 from framefarm.farm.ownership import check_own
+from framefarm.farm.projects import project_view, sequence_view
 from framefarm.farm.render_tasks import NoSuchTaskError
 from framefarm.farm.service import Farm
 from framefarm.farm.sessions import NoSuchSessionError
@@ -35,12 +36,18 @@ _SESSIONS = re.compile(r"/api/sessions")
 _SESSION = re.compile(r"/api/sessions/([^/]+)(/.*)?")
 _EVENTS = re.compile(r"/api/events")
 _SHOTS = re.compile(r"/api/shots")
+_PROJECTS = re.compile(r"/api/projects")
+_PROJECT = re.compile(r"/api/projects/([^/]+)")
+_SEQUENCES = re.compile(r"/api/sequences")
+_SEQUENCE = re.compile(r"/api/sequences/([^/]+)")
+_MANY_SHOTS = re.compile(r"/api/shots/update")
 _SHOT = re.compile(r"/api/shots/([^/]+)(/.*)?")
 _OPEN = re.compile(r"/|/api/(docs|health|openapi\.json)")
 
+_PLACES = (_PROJECTS, _PROJECT, _SEQUENCES, _SEQUENCE, _SHOTS, _SHOT)
 _VIEWER = (
     *(_JOBS, _JOB, _TASK, _BLOB, _WORKERS, _SESSIONS, _SESSION),
-    *(_EVENTS, _SHOTS, _SHOT, _OPEN),
+    *(_EVENTS, *_PLACES, _OPEN),
 )
 _ARTIST = {
     _JOBS: {"GET", "POST"},
@@ -52,8 +59,12 @@ _ARTIST = {
     _SESSIONS: {"GET", "POST"},
     _SESSION: {"GET", "POST", "DELETE"},
     _EVENTS: {"GET"},
-    _SHOTS: {"GET"},
-    _SHOT: {"GET"},
+    _PROJECTS: {"GET", "POST"},
+    _PROJECT: {"GET", "PATCH", "DELETE"},
+    _SEQUENCES: {"GET", "POST"},
+    _SEQUENCE: {"GET", "PATCH", "DELETE"},
+    _SHOTS: {"GET", "POST"},
+    _SHOT: {"GET", "POST", "PATCH", "DELETE"},
     _OPEN: {"GET", "HEAD"},
 }
 
@@ -115,7 +126,13 @@ async def _check_own(farm: Farm, who: Identity, method: str, path: str) -> None:
         owner = await farm.read(partial(_owner_of_task, task_key=found[1]))
         if owner not in {None, who.name}:
             raise NoSuchTaskError("No render task has this key, or its job was deleted.")
-    elif found := _SHOT.fullmatch(path):
+    elif found := _PROJECT.fullmatch(path):
+        project_id = _number(found[1], "project")
+        await farm.read(partial(project_view, project_id=project_id, seen_by=who.name))
+    elif found := _SEQUENCE.fullmatch(path):
+        sequence_id = _number(found[1], "sequence")
+        await farm.read(partial(sequence_view, sequence_id=sequence_id, seen_by=who.name))
+    elif not _MANY_SHOTS.fullmatch(path) and (found := _SHOT.fullmatch(path)):
         shot_id = _number(found[1], "shot")
         await farm.read(partial(find_shot, shot_id=shot_id, seen_by=who.name))
     elif (found := _BLOB.fullmatch(path)) and method in _READS:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import partial
+from functools import partial as bound
 from typing import Annotated
 
 from fastapi import APIRouter, Query
@@ -12,6 +12,7 @@ from framefarm.api.bodies import Number
 from framefarm.api.file_answers import FileAnswer
 from framefarm.farm.archives import zipped
 from framefarm.farm.downloads import What, archive_of, files_of, movie_file
+from framefarm.farm.outputs import OutputFile
 from framefarm.farm.service import Farm
 
 _MOVIES = {"mp4": "video/mp4", "mov": "video/quicktime", "webm": "video/webm"}
@@ -38,6 +39,13 @@ def download_routes(farm: Farm) -> APIRouter:
     return router
 
 
+def movie_answer(farm: Farm, movie: OutputFile) -> FileAnswer:
+    """A movie as an answer, which browsers play."""
+    name = movie.name.rpartition("/")[2]
+    kind = _MOVIES.get(name.rpartition(".")[2], "application/octet-stream")
+    return FileAnswer(farm.blobs.existing(movie.sha256), media_type=kind, filename=name)
+
+
 async def answer_with(
     farm: Farm, job_id: int, what: What, frames: str | None, *, only_some: bool
 ) -> Response:
@@ -47,11 +55,8 @@ async def answer_with(
         FrameFarmError: They are not there, or not all of them.
     """
     if what == "movie" and frames is None:
-        movie = await farm.read(lambda connection: movie_file(connection, job_id))
-        name = movie.name.rpartition("/")[2]
-        kind = _MOVIES.get(name.rpartition(".")[2], "application/octet-stream")
-        return FileAnswer(farm.blobs.existing(movie.sha256), media_type=kind, filename=name)
-    decide = partial(archive_of, job_id=job_id, what=what, frames=frames, partial=only_some)
+        return movie_answer(farm, await farm.read(bound(movie_file, job_id=job_id)))
+    decide = bound(archive_of, job_id=job_id, what=what, frames=frames, partial=only_some)
     archive = await farm.read(decide)
     headers = {"Content-Disposition": f'attachment; filename="{archive.name}.zip"'}
     files = files_of(archive, farm.blobs, farm.read_here)

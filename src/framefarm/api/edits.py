@@ -15,6 +15,8 @@ from starlette.requests import Request
 
 from framefarm.core.errors import FrameFarmError
 from framefarm.farm.accounts import UserView
+from framefarm.farm.projects import ProjectView, SequenceView
+from framefarm.farm.shots import ShotView
 from framefarm.farm.views import JobView
 
 _ANY = "*"
@@ -39,6 +41,13 @@ def user_tag(user: UserView) -> str:
     """Stands for a person's role, address, quotas, and whether the account is disabled."""
     quota = list(astuple(user.quota))
     return _tag([user.name, user.created_at, user.role, user.email, user.disabled, quota])
+
+
+def place_tag(view: ProjectView | SequenceView | ShotView) -> str:
+    """Stands for what people said of a project, a sequence or a shot."""
+    frames = view.frames if isinstance(view, ShotView) else None
+    said = [view.status, view.priority, view.description, frames]
+    return _tag([type(view).__name__, view.id, view.created_at, *said])
 
 
 def check_unchanged(request: Request, tag: str) -> None:

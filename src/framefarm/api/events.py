@@ -22,6 +22,7 @@ from framefarm.core.errors import FrameFarmError
 from framefarm.db import tables as t
 from framefarm.farm.event_log import Happening
 from framefarm.farm.service import Farm
+from framefarm.farm.shot_telling import seen_among
 from framefarm.farm.worker_names import find_worker
 
 _AT_A_TIME = 500
@@ -42,8 +43,9 @@ class _Filter:
 
     Attributes:
         kinds, jobs, worker_ids: Only these; all when empty.
-        owner: Only this person's jobs, and nothing of workers; None for everything.
+        owner: Only this person's jobs and shots, and nothing of workers; None for everything.
         owners: Whose jobs are, as far as looked up.
+        shots: Those that this person sees, of those looked up last.
     """
 
     kinds: frozenset[str]
@@ -51,6 +53,7 @@ class _Filter:
     worker_ids: frozenset[str]
     owner: str | None = None
     owners: dict[int, str] = field(default_factory=dict)
+    shots: set[int] = field(default_factory=set)
 
     def asked(self, event: Happening) -> bool:
         """Whether the follower asked for it."""
@@ -65,7 +68,9 @@ class _Filter:
         if self.owner is None:
             return True
         if event.job_id is None:
-            return False
+            # One that was deleted is nobody's any more but its maker's.
+            of_shot = event.shot_id is not None
+            return of_shot and (event.shot_id in self.shots or event.facts["owner"] == self.owner)
         # What is told of a job says whose it is, also once it is deleted.
         owner = event.facts.get("owner", self.owners.get(event.job_id))
         return bool(owner == self.owner)
@@ -83,7 +88,7 @@ Workers = Annotated[
     list[Annotated[str, Query(max_length=200)]], Query(alias="worker", max_length=_AT_MOST)
 ]
 Kinds = Annotated[
-    list[Literal["job", "unit", "worker", "session"]], Query(alias="kind", max_length=4)
+    list[Literal["job", "unit", "worker", "session", "shot"]], Query(alias="kind", max_length=5)
 ]
 
 
@@ -99,13 +104,12 @@ def routes(farm: Farm) -> APIRouter:
         kinds: Kinds = [],  # noqa: B006
         last_event_id: Annotated[str, Header(max_length=60)] = "",
     ) -> StreamingResponse:
-        """Follow the farm from now on, or after `Last-Event-ID`.
+        """Follow the farm: `job`, `unit`, `worker`, `session` and `shot` events from now on.
 
-        Its events are `job`, `unit`, `worker` and `session`.
-
-        The first event, `begin`, names the place. `gap` says that some events are lost: the
-        manager was started anew, or the follower was away for too long. An artist hears of own
-        jobs. The stream ends when the manager stops.
+        With `Last-Event-ID` those after that one. The first event, `begin`, names the place. `gap`
+        says that some events are lost: the manager was started anew, or the follower was away for
+        too long. An artist hears of own jobs, and of shots with such. The stream ends when the
+        manager stops.
         """
         person = caller_of(request.scope).person
         artist = person is not None and person.role is UserRole.ARTIST
@@ -176,6 +180,11 @@ async def _told(farm: Farm, wanted: _Filter, events: Sequence[Happening]) -> byt
     asked = [event for event in events if wanted.asked(event)]
     if unknown := wanted.unknown(asked):
         wanted.owners.update(await farm.read(partial(_owners, job_ids=unknown)))
+    shots = {event.shot_id for event in asked if event.shot_id is not None}
+    if shots and wanted.owner is not None:
+        # Each time anew: what a person sees of shots changes with the person's jobs.
+        read = partial(seen_among, shot_ids=shots, artist=wanted.owner)
+        wanted.shots = await farm.read(read)
     return b"".join(
         _event(farm, event.kind, {"at": _iso(event.at), **event.facts}, event.number)
         for event in asked

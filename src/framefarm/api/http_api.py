@@ -19,9 +19,12 @@ from framefarm.api import (
     notifications,
     openapi,
     passwords,
+    projects,
     render_tasks,
     results,
     sessions,
+    shot_files,
+    shot_notes,
     shots,
     signing_in,
     uploads,
@@ -109,7 +112,12 @@ def make_api(farm: Farm, keys: KeyRing, people: TokenRing, reach: Reach) -> Fast
     api.include_router(jobs.routes(farm))
     api.include_router(jobs.steering_routes(farm))
     api.include_router(downloads.download_routes(farm))
+    api.include_router(projects.project_routes(farm))
+    api.include_router(projects.sequence_routes(farm))
     api.include_router(shots.routes(farm))
+    api.include_router(shots.editing_routes(farm))
+    api.include_router(shot_files.routes(farm))
+    api.include_router(shot_notes.routes(farm))
     api.include_router(render_tasks.routes(farm))
     api.include_router(events.routes(farm))
     api.include_router(admission.routes(farm, keys, reach))

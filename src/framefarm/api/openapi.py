@@ -49,6 +49,23 @@ EXAMPLES: dict[tuple[str, str], Any] = {
     ("post", "/api/jobs/{job_id}/limit"): {"max_workers": 8},
     ("post", "/api/jobs/{job_id}/deadline"): {"deadline": "2026-12-01T18:00:00+01:00"},
     ("post", "/api/jobs/{job_id}/retry"): {"frames": "10-20"},
+    ("post", "/api/projects"): {"name": "Film", "priority": 60},
+    ("patch", "/api/projects/{project_id}"): {"status": "closed"},
+    ("post", "/api/sequences"): {"project": "Film", "name": "sq01"},
+    ("patch", "/api/sequences/{sequence_id}"): {"priority": 70},
+    ("post", "/api/shots"): {
+        "project": "Film",
+        "sequence": "sq01",
+        "name": "010",
+        "frames": "1001-1048",
+    },
+    ("post", "/api/shots/update"): {
+        "where": {"project": "Film", "sequence": "sq01", "first": "010", "last": "090"},
+        "status": "review",
+    },
+    ("patch", "/api/shots/{shot_id}"): {"status": "approved", "frames": "1001-1096"},
+    ("post", "/api/shots/{shot_id}/notes"): {"text": "The door still flickers."},
+    ("patch", "/api/shots/{shot_id}/notes/{note}"): {"text": "The door flickers in 1012."},
     ("post", "/api/uploads"): {"sha256": _SHA256, "size_bytes": 4, "pieces": [["0" * 32, 20]]},
     ("post", "/api/workers/invites"): {"pool": "own", "uses": 5, "hours": 24},
     ("post", "/api/workers/steer"): {"workers": ["laptop"], "action": "drain"},
@@ -77,6 +94,10 @@ EXAMPLES: dict[tuple[str, str], Any] = {
 ONCE = frozenset(
     {
         ("post", "/api/jobs"),
+        ("post", "/api/projects"),
+        ("post", "/api/sequences"),
+        ("post", "/api/shots"),
+        ("post", "/api/shots/{shot_id}/notes"),
         ("post", "/api/render-tasks/run_task/"),
         ("post", "/api/users"),
         ("post", "/api/users/{user}/tokens"),
@@ -94,6 +115,11 @@ UNLESS_CHANGED = frozenset(
             for verb in ("cancel", "pause", "resume", "priority", "retry")
         ),
         ("delete", "/api/jobs/{job_id}"),
+        *(
+            (method, f"/api/{path}")
+            for path in ("projects/{project_id}", "sequences/{sequence_id}", "shots/{shot_id}")
+            for method in ("patch", "delete")
+        ),
         ("patch", "/api/users/{user}"),
         ("delete", "/api/users/{user}"),
     }

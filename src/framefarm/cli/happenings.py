@@ -15,6 +15,7 @@ from framefarm.client.happenings import (
     Happening,
     JobHappening,
     SessionHappening,
+    ShotHappening,
     UnitHappening,
     WorkerHappening,
 )
@@ -71,6 +72,14 @@ def _(session: SessionHappening) -> str:
     who = session.worker or ", ".join(session.workers)
     why = f" ({session.reason})" if session.reason else ""
     return f"session of job {session.job}: {who} {what}{why}".replace(":  ", ": ")
+
+
+@_words.register
+def _(shot: ShotHappening) -> str:
+    if shot.what == "version_done":
+        return f"shot {shot.path}: version {shot.version} is done (job {shot.job})"
+    status = f", {shot.status.replace('_', ' ')}" if shot.what != "deleted" else ""
+    return f"shot {shot.path}: {shot.what}{status}"
 
 
 @_words.register

@@ -34,7 +34,7 @@ class EventCalls:
         Args:
             jobs: Only of these.
             workers: Only of these, by name or id, and of the units that they make.
-            kinds: Only these: `job`, `unit`, `worker`, `session`.
+            kinds: Only these: `job`, `unit`, `worker`, `session`, `shot`.
 
         Raises:
             FarmUnreachableError: The manager was away for longer than `patience_s`.

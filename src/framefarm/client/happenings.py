@@ -27,6 +27,8 @@ class JobHappening(msgspec.Struct, frozen=True):
     owner: str = ""
     priority: int = 0
     message: str = ""
+    shot_id: int | None = None
+    version: int | None = None
     done: int = 0
     failed: int = 0
     total: int = 0
@@ -79,6 +81,27 @@ class SessionHappening(msgspec.Struct, frozen=True):
     workers: tuple[str, ...] = ()
 
 
+class ShotHappening(msgspec.Struct, frozen=True):
+    """A shot was made, changed or deleted, or a version of it is done.
+
+    Attributes:
+        what: `made`, `changed`, `deleted` or `version_done`.
+        owner: Who made the shot, or whose the job is.
+        version, job: What is done.
+    """
+
+    at: datetime
+    shot: int
+    path: str
+    what: str
+    status: str = ""
+    frames: str | None = None
+    priority: int | None = None
+    owner: str = ""
+    version: int | None = None
+    job: int | None = None
+
+
 class GapHappening(msgspec.Struct, frozen=True):
     """Some of what happened is lost: read anew what you follow."""
 
@@ -91,6 +114,7 @@ Happening = (
     | UnitHappening
     | WorkerHappening
     | SessionHappening
+    | ShotHappening
     | GapHappening
 )
 KINDS: dict[str, type[Happening]] = {
@@ -99,6 +123,7 @@ KINDS: dict[str, type[Happening]] = {
     "unit": UnitHappening,
     "worker": WorkerHappening,
     "session": SessionHappening,
+    "shot": ShotHappening,
     "gap": GapHappening,
 }
 """By the names that they have in the stream."""

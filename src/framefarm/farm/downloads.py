@@ -143,6 +143,8 @@ def files_of(archive: Archive, blobs: BlobFolder, read: ReadPage) -> Iterator[tu
         for place, file in page:
             if archive.stage_id not in {None, place[0]}:
                 return
+            if archive.frames is not None and file.unit > archive.frames.last:
+                return
             if archive.frames is None or file.unit in archive.frames:
                 yield file.name, blobs.existing(file.sha256)
         after = page[-1][0]

@@ -25,11 +25,12 @@ class Happening:
 
     Attributes:
         number: Its place among all of this manager's run, from 1 without gaps.
-        kind: `job`, `unit`, `worker` or `session`.
+        kind: `job`, `unit`, `worker`, `session` or `shot`.
         at: When, seconds since 1970 UTC.
         facts: What is told of it.
         job_id: The job that it is about.
         worker_id: The worker that it is about, or that made the unit.
+        shot_id: The shot that it is about.
     """
 
     number: int
@@ -38,6 +39,7 @@ class Happening:
     facts: dict[str, Any]
     job_id: int | None = None
     worker_id: str | None = None
+    shot_id: int | None = None
 
 
 class EventLog:
@@ -60,10 +62,12 @@ class EventLog:
         *,
         job_id: int | None = None,
         worker_id: str | None = None,
+        shot_id: int | None = None,
     ) -> None:
         """Add something that happened just now."""
         self.last += 1
-        self._kept.append(Happening(self.last, kind, time.time(), facts, job_id, worker_id))
+        about = (job_id, worker_id, shot_id)
+        self._kept.append(Happening(self.last, kind, time.time(), facts, *about))
         for listener in self._listeners:
             listener.set()
 

@@ -45,6 +45,7 @@ class News:
         lost: Leases to revoke.
         barred: Workers whose quarantines changed.
         workers: Workers that people should see anew.
+        shots: Shots that were made.
     """
 
     jobs: set[int] = field(default_factory=set)
@@ -53,6 +54,7 @@ class News:
     lost: list[LostLease] = field(default_factory=list)
     barred: set[str] = field(default_factory=set)
     workers: set[str] = field(default_factory=set)
+    shots: set[int] = field(default_factory=set)
 
     def add(self, other: News) -> None:
         """Take in what another write changed."""
@@ -62,3 +64,4 @@ class News:
         self.lost += other.lost
         self.barred |= other.barred
         self.workers |= other.workers
+        self.shots |= other.shots

@@ -69,6 +69,7 @@ from framefarm.farm.revoking import revoke
 from framefarm.farm.roster import Link, Roster, Work
 from framefarm.farm.settings import ManagerSettings
 from framefarm.farm.shot_places import place_job
+from framefarm.farm.shot_telling import MADE
 from framefarm.farm.stalls import stall_limit_s
 from framefarm.farm.steering import find_job, job_state
 from framefarm.farm.telling import Telling
@@ -354,6 +355,8 @@ class Farm:
             self._note_unit(unit)
         if news.jobs:
             self.telling.jobs(news.jobs)
+        if news.shots:
+            self.telling.shots(news.shots, MADE)
         if news.barred:
             await self.refresh_bars()
         if news.workers or news.barred:
@@ -439,8 +442,10 @@ class Farm:
             known = job_with_fingerprint(connection, job.fingerprint, job.wishes.owner)
         if known is None:
             check_quota(connection, job)
-            job_id = store_job(connection, place_job(connection, job))
-            return job_id, True, News(jobs={job_id}, work=True)
+            placed, new_shot = place_job(connection, job)
+            job_id = store_job(connection, placed)
+            made = set() if new_shot is None else {new_shot}
+            return job_id, True, News(jobs={job_id}, work=True, shots=made)
         if job_state(connection, known) in {JobState.FAILED, JobState.CANCELLED}:
             check_again(connection, known)
             return known, False, retry(connection, self.catalog, known)

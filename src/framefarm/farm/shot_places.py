@@ -109,8 +109,11 @@ def _first(*priorities: int | None) -> int:
     return next((one for one in priorities if one is not None), DEFAULT_PRIORITY)
 
 
-def place_job(connection: Connection, job: PlannedJob) -> PlannedJob:
+def place_job(connection: Connection, job: PlannedJob) -> tuple[PlannedJob, int | None]:
     """Find a new job's project and shot, or make them; the job is the shot's next version.
+
+    Returns:
+        The job, and the shot if it was made.
 
     Raises:
         PlaceError: It says only a part of where it belongs.
@@ -120,16 +123,18 @@ def place_job(connection: Connection, job: PlannedJob) -> PlannedJob:
     """
     place = Place(job.project, job.sequence, job.shot)
     if not place.project:
-        return job
+        return job, None
     project_id = project_for(connection, place.project, by=job.wishes.owner)
     if not place.shot:
-        return replace(job, project_id=project_id)
+        return replace(job, project_id=project_id), None
     sequence_id = None
     if place.sequence:
         sequence_id = sequence_for(connection, project_id, place.sequence, by=job.wishes.owner)
-    shot_id = shot_for(connection, project_id, sequence_id, place.shot, by=job.wishes.owner)
+    parent = (project_id, sequence_id)
+    shot_id, made = shot_for(connection, *parent, place.shot, by=job.wishes.owner)
     version = _next_version(connection, shot_id, place)
-    return replace(job, project_id=project_id, shot_id=shot_id, version=version)
+    placed = replace(job, project_id=project_id, shot_id=shot_id, version=version)
+    return placed, shot_id if made else None
 
 
 def project_for(connection: Connection, name: str, *, by: str) -> int:
@@ -163,17 +168,17 @@ def sequence_for(connection: Connection, project_id: int, name: str, *, by: str)
 
 def shot_for(
     connection: Connection, project_id: int, sequence_id: int | None, name: str, *, by: str
-) -> int:
-    """The shot of a name in a sequence, or in a project itself, made when it is not there.
+) -> tuple[int, bool]:
+    """The shot of a name in a sequence, or in a project itself; and whether it was made now.
 
     Raises:
         ShotNameError, NameTakenError: See `place_job`.
     """
     found = _find(connection, t.shots, "shot", name, _of_parent(project_id, sequence_id))
     if found is not None:
-        return int(found.id)
+        return int(found.id), False
     values = {"project_id": project_id, "sequence_id": sequence_id, "status": ShotStatus.WAITING}
-    return make(connection, t.shots, "shot", name, by=by, **values)
+    return make(connection, t.shots, "shot", name, by=by, **values), True
 
 
 def make(

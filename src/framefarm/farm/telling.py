@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Iterable, Sequence
+import time
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,7 @@ from framefarm.db import tables as t
 from framefarm.farm.duties import guarded
 from framefarm.farm.event_log import EventLog
 from framefarm.farm.events import EventBus
+from framefarm.farm.shot_telling import CHANGED, ShotTelling, rows_of
 from framefarm.farm.steering import NoSuchJobError
 from framefarm.farm.worker_states import shown_state
 
@@ -38,12 +40,14 @@ class Telling:
     Attributes:
         bus: Followers of single jobs.
         log: What happened on the whole farm.
+        of_shots: The part of it that is about shots.
     """
 
     def __init__(self, farm: Farm) -> None:
         self._farm = farm
         self.bus = EventBus()
         self.log = EventLog()
+        self.of_shots = ShotTelling(self.log, since=time.time())
         self._jobs: set[int] = set()
         self._workers: set[str] = set()
         self._changed = asyncio.Event()
@@ -57,6 +61,11 @@ class Telling:
     def workers(self, changed: Iterable[str]) -> None:
         """Workers came, went or were changed: what they are now is told soon."""
         self._workers.update(changed)
+        self._changed.set()
+
+    def shots(self, changed: Iterable[int], what: str = CHANGED) -> None:
+        """Shots were made or changed: what they are now is told soon."""
+        self.of_shots.wait(changed, what)
         self._changed.set()
 
     def unit(self, unit: UnitNews, worker: str) -> None:
@@ -93,6 +102,7 @@ class Telling:
             jobs, self._jobs = self._jobs, set()
             workers, self._workers = self._workers, set()
             await guarded("tell_of_workers", self._tell_of_workers(sorted(workers)))
+            await guarded("tell_of_shots", self._tell_of_shots(self.of_shots.take()))
             await guarded("tell_of_jobs", self._tell_of_jobs(sorted(jobs)))
             await asyncio.sleep(_PAUSE_S)
 
@@ -116,19 +126,38 @@ class Telling:
                 self._farm.notifying.wake()
             self.log.note("worker", facts, worker_id=row.id)
 
+    async def _tell_of_shots(self, whats: Mapping[int, str]) -> None:
+        ids = sorted(whats)
+        for start in range(0, len(ids), _AT_A_TIME):
+            some = ids[start : start + _AT_A_TIME]
+            self.of_shots.tell(await self._farm.read(partial(rows_of, shot_ids=some)), whats)
+
     async def _tell_of_jobs(self, job_ids: Sequence[int]) -> None:
         for start in range(0, len(job_ids), _AT_A_TIME):
             some = job_ids[start : start + _AT_A_TIME]
-            for facts in await self._farm.read(partial(_jobs, ids=some)):
+            jobs = await self._farm.read(partial(_jobs, ids=some))
+            for facts in jobs:
                 with contextlib.suppress(NoSuchJobError):  # deleted since
                     await self._tell_of_job(facts)
+            await self._tell_of_versions(self.of_shots.new_versions(jobs))
+
+    async def _tell_of_versions(self, jobs: Mapping[int, Mapping[str, Any]]) -> None:
+        if not jobs:
+            return
+        shots = {job["shot_id"] for job in jobs.values()}
+        found = await self._farm.read(partial(rows_of, shot_ids=shots))
+        rows = {row.id: row for row in found}
+        for job in jobs.values():
+            if job["shot_id"] in rows:
+                self.of_shots.version_done(rows[job["shot_id"]], job)
 
     async def _tell_of_job(self, facts: dict[str, Any]) -> None:
         job_id, state = facts["job"], JobState(facts["state"])
         if state in ENDED_JOBS:
             await self._farm.delivery.all_of(job_id)
             self._farm.notifying.job_ended(job_id)
-        self.log.note("job", facts, job_id=job_id)
+        told = {name: value for name, value in facts.items() if name != "finished_at"}
+        self.log.note("job", told, job_id=job_id)
         # A picture takes far longer to make than a look at the counters.
         if not self.bus.followed(job_id):
             return
@@ -168,6 +197,9 @@ _JOBS = Prepared(
         t.jobs.c.state,
         t.jobs.c.priority,
         t.jobs.c.message,
+        t.jobs.c.shot_id,
+        t.jobs.c.version,
+        t.jobs.c.finished_at,
         *(func.sum(t.stages.c[name]).label(name) for name in ("done", "failed", "total")),
     )
     .join(t.stages, t.stages.c.job_id == t.jobs.c.id)

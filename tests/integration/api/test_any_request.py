@@ -62,13 +62,17 @@ class Asked:
     def _known(self) -> dict[str, list[str]]:
         """What is there, by the names of path parameters."""
         trial = {"kind": "trial", "settings": {"units": "1-3", "largest_lease": 1}}
+        trial |= {"project": "Film", "sequence": "sq01", "shot": "010"}
         jobs = [self.people.ask("ada", "POST", "/api/jobs", json=trial).json()["id"]]
         image = picture()
         with self.manager.worker() as worker:
             lease = worker.lease()
             name = f"trial_{of(lease)['unit']:04d}.png"
             assert worker.put(lease, (name, "image", image)).status_code == 200
-        jobs.append(self.manager.trial()["id"])
+        jobs.append(self.manager.trial(project="Film", shot="020")["id"])
+        for who in ("ada", "root"):
+            note = {"text": "flickers"}
+            assert self.people.ask(who, "POST", "/api/shots/1/notes", json=note).is_success
         return {
             "job_id": [str(job) for job in jobs],
             "frame": ["1", "2"],
@@ -77,6 +81,7 @@ class Asked:
             "sha256": [self.manager.upload(b"x")],
             "token": ["1", "2"],
             "target": ["1"],
+            **{name: ["1", "2"] for name in ("project_id", "sequence_id", "shot_id", "note")},
             "task_key": ["x" * 22],
         }
 

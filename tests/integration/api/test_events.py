@@ -102,6 +102,8 @@ def test_a_stream_tells_of_jobs_units_and_workers(manager: Manager):
     assert told(events, "job")[-1] | {"at": ""} == {
         "at": "",
         "job": job,
+        "shot_id": None,
+        "version": None,
         "name": manager.job(job)["name"],
         "owner": manager.job(job)["owner"],
         "state": "done",
@@ -246,6 +248,51 @@ def test_an_artist_hears_of_own_jobs_only(manager: Manager):
     assert {facts["job"] for _, _, facts in events} == {own}
     assert {kind for _, kind, _ in events} == {"job", "unit"}
     assert (deleted[2]["job"], deleted[2]["state"]) == (own, "deleted")
+
+
+def test_what_happens_to_a_shot_is_told(manager: Manager):
+    place = {"project": "Film", "sequence": "sq01", "shot": "010"}
+    with stream(manager, kind="shot") as heard:
+        heard.next()
+        job = manager.trial("1-2", owner="ada", **place)
+        path = f"/api/shots/{job['shot_id']}"
+        made = heard.next()[2]
+        do_all(manager, 2)
+        done = heard.next()[2]
+        # The job is told of once more, and its version is not.
+        manager.http.post(f"/api/jobs/{job['id']}/priority", json={"priority": 9})
+        manager.http.patch(path, json={"status": "final", "frames": "1-9"}).raise_for_status()
+        changed = heard.next()[2]
+        manager.http.delete(path, params={"jobs": True}).raise_for_status()
+        deleted = heard.next()[2]
+
+    shot = {"shot": job["shot_id"], "path": "Film/sq01/010", "owner": "ada", "priority": None}
+    before, now = {"status": "waiting", "frames": None}, {"status": "final", "frames": "1-9"}
+    for facts in (made, done, changed, deleted):
+        assert facts.pop("at")
+    assert made == {**shot, **before, "what": "made"}
+    assert done == {**shot, **before, "what": "version_done", "version": 1, "job": job["id"]}
+    assert changed == {**shot, **now, "what": "changed"}
+    assert deleted == {**shot, **now, "what": "deleted"}
+
+
+def test_an_artist_hears_of_the_shots_and_versions_that_the_artist_sees(manager: Manager):
+    token = person(manager, "ada", "artist")
+    with stream(manager, token=token, kind="shot") as heard:
+        heard.next()
+        hidden = manager.trial("1", owner="bob", project="Film", shot="hidden")
+        do_all(manager, 1)
+        manager.http.patch(f"/api/shots/{hidden['shot_id']}", json={"status": "final"})
+        his = manager.trial("1", owner="bob", project="Film", shot="both")
+        do_all(manager, 1)
+        hers = manager.trial("1", owner="ada", project="Film", shot="both")
+        do_all(manager, 1)
+        events = heard.until(lambda event: event[2].get("version") == hers["version"])
+        manager.http.patch(f"/api/shots/{his['shot_id']}", json={"status": "review"})
+        events += heard.until(lambda event: event[2]["what"] == "changed")
+
+    assert {facts["path"] for _, _, facts in events} == {"Film/both"}
+    assert {facts.get("job") for _, _, facts in events} <= {None, hers["id"]}
 
 
 def person(manager: Manager, name: str, role: str) -> str:

@@ -33,6 +33,18 @@ MAKING: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
     "job": ("/api/jobs", TRIAL, {**TRIAL, "name": "another"}),
     "user": ("/api/users", {"name": "eve"}, {"name": "eva"}),
     "token": ("/api/users/ada/tokens", {"name": "laptop"}, {"name": "desk"}),
+    "project": ("/api/projects", {"name": "Film"}, {"name": "Other"}),
+    "sequence": (
+        "/api/sequences",
+        {"project": "Film", "name": "sq01"},
+        {"project": "Film", "name": "sq02"},
+    ),
+    "shot": (
+        "/api/shots",
+        {"project": "Film", "name": "010"},
+        {"project": "Film", "name": "020"},
+    ),
+    "note": ("/api/shots/1/notes", {"text": "a"}, {"text": "b"}),
     "invite": ("/api/workers/invites", {"uses": 3}, {"uses": 4}),
 }
 
@@ -40,15 +52,20 @@ MAKING: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
 @pytest.fixture
 def farm(manager: Manager) -> Manager:
     manager.http.post("/api/users", json={"name": "ada"}).raise_for_status()
+    shot = {"project": "First", "name": "001"}
+    manager.http.post("/api/shots", json=shot).raise_for_status()
     return manager
 
 
+_PLACES = ("projects", "sequences", "shots", "shot_notes")
+
+
 def count(manager: Manager) -> list[int]:
-    """How many jobs, users, tokens and invitations there are."""
+    """How many jobs, users, tokens, invitations and so on there are."""
     with sqlite3.connect(manager.settings.data_dir / "farm.db") as database:
         return [
             database.execute(f"SELECT count(*) FROM {table}").fetchone()[0]  # noqa: S608
-            for table in ("jobs", "users", "tokens", "join_tokens")
+            for table in ("jobs", "users", "tokens", "join_tokens", *_PLACES)
         ]
 
 

@@ -52,8 +52,17 @@ READING = {
     ("GET", "/api/jobs/{job_id}/events"),
     ("GET", "/api/events"),
     ("GET", "/api/jobs/{job_id}/download"),
+    ("GET", "/api/projects"),
+    ("GET", "/api/projects/{project_id}"),
+    ("GET", "/api/sequences"),
+    ("GET", "/api/sequences/{sequence_id}"),
     ("GET", "/api/shots"),
-    ("GET", "/api/shots/{shot_id}"),
+    *(
+        ("GET", f"/api/shots/{{shot_id}}{what}")
+        for what in ("", "/versions", "/frames", "/files", "/movie", "/download", "/notes")
+    ),
+    ("GET", "/api/shots/{shot_id}/frames/{frame}"),
+    ("GET", "/api/shots/{shot_id}/frames/{frame}/thumbnail"),
     ("GET", "/api/render-tasks/{task_key}/progress"),
     ("GET", "/api/render-tasks/{task_key}/download"),
     ("HEAD", "/api/blobs/{sha256}"),
@@ -74,6 +83,18 @@ STEERING = {
     ),
     ("DELETE", "/api/jobs/{job_id}"),
 }
+SHOTS = {
+    *(("POST", f"/api/{kind}") for kind in ("projects", "sequences", "shots")),
+    *(
+        (method, f"/api/{kind}s/{{{kind}_id}}")
+        for kind in ("project", "sequence", "shot")
+        for method in ("PATCH", "DELETE")
+    ),
+    ("POST", "/api/shots/update"),
+    ("POST", "/api/shots/{shot_id}/notes"),
+    ("PATCH", "/api/shots/{shot_id}/notes/{note}"),
+    ("DELETE", "/api/shots/{shot_id}/notes/{note}"),
+}
 WORKERS = {("GET", "/api/workers"), ("GET", "/api/workers/{worker}")}
 SESSIONS = {("GET", "/api/sessions"), ("GET", "/api/sessions/{session_id}")}
 ASKING_FOR_WORKERS = {
@@ -84,7 +105,7 @@ ASKING_FOR_WORKERS = {
 }
 ALLOWED = {
     "viewer": OWN | READING | WORKERS | SESSIONS,
-    "artist": OWN | READING | HANDING_IN | STEERING | SESSIONS | ASKING_FOR_WORKERS,
+    "artist": OWN | READING | HANDING_IN | STEERING | SESSIONS | ASKING_FOR_WORKERS | SHOTS,
 }
 ENDS = {("POST", "/api/logout")}
 """Ends what it is asked with, so it is not among those that are walked over."""

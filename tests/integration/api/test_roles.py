@@ -118,7 +118,7 @@ def concrete(path: str) -> str:
         "job_id": "999999",
         "job": "999999",
         "frame": "1",
-        "shot_id": "999999",
+        **dict.fromkeys(("project_id", "sequence_id", "shot_id", "note"), "999999"),
         "worker": "nobody",
         "user": "nobody",
         "token": "999999",

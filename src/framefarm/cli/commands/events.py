@@ -8,7 +8,7 @@ from framefarm.cli.farm_options import JobNumber, open_farm, url_option
 from framefarm.cli.groups import command as declare
 from framefarm.cli.groups import option
 
-_KINDS = ("job", "unit", "worker", "session")
+_KINDS = ("job", "unit", "worker", "session", "shot")
 
 
 @declare("events", short_help="Follow all that happens on the farm.")

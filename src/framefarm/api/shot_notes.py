@@ -1,0 +1,95 @@
+"""`/api/shots/{shot_id}/notes`: what people write about shots."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
+from sqlalchemy import Connection
+
+from framefarm.api.access import NotAllowedError
+from framefarm.api.bodies import Number
+from framefarm.api.guard import caller_of
+from framefarm.api.once import asked_once
+from framefarm.api.shot_bodies import NoteText
+from framefarm.api.shot_edits import name_of, viewer_of
+from framefarm.core.accounts import UserRole
+from framefarm.farm import shot_notes
+from framefarm.farm.service import Farm
+from framefarm.farm.shot_notes import NoteList, NoteView
+from framefarm.farm.shots import find_shot
+
+
+def routes(farm: Farm) -> APIRouter:
+    """The routes of notes."""
+    router = APIRouter(prefix="/api/shots", tags=["shots"])
+
+    @router.get("/{shot_id}/notes")
+    async def notes(
+        shot_id: Number,
+        request: Request,
+        after: Number | None = None,
+        limit: Annotated[int, Query(ge=1, le=1_000)] = 100,
+    ) -> NoteList:
+        """What was written about a shot, the oldest first."""
+
+        def read(connection: Connection) -> NoteList:
+            find_shot(connection, shot_id, viewer_of(request))
+            return shot_notes.note_page(connection, shot_id, after=after, limit=limit)
+
+        return await farm.read(read)
+
+    @router.post("/{shot_id}/notes", status_code=201)
+    async def add(shot_id: Number, asked: NoteText, request: Request) -> NoteView:
+        """Write something about a shot."""
+        once = await asked_once(request, farm)
+
+        def work(connection: Connection) -> NoteView:
+            find_shot(connection, shot_id, viewer_of(request))
+            made = shot_notes.add_note(connection, shot_id, name_of(request), asked.text)
+            once.keep(connection, made)
+            return made
+
+        return await farm.writer.write(work)
+
+    @router.patch("/{shot_id}/notes/{note}")
+    async def edit(shot_id: Number, note: Number, asked: NoteText, request: Request) -> NoteView:
+        """Write something else in a note of one's own."""
+
+        def work(connection: Connection) -> NoteView:
+            find_shot(connection, shot_id, viewer_of(request))
+            _check_author(connection, request, shot_id, note, others=False)
+            return shot_notes.change_note(connection, shot_id, note, asked.text)
+
+        return await farm.writer.write(work)
+
+    @router.delete("/{shot_id}/notes/{note}", status_code=204)
+    async def remove(shot_id: Number, note: Number, request: Request) -> None:
+        """Delete a note of one's own; an admin any."""
+
+        def work(connection: Connection) -> None:
+            find_shot(connection, shot_id, viewer_of(request))
+            _check_author(connection, request, shot_id, note, others=True)
+            shot_notes.remove_note(connection, shot_id, note)
+
+        await farm.writer.write(work)
+
+    return router
+
+
+def _check_author(
+    connection: Connection, request: Request, shot_id: int, note: int, *, others: bool
+) -> None:
+    """Make sure that somebody touches an own note, or may touch that of others.
+
+    Raises:
+        NotAllowedError: It is another's.
+        NoSuchNoteError: The shot has no such note.
+    """
+    author = shot_notes.author_of(connection, shot_id, note)
+    who = caller_of(request.scope).person
+    if who is None or who.name == author or (others and who.role is UserRole.ADMIN):
+        return
+    raise NotAllowedError(
+        f"Note {note} is {author or 'of the manager itself'}'s, not {who.name}'s."
+    )
