@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Row, func, select, update
 
 from framefarm.core.estimate import Estimate
 from framefarm.core.states import JobState
-from framefarm.db import database_now
+from framefarm.db import Prepared, database_now
 from framefarm.db import tables as t
 from framefarm.farm.news import News
 from framefarm.farm.steering import job_state
@@ -35,17 +35,19 @@ class Verdict:
     late: bool
 
 
+_DUE = Prepared(
+    select(t.jobs.c.id, t.jobs.c.deadline_at, t.jobs.c.raised)
+    .where(t.jobs.c.state.in_(_MAY_RUN), t.jobs.c.deadline_at.is_not(None))
+    .order_by(t.jobs.c.deadline_at)
+    .limit(LOOKED_AT)
+)
+
+
 def judge(connection: Connection, estimate: Estimator) -> list[Verdict]:
     """Find jobs that would be late and are not raised, and those raised that are in time again."""
     now = database_now(connection)
-    jobs = connection.execute(
-        select(t.jobs.c.id, t.jobs.c.deadline_at, t.jobs.c.raised)
-        .where(t.jobs.c.state.in_(_MAY_RUN), t.jobs.c.deadline_at.is_not(None))
-        .order_by(t.jobs.c.deadline_at)
-        .limit(LOOKED_AT)
-    ).all()
     found = []
-    for job in jobs:
+    for job in _DUE.rows(connection):
         late = _is_late(connection, job, estimate, job.deadline_at - now)
         if late is not None and late != (job.raised > 0):
             found.append(Verdict(job.id, late))
