@@ -81,6 +81,18 @@ def draw_nature(rng: random.Random, *, trouble: bool) -> Nature:
 LIMITS = (None, None, 2, None, 1)
 """How many slots a job may have at a time, by the number of its nature."""
 
+NO_POOL_LIMITS = {"max_slots": None, "max_slots_per_user": None, "max_slots_per_job": None}
+POOL_LIMITS: tuple[dict[str, int | None] | None, ...] = (
+    None,
+    {"max_slots": 2},
+    {"max_slots_per_user": 1},
+    NO_POOL_LIMITS,
+    {"max_slots_per_job": 1},
+    {"max_slots": 3, "max_slots_per_user": 2},
+    NO_POOL_LIMITS,
+)
+"""What people make of the limits of the pool, by the priority that they give a job meanwhile."""
+
 OWNERS = ("ann", "ann", "bob")
 
 LONG = Nature(seconds=3.0)

@@ -11,6 +11,7 @@ from framefarm.farm.news import News
 from .audit import Audit
 from .farmwork import AWAY
 from .lean import check_stages
+from .pools import PoolLooks
 from .reserved import Reserved
 from .turns import Turns
 
@@ -47,7 +48,8 @@ class Looks:
             lambda: world.disturbed_at,
             world.manager.settings.stall_s,
         )
-        self._turns = Turns(world.database, now, world.link_of)
+        self._pools = PoolLooks(world.database)
+        self._turns = Turns(world.database, now, world.link_of, self._pools.full_for)
         self._reserved = Reserved(world.database, now, world.link_of)
         self._waiting: dict[tuple[int, int], int] = {}
         self.commits = 0
@@ -64,6 +66,7 @@ class Looks:
         for look in (
             self._audit.of_commit(changes.notes),
             self._turns.of_commit(changes),
+            self._pools.of_commit(changes.notes),
             self._reserved.of_commit(changes.notes),
             check_stages(self._database, changes.stages),
         ):
@@ -145,7 +148,7 @@ class Looks:
             suits = not kinds.isdisjoint(slot.ability.kinds)
             if suits and self._would_be_served(farm, link, slot):
                 forgotten = "waits while work waits for it"
-            elif dispatcher.idles(link, slot):
+            elif not any(self._pools.limits()) and dispatcher.idles(link, slot):
                 forgotten = "idles, though it could help out with the last units (L11)"
             else:
                 continue

@@ -37,6 +37,7 @@ from framefarm.farm import (
     failures,
     finishes,
     holding,
+    limits,
     losses,
     quarantine,
     queues,
@@ -50,6 +51,7 @@ from framefarm.farm import (
 )
 from framefarm.farm.late_finishes import take_from_pending
 from framefarm.farm.news import News
+from framefarm.farm.pool_limits import PoolRoom
 from framefarm.protocol.messages import Heartbeat, Welcome
 
 from .blobs import IncomingBlob
@@ -254,6 +256,10 @@ MUTATIONS: dict[str, Break] = {
     "L11.loser_goes_on": swap(finishes, "take_from_leases", _nothing),
     "L12.worst_first": swap(queues.Offer, "preferred", _worst_first),
     "L12.last_span_first": swap(carving, "_NEXT_SPANS", _LAST_SPANS),
+    "L12.pool_overfull": swap(PoolRoom, "full", lambda *_: False),
+    "L12.pool_overfull_for_one": swap(PoolRoom, "full_for_owner", lambda *_: False),
+    "L12.pool_overfull_for_a_job": swap(PoolRoom, "full_for_job", lambda *_: False),
+    "L12.pool_wakes_nobody": swap(limits.Limited, "concerned", lambda *_: False),
     "L13.no_rest": swap(roster, "rest_s", lambda *_, **__: 0.0),
     "L13.hurried_connections": swap(connection, "full_jitter", lambda *_, **__: 0.0),
     "L13.long_pauses": swap(connection, "full_jitter", lambda *_, **__: 300.0),

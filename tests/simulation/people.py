@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from framefarm.core.errors import FrameFarmError
 
-from .farmwork import LIMITS, Nature, draw_job, draw_nature
+from .farmwork import LIMITS, NO_POOL_LIMITS, POOL_LIMITS, Nature, draw_job, draw_nature
 
 if TYPE_CHECKING:
     from framefarm.farm.service import Farm
@@ -83,11 +83,13 @@ class People:
         self._world.timeline.outside(self._rng.uniform(1.0, 60.0), *resume)
 
     def prioritize(self) -> None:
-        """Give a job another priority, and another limit."""
+        """Give a job another priority and another limit, and now and then all of them together."""
         priority = self._rng.randint(0, 100)
         job = self._job()
         self.ask("POST", f"/api/jobs/{job}/priority", priority=priority)
         self.ask("POST", f"/api/jobs/{job}/limit", max_workers=LIMITS[priority % len(LIMITS)])
+        if limits := POOL_LIMITS[priority % len(POOL_LIMITS)]:
+            self.ask("PATCH", "/api/pools/own", **limits)
 
     def retry(self) -> None:
         """Try again what failed."""
@@ -141,9 +143,14 @@ class People:
             self.ask("POST", "/api/workers/steer", **body)
 
     def bring_all_back(self) -> None:
-        """Let every worker work, and every job go on that somebody paused; a held one need not."""
+        """Let every worker work, and every job go on that somebody paused; a held one need not.
+
+        What limits of the pool kept back goes on as well.
+        """
         if self._world.database.ask(_ANY_AWAY):
             self.ask("POST", "/api/workers/steer", action="enable", all=True)
+        if self._world.database.ask(_ANY_LIMITED):
+            self.ask("PATCH", "/api/pools/own", **NO_POOL_LIMITS)
         paused = self._world.database.ask(_PAUSED_BY_SOMEBODY)
         for (job,) in paused:
             self.ask("POST", f"/api/jobs/{job}/resume")
@@ -169,6 +176,8 @@ class People:
 _ANY_AWAY = """
 SELECT 1 FROM workers WHERE state IN ('draining', 'disabled')
 UNION SELECT 1 FROM quarantines LIMIT 1"""
+_ANY_LIMITED = """
+SELECT 1 FROM pools WHERE coalesce(max_slots, max_slots_per_user, max_slots_per_job) > 0"""
 _PAUSED_BY_SOMEBODY = "SELECT id FROM jobs WHERE state = 'paused' AND message = ''"
 _DEEDS: list[Callable[[People], None]] = [
     People.cancel,

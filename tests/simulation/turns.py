@@ -70,11 +70,13 @@ class Turns:
         database: Of the farm.
         now: Simulated seconds.
         link_of: The manager's end of a worker's connection, by the worker's id.
+        full_for: Whether limits of the pool let nobody more work for a stage.
     """
 
     database: Database
     now: Callable[[], float]
     link_of: Callable[[str], object]
+    full_for: Callable[[int], bool]
     _queued: dict[int, _Queued] = field(default_factory=dict)
     _failing: dict[tuple[str, int], _Failing] = field(default_factory=dict)
 
@@ -128,7 +130,8 @@ class Turns:
                 continue  # sessions come before priorities; see `Reserved`
             urgent = min(was.priority, now.priority) > mine.priority
             same = _slots(now.kind) == _slots(mine.kind)
-            if urgent and same and not self._kept_from(note.worker, stage):
+            kept = self.full_for(stage) or self._kept_from(note.worker, stage)
+            if urgent and same and not kept:
                 yield (
                     f"L12: {note.worker} gets units of stage {note.stage}, though more urgent ones "
                     f"of stage {stage} wait"

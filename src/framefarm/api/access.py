@@ -34,6 +34,7 @@ _UPLOADS = re.compile(r"/api/uploads(/chunks)?")
 _WORKERS = re.compile(r"/api/workers(/[^/]+)?")
 _SESSIONS = re.compile(r"/api/sessions")
 _SESSION = re.compile(r"/api/sessions/([^/]+)(/.*)?")
+_POOLS = re.compile(r"/api/pools(/[^/]+)?")
 _EVENTS = re.compile(r"/api/events")
 _SHOTS = re.compile(r"/api/shots")
 _PROJECTS = re.compile(r"/api/projects")
@@ -46,7 +47,7 @@ _OPEN = re.compile(r"/|/api/(docs|health|openapi\.json)")
 
 _PLACES = (_PROJECTS, _PROJECT, _SEQUENCES, _SEQUENCE, _SHOTS, _SHOT)
 _VIEWER = (
-    *(_JOBS, _JOB, _TASK, _BLOB, _WORKERS, _SESSIONS, _SESSION),
+    *(_JOBS, _JOB, _TASK, _BLOB, _WORKERS, _POOLS, _SESSIONS, _SESSION),
     *(_EVENTS, *_PLACES, _OPEN),
 )
 _ARTIST = {
@@ -58,6 +59,7 @@ _ARTIST = {
     _UPLOADS: {"POST", "PUT"},
     _SESSIONS: {"GET", "POST"},
     _SESSION: {"GET", "POST", "DELETE"},
+    _POOLS: {"GET"},
     _EVENTS: {"GET"},
     _PROJECTS: {"GET", "POST"},
     _PROJECT: {"GET", "PATCH", "DELETE"},

@@ -15,6 +15,7 @@ from starlette.requests import Request
 
 from framefarm.core.errors import FrameFarmError
 from framefarm.farm.accounts import UserView
+from framefarm.farm.pools import PoolView
 from framefarm.farm.projects import ProjectView, SequenceView
 from framefarm.farm.shots import ShotView
 from framefarm.farm.views import JobView
@@ -48,6 +49,12 @@ def place_tag(view: ProjectView | SequenceView | ShotView) -> str:
     frames = view.frames if isinstance(view, ShotView) else None
     said = [view.status, view.priority, view.description, frames]
     return _tag([type(view).__name__, view.id, view.created_at, *said])
+
+
+def pool_tag(pool: PoolView) -> str:
+    """Stands for a pool's limits."""
+    limits = [pool.max_slots, pool.max_slots_per_user, pool.max_slots_per_job]
+    return _tag([pool.name, *limits])
 
 
 def check_unchanged(request: Request, tag: str) -> None:

@@ -19,6 +19,7 @@ from framefarm.api import (
     notifications,
     openapi,
     passwords,
+    pools,
     projects,
     render_tasks,
     results,
@@ -123,6 +124,7 @@ def make_api(farm: Farm, keys: KeyRing, people: TokenRing, reach: Reach) -> Fast
     api.include_router(admission.routes(farm, keys, reach))
     api.include_router(workers.routes(farm))
     api.include_router(sessions.routes(farm))
+    api.include_router(pools.routes(farm))
     api.include_router(notifications.routes(farm))
     door = PasswordDoor(farm)
     api.include_router(users.user_routes(farm, people, door))

@@ -79,6 +79,7 @@ EXAMPLES: dict[tuple[str, str], Any] = {
         "tells": ["job_done", "job_failed"],
     },
     ("patch", "/api/notifications/targets/{target}"): {"tells": ["job_failed"]},
+    ("patch", "/api/pools/{pool}"): {"max_slots": 40, "max_slots_per_user": 10},
     ("post", "/api/users"): {"name": "ada", "role": "artist", "email": "ada@studio.example"},
     ("patch", "/api/users/{user}"): {"role": "viewer"},
     ("post", "/api/users/{user}/tokens"): {"name": "laptop", "scope": "full", "days": 365},
@@ -121,6 +122,7 @@ UNLESS_CHANGED = frozenset(
             for method in ("patch", "delete")
         ),
         ("patch", "/api/users/{user}"),
+        ("patch", "/api/pools/{pool}"),
         ("delete", "/api/users/{user}"),
     }
 )

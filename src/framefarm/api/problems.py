@@ -51,6 +51,7 @@ _STATUS = {
     "idempotency_key_busy": 409,
     "not_allowed": 403,
     "quota_exceeded": 403,
+    "no_such_pool": 404,
     "token": 401,
     "login_failed": 401,
     "first_code": 403,

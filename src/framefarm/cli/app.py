@@ -41,6 +41,7 @@ PLACES = {
     "delete": _place("delete", "Forget a job.", _FARM),
     "logs": _place("logs", "Show what Blender said.", _FARM),
     "workers": _place("workers.group", "List, show and steer workers.", _FARM),
+    "pools": _place("pools.group", "List pools of workers, and limit them.", _FARM),
     "login": _place("login", "Log in at a manager on another machine.", _FARM),
     "logout": _place("logout", "End what `login` began.", _FARM),
     "users": _place("users.group", "Let people in from other machines.", _FARM),

@@ -12,6 +12,8 @@ import msgspec
 from framefarm.client.asking import Ask, Pages, call, change, get, listed, pages
 from framefarm.client.worker_views import (
     InvitationView,
+    PoolList,
+    PoolView,
     RevokedView,
     Steered,
     SteeredList,
@@ -111,6 +113,25 @@ class WorkerCalls:
         """
         asked = msgspec.json.encode({"name": name})
         return change(f"{_path(worker)}/rename", WorkerView, asked)
+
+    @call
+    def pools(self) -> Ask[tuple[PoolView, ...]]:
+        """All pools, the most trusted first."""
+        return get("/api/pools", PoolList).then(lambda found: found.pools)
+
+    @call
+    def limit_pool(self, pool: str, limits: dict[str, int | None]) -> Ask[PoolView]:
+        """Change how many slots of a pool may work at a time; what works now goes on.
+
+        Args:
+            limits: `max_slots`, `max_slots_per_user` and `max_slots_per_job`, those that change;
+                None is no limit.
+
+        Raises:
+            FarmAnswerError: There is no such pool, or it was refused.
+        """
+        path = f"/api/pools/{quote(pool, safe='')}"
+        return change(path, PoolView, msgspec.json.encode(limits), method="PATCH")
 
     @call
     def invite(

@@ -184,3 +184,30 @@ class RevokedView(msgspec.Struct, frozen=True):
     id: str
     name: str
     new: bool
+
+
+class PoolView(msgspec.Struct, frozen=True):
+    """A pool: who is in it, how much of it works, and how many of its slots may.
+
+    Attributes:
+        connected: Workers of it that are here now; the `slots` are theirs.
+        busy: Slots with a lease.
+        max_slots: That may work at a time; None for all.
+        max_slots_per_user: The same, for the jobs of one owner.
+        max_slots_per_job: The same, for one job.
+    """
+
+    name: str
+    workers: int = 0
+    connected: int = 0
+    slots: int = 0
+    busy: int = 0
+    max_slots: int | None = None
+    max_slots_per_user: int | None = None
+    max_slots_per_job: int | None = None
+
+
+class PoolList(msgspec.Struct, frozen=True):
+    """All pools, the most trusted first."""
+
+    pools: tuple[PoolView, ...]

@@ -634,6 +634,19 @@ answers = Table(
 """What was answered to requests with an Idempotency-Key of late. `owner_id`: a user's, or 0 on the
 manager's own machine. `body` is encrypted by the key, of which only a hash is here."""
 
+pools = Table(
+    "pools",
+    metadata,
+    Column("name", String(8), primary_key=True),
+    Column("max_slots", Integer),
+    Column("max_slots_per_user", Integer),
+    Column("max_slots_per_job", Integer),
+    CheckConstraint("name IN ('own', 'friends', 'public')", name="name"),
+    sqlite_with_rowid=False,
+)
+"""How many slots of a pool may work at a time: in all, for one owner, and for one job
+(`framefarm.farm.pool_limits`). A pool without limits may have no row."""
+
 workers = Table(
     "workers",
     metadata,

@@ -59,11 +59,14 @@ def claim_many(
 
 
 def _claim(request: ClaimRequest, offer: Offer, id_: str) -> ClaimedLease | None:
+    pool = request.ability.pool
+    if offer.room.pools.full(pool):
+        return None
     for source in offer.preferred(request.ability, warm=request.warm, cached=request.cached):
-        carved = None if offer.room.full(source.stage) else source.carve(request)
+        carved = None if offer.room.full(source.stage, pool) else source.carve(request)
         if carved is None:
             continue
-        offer.note_taken(source)
+        offer.note_taken(source, pool)
         units, attempt, opens = carved
         lease = new_lease(request, source.stage, source.stage.id, units, attempt, lease_id=id_)
         return msgspec.structs.replace(lease, opens=True) if opens else lease

@@ -27,6 +27,7 @@ from sqlalchemy import (
 
 from framefarm.db import Prepared
 from framefarm.db import tables as t
+from framefarm.farm.pool_limits import PoolRoom
 from framefarm.farm.settling import refresh_claimable
 
 _ACTIVE = t.leases.c.state == literal_column("'active'")
@@ -83,13 +84,15 @@ class Limited:
     def __init__(self) -> None:
         self._jobs: set[int] = set()
         self._owners: set[str] = set()
+        self._pools = False
         self._lock = threading.Lock()
 
-    def note(self, jobs: Iterable[int], owners: Iterable[str]) -> None:
-        """Slots that wait were kept from these."""
+    def note(self, jobs: Iterable[int], owners: Iterable[str], *, pools: bool = False) -> None:
+        """Slots that wait were kept from these; whether also for their pool, from any job."""
         with self._lock:
             self._jobs.update(jobs)
             self._owners.update(owners)
+            self._pools |= pools
 
     def concerned(self, jobs: Iterable[int], owner_of: Any) -> bool:
         """Whether something that changed in these jobs may let slots go on that were kept back.
@@ -97,7 +100,7 @@ class Limited:
         Args:
             owner_of: Tells a job's owner, None when it does not know.
         """
-        if not self._jobs and not self._owners:
+        if not self._jobs and not self._owners and not self._pools:
             return False
         with self._lock:
             found = self._jobs.intersection(jobs)
@@ -105,7 +108,8 @@ class Limited:
             theirs = self._owners if None in owners else self._owners & owners
             self._jobs -= found
             self._owners = self._owners - theirs
-        return bool(found or theirs)
+            pools, self._pools = self._pools, False
+        return bool(found or theirs or pools)
 
 
 class Room:
@@ -121,6 +125,7 @@ class Room:
         self._most: dict[str, int] | None = None
         self._left: dict[int, int] = {}
         self.full_owners: set[str] = set()
+        self.pools = PoolRoom(connection)
 
     @property
     def full_jobs(self) -> list[int]:
@@ -139,16 +144,23 @@ class Room:
             self._most = dict(_MOST_BY_OWNER.rows(self._connection))
         return self._most.get(owner) if self._most else None
 
-    def full_for(self, owner: str) -> bool:
-        """Whether an owner may have no more slots."""
+    def full_for(self, owner: str, pool: str) -> bool:
+        """Whether an owner may have no more slots, or none of a pool."""
+        return self.quota_full(owner) or self.pools.full_for_owner(pool, owner)
+
+    def quota_full(self, owner: str) -> bool:
+        """Whether an owner may have no more slots of any pool."""
         most = self.most_of(owner)
         if most is None or self.taken_by(owner) < most:
             return False
         self.full_owners.add(owner)
         return True
 
-    def full(self, stage: Any) -> bool:
-        """Whether a stage's job may have no more slots."""
+    def full(self, stage: Any, pool: str) -> bool:
+        """Whether a stage's job may have no more slots, or none of a pool."""
+        return self._job_full(stage) or self.pools.full_for_job(pool, stage.job_id)
+
+    def _job_full(self, stage: Any) -> bool:
         if stage.max_workers is None:
             return False
         if stage.job_id not in self._left:
@@ -156,8 +168,9 @@ class Room:
             self._left[stage.job_id] = stage.max_workers - taken
         return self._left[stage.job_id] <= 0
 
-    def take(self, owner: str, stage: Any) -> None:
+    def take(self, owner: str, stage: Any, pool: str) -> None:
         """Count a lease that was made."""
+        self.pools.take(pool, owner, stage.job_id)
         if self._by_owner is not None:
             self._by_owner[owner] += 1
         if stage.job_id in self._left:
@@ -167,8 +180,8 @@ class Room:
 def note_limits(connection: Connection, room: Room, limited: Limited) -> None:
     """Keep back jobs that have all the slots they may have, and note what was kept back."""
     full = room.full_jobs
-    if full or room.full_owners:
-        limited.note(full, room.full_owners)
+    if full or room.full_owners or room.pools.kept:
+        limited.note(full, room.full_owners, pools=room.pools.kept)
     for job_id in full:
         settle_limit(connection, job_id)
 
@@ -205,7 +218,7 @@ def what_holds_back(connection: Connection, job: Any) -> str:
             f"`framefarm limit {job.id} {job.max_workers + 1}` lets one more work on it, "
             f"`framefarm limit {job.id} none` any number."
         )
-    if room.full_for(job.owner):
+    if room.quota_full(job.owner):
         taken, most = room.taken_by(job.owner), room.most_of(job.owner)
         return (
             f"{job.owner} has {taken:,} of the {most:,} slots that {job.owner}'s jobs may have at "

@@ -215,11 +215,12 @@ class Offer:
             warm: SHA-256 of the .blend its Blender holds open.
             cached: SHA-256 of the .blends on its disk.
         """
+        pool = ability.pool
         if ability.job:
             its = self._reserved.get(ability.job, ())
-            yield from self._merged([queue for queue in its if ability.suits(queue.asked)])
+            yield from self._merged([queue for queue in its if ability.suits(queue.asked)], pool)
             ability = ability.of_nobody
-        in_order = self._merged(self._suiting(ability))
+        in_order = self._merged(self._suiting(ability), pool)
         first = next(in_order, None)
         if first is None:
             return
@@ -232,9 +233,9 @@ class Offer:
         yield first
         yield from in_order
 
-    def note_taken(self, source: Source) -> None:
-        """Count a lease for its owner and its job."""
-        self.room.take(source.asked.owner, source.stage)
+    def note_taken(self, source: Source, pool: str) -> None:
+        """Count a lease for its owner, its job and the pool of its worker."""
+        self.room.take(source.asked.owner, source.stage, pool)
 
     def _suiting(self, ability: Ability) -> list[Queue]:
         if ability not in self._suited:
@@ -242,14 +243,14 @@ class Offer:
             self._suited[ability] = found
         return self._suited[ability]
 
-    def _merged(self, queues: list[Queue]) -> Iterator[Source]:
+    def _merged(self, queues: list[Queue], pool: str) -> Iterator[Source]:
         """The sources of several queues in one order; a queue is loaded when its turn comes."""
-        if len(queues) == 1 and not self.room.full_for(queues[0].asked.owner):
+        if len(queues) == 1 and not self.room.full_for(queues[0].asked.owner, pool):
             yield from queues[0]
             return
         heap: list[tuple[_Key, int, Iterator[Source], Source | None]] = []
         for number, queue in enumerate(queues):
-            if self.room.full_for(queue.asked.owner):
+            if self.room.full_for(queue.asked.owner, pool):
                 continue
             priority, job = queue.expected()
             key = (-priority, self._share(queue.asked), job, -_LAST_POSITION)
@@ -272,7 +273,7 @@ class Offer:
             and source.stage.priority == first.stage.priority
             and self._share(source.asked) <= self._share(first.asked)
             and ability.suits(source.asked)
-            and not self.room.full_for(source.asked.owner)
+            and not self.room.full_for(source.asked.owner, ability.pool)
         ]
 
     def _holders(self, blend: str) -> list[Source]:

@@ -180,17 +180,20 @@ def _add(stage: _EndingStage, row: Any, watch: Watch) -> None:
 def _claim(
     connection: Connection, request: ClaimRequest, stages: Sequence[_EndingStage], room: Room
 ) -> ClaimedLease | None:
+    pool = request.ability.pool
+    if room.pools.full(pool):
+        return None
     for stage in stages:
         what = (stage.asked.kind, stage.asked.blender)
         kept_off = what in request.barred | request.probation or stage.id in request.resting
         if kept_off or not request.ability.suits(stage.asked):
             continue
         owner = stage.asked.owner
-        if room.full_for(owner) or room.full(stage.row):
+        if room.full_for(owner, pool) or room.full(stage.row, pool):
             continue
         lease = _claim_of(connection, request, stage)
         if lease is not None:
-            room.take(owner, stage.row)
+            room.take(owner, stage.row, pool)
             return lease
     return None
 

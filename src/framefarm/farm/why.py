@@ -12,6 +12,7 @@ from framefarm.core.states import JobState, StageState
 from framefarm.db import tables as t
 from framefarm.farm.holding import is_held
 from framefarm.farm.limits import what_holds_back
+from framefarm.farm.pool_limits import pools_holding_back
 from framefarm.farm.roster import Link
 from framefarm.farm.steering import find_job
 from framefarm.farm.views import iso, tried_again_at
@@ -65,8 +66,9 @@ def explain(connection: Connection, job_id: int, links: dict[str, Link]) -> Why:
     kept_back = job.at_limit or (its is not None and its.waiting)
     asking = [stage for stage in stages if stage.claimable or (kept_back and stage.pending)]
     limit = what_holds_back(connection, job) if asking else ""
+    pools = pools_holding_back(connection, job) if asking else {}
     taken = {row.worker_id: row.job_id for row in connection.execute(_RESERVED)}
-    case = Case(connection, job, asking, limit, taken, its is not None)
+    case = Case(connection, job, asking, limit, pools, taken, its is not None)
     workers = reasons_of(case, links)
     if job.state == JobState.PAUSED:
         workers = [one for one in workers if one.working]

@@ -46,6 +46,7 @@ class Case:
     Attributes:
         asking: Its stages that have units for a slot.
         limit: The limit that keeps it from more slots; empty when none does.
+        pools: The same for slots of some pools only, by pool.
         sessions: The session's job of each worker that is in one.
         has_session: Whether the job has a session, so that only its workers work for it.
     """
@@ -54,6 +55,7 @@ class Case:
     job: Row[Any]
     asking: Sequence[Row[Any]]
     limit: str = ""
+    pools: Mapping[str, str] = field(default_factory=dict)
     sessions: Mapping[str, int] = field(default_factory=dict)
     has_session: bool = False
 
@@ -83,7 +85,7 @@ def _worker(worker: Row[Any], link: Link | None, case: Case) -> WorkerReason:
     if case.asking and not lacking:
         reasons += [*_barred(worker, case), *_elsewhere(worker, case)]
     if link is not None and able and not reasons:
-        reasons += [_AT_ITS_LIMIT] if case.limit else _occupied(link, case)
+        reasons += _limited(worker, case) or _occupied(link, case)
     state = shown_state(
         worker.state,
         connected=link is not None,
@@ -93,6 +95,12 @@ def _worker(worker: Row[Any], link: Link | None, case: Case) -> WorkerReason:
 
 
 _AT_ITS_LIMIT = "it could do it, but the limit above is reached"
+
+
+def _limited(worker: Row[Any], case: Case) -> list[str]:
+    if case.limit:
+        return [_AT_ITS_LIMIT]
+    return [case.pools[worker.pool]] if worker.pool in case.pools else []
 
 
 def _away(worker: Row[Any], link: Link | None, case: Case) -> list[str]:

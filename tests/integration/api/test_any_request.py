@@ -82,6 +82,7 @@ class Asked:
             "token": ["1", "2"],
             "target": ["1"],
             **{name: ["1", "2"] for name in ("project_id", "sequence_id", "shot_id", "note")},
+            "pool": ["own", "public"],
             "task_key": ["x" * 22],
         }
 

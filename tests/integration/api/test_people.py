@@ -51,6 +51,8 @@ READING = {
     ("GET", "/api/jobs/{job_id}/frames/{frame}/image"),
     ("GET", "/api/jobs/{job_id}/events"),
     ("GET", "/api/events"),
+    ("GET", "/api/pools"),
+    ("GET", "/api/pools/{pool}"),
     ("GET", "/api/jobs/{job_id}/download"),
     ("GET", "/api/projects"),
     ("GET", "/api/projects/{project_id}"),

@@ -1,0 +1,1 @@
+"""`framefarm pools` and its commands."""

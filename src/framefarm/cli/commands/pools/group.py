@@ -1,0 +1,41 @@
+"""`framefarm pools`: the list, and the list of its commands."""
+
+from __future__ import annotations
+
+import click
+import msgspec
+
+from framefarm.cli.display.pool_list import pool_lines
+from framefarm.cli.failures import UsageFailure
+from framefarm.cli.farm_options import json_option, open_farm, url_option
+from framefarm.cli.groups import CONTEXT, CommandPlace, LazyGroup
+
+PLACES = {
+    "limit": CommandPlace(
+        "framefarm.cli.commands.pools.limit",
+        "Change how many slots of a pool may work.",
+        "Limits",
+    ),
+}
+
+
+@click.group(
+    "pools",
+    cls=LazyGroup,
+    places=PLACES,
+    short_help="List pools of workers, and limit them.",
+    context_settings=CONTEXT,
+    invoke_without_command=True,
+)
+@json_option
+@url_option
+@click.pass_context
+def command(context: click.Context, /, url: str | None, *, as_json: bool) -> None:
+    """List the pools, by how far their workers are trusted, and how much of them works."""
+    if context.invoked_subcommand is not None:
+        if url or as_json:
+            raise UsageFailure(f"write the options after {context.invoked_subcommand}")
+        return
+    with open_farm(url) as farm:
+        found = farm.pools()
+    click.echo(msgspec.json.encode(found).decode() if as_json else pool_lines(found))
