@@ -16,6 +16,7 @@ from framefarm.client.login_calls import LoginCalls
 from framefarm.client.notify_calls import NotifyCalls
 from framefarm.client.rendering import RenderOptions
 from framefarm.client.session_calls import SessionCalls
+from framefarm.client.shot_calls import ShotCalls
 from framefarm.client.user_calls import UserCalls
 from framefarm.client.worker_calls import WorkerCalls
 
@@ -27,8 +28,9 @@ is used. Both have the methods below, with the same arguments. Of `AsyncFarm` th
 iterated over with `async for` where an iterator is returned.
 """
 _SECTIONS: dict[str, tuple[type[Any], tuple[str, ...]]] = {
-    "Rendering": (Farm, ("render", "fetch")),
+    "Rendering": (Farm, ("render", "fetch", "fetch_shot")),
     "Jobs": (JobCalls, ()),
+    "Shots": (ShotCalls, ()),
     "What happens": (EventCalls, ()),
     "Files": (BlobCalls, ()),
     "Workers": (WorkerCalls, ()),

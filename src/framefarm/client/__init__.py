@@ -33,10 +33,13 @@ from framefarm.client.happenings import (
     Happening,
     JobHappening,
     SessionHappening,
+    ShotHappening,
     UnitHappening,
     WorkerHappening,
 )
 from framefarm.client.session_views import SessionView, SessionWorker
+from framefarm.client.shot_calls import ShotFilter
+from framefarm.client.shot_views import ShotView
 from framefarm.client.submissions import BlendRef, RenderRequest, Submission, TrialRequest
 from framefarm.client.views import (
     Estimate,
@@ -83,6 +86,9 @@ __all__ = [
     "SessionHappening",
     "SessionView",
     "SessionWorker",
+    "ShotFilter",
+    "ShotHappening",
+    "ShotView",
     "SlowestUnit",
     "Stage",
     "Steered",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import closing
 from functools import partial
 from pathlib import Path
@@ -111,11 +111,25 @@ class AsyncFarm(Asynchronous, FarmCalls):
                     yield fetched
                 looks.looked(began, time.monotonic())
 
+    async def fetch_shot(
+        self, shot: int, folder: str | os.PathLike[str], *, parallel: int = 4
+    ) -> AsyncIterator[FetchedFile]:
+        """Bring a shot's frames and movie into a folder; see `Farm.fetch_shot`."""
+        files = [file async for file in self.shot_files(shot)]
+        async for fetched in self._bring(files, Path(folder), parallel):
+            yield fetched
+
     async def _fetch_new(
         self, job: int, folder: Path, brought: set[tuple[str, str]], parallel: int
     ) -> AsyncIterator[FetchedFile]:
         new = [file async for file in self.files(job) if (file.name, file.sha256) not in brought]
         brought |= {(file.name, file.sha256) for file in new}
+        async for fetched in self._bring(new, folder, parallel):
+            yield fetched
+
+    async def _bring(
+        self, new: Sequence[FileView], folder: Path, parallel: int
+    ) -> AsyncIterator[FetchedFile]:
         room = asyncio.Semaphore(min(max(parallel, 1), MAX_PARALLEL))
 
         async def fetch(file: FileView) -> FetchedFile:

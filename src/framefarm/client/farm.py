@@ -15,6 +15,7 @@ from framefarm.client.job_calls import JobCalls
 from framefarm.client.login_calls import LoginCalls
 from framefarm.client.notify_calls import NotifyCalls
 from framefarm.client.session_calls import SessionCalls
+from framefarm.client.shot_calls import ShotCalls
 from framefarm.client.transport import Transport
 from framefarm.client.user_calls import UserCalls
 from framefarm.client.views import Health, JobView
@@ -26,7 +27,14 @@ if TYPE_CHECKING:
 
 
 class FarmCalls(
-    JobCalls, EventCalls, WorkerCalls, SessionCalls, UserCalls, NotifyCalls, LoginCalls
+    JobCalls,
+    ShotCalls,
+    EventCalls,
+    WorkerCalls,
+    SessionCalls,
+    UserCalls,
+    NotifyCalls,
+    LoginCalls,
 ):
     """What both `Farm` and `AsyncFarm` can ask, each in its way."""
 
@@ -121,3 +129,19 @@ class Farm(BlobCalls, FarmCalls):
         from framefarm.client.fetching import fetch_job  # noqa: PLC0415  few commands need it
 
         return fetch_job(self, job, Path(folder), follow=follow, parallel=parallel)
+
+    def fetch_shot(
+        self, shot: int, folder: str | os.PathLike[str], *, parallel: int = 4
+    ) -> Iterator[FetchedFile]:
+        """Bring a shot's frames, each of its version, and its movie into a folder; see `fetch`.
+
+        A frame that a newer version has made anew takes the place of the one that was there.
+
+        Raises:
+            FarmAnswerError: There is no such shot.
+            DamagedDownloadError: A file came with the wrong content, twice.
+            OSError: The folder cannot be written.
+        """
+        from framefarm.client.fetching import bring  # noqa: PLC0415  few commands need it
+
+        return bring(self, self.shot_files(shot), Path(folder), parallel=parallel)

@@ -83,12 +83,20 @@ def fetch_job(
 def _fetch_new(
     farm: Farm, job: int, folder: Path, brought: set[tuple[str, str]], parallel: int
 ) -> Iterator[FetchedFile]:
-    """What was not brought yet, a page's worth at a time."""
+    """What was not brought yet."""
     new = (file for file in farm.files(job) if (file.name, file.sha256) not in brought)
-    while some := list(islice(new, _AT_A_TIME)):
+    for fetched in bring(farm, new, folder, parallel=parallel):
+        brought.add((fetched.file.name, fetched.file.sha256))
+        yield fetched
+
+
+def bring(
+    farm: Farm, files: Iterator[FileView], folder: Path, *, parallel: int
+) -> Iterator[FetchedFile]:
+    """Bring files into a folder, a page's worth at a time; see `fetch_files`."""
+    while some := list(islice(files, _AT_A_TIME)):
         fetched: list[FetchedFile] = []
         fetch_files(farm, some, folder, parallel=parallel, tell=fetched.append)
-        brought |= {(file.name, file.sha256) for file in some}
         yield from fetched
 
 

@@ -7,7 +7,9 @@ from click.testing import CliRunner
 
 from framefarm.cli.app import PLACES, app
 from framefarm.cli.commands.notify import group as notify
+from framefarm.cli.commands.projects import group as projects
 from framefarm.cli.commands.session import group as session
+from framefarm.cli.commands.shot import group as shot
 from framefarm.cli.commands.workers import group as workers
 from framefarm.cli.running import run
 
@@ -16,6 +18,8 @@ COMMANDS = [
     *([name] for name in PLACES),
     ["blender", "list"],
     ["blender", "install"],
+    *(["projects", name] for name in projects.PLACES),
+    *(["shot", name] for name in shot.PLACES),
     *(["workers", name] for name in workers.PLACES),
     *(["notify", name] for name in notify.PLACES),
     *(["session", name] for name in session.PLACES),

@@ -1,0 +1,1 @@
+"""`framefarm projects` and its commands."""

@@ -1,0 +1,51 @@
+"""`framefarm projects`: the list, and the list of its commands."""
+
+from __future__ import annotations
+
+import click
+import msgspec
+
+from framefarm.cli.display.shot_list import project_lines
+from framefarm.cli.failures import UsageFailure
+from framefarm.cli.farm_options import json_option, open_farm, url_option
+from framefarm.cli.groups import CONTEXT, CommandPlace, LazyGroup
+
+
+def _place(name: str, text: str) -> CommandPlace:
+    return CommandPlace(f"framefarm.cli.commands.projects.{name}", text, "Commands")
+
+
+PLACES = {
+    "add": _place("add", "Make a project."),
+    "change": _place("change", "Change a status, priority or description."),
+    "remove": _place("remove", "Delete a project with its shots."),
+}
+
+_NONE = "There are no projects; `framefarm projects add NAME` or `submit --project NAME` makes one."
+
+
+@click.group(
+    "projects",
+    cls=LazyGroup,
+    places=PLACES,
+    short_help="List, make and change projects.",
+    context_settings=CONTEXT,
+    invoke_without_command=True,
+)
+@json_option
+@url_option
+@click.pass_context
+def command(context: click.Context, /, url: str | None, *, as_json: bool) -> None:
+    """List projects; `framefarm shots PROJECT` lists the shots of one."""
+    if context.invoked_subcommand is not None:
+        if url or as_json:
+            raise UsageFailure(f"write the options after {context.invoked_subcommand}")
+        return
+    with open_farm(url) as farm:
+        found = tuple(farm.projects())
+    if as_json:
+        click.echo(msgspec.json.encode(found).decode())
+    elif found:
+        click.echo(project_lines(found))
+    else:
+        click.echo(_NONE, err=True)
