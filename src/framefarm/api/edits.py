@@ -15,6 +15,7 @@ from starlette.requests import Request
 
 from framefarm.core.errors import FrameFarmError
 from framefarm.farm.accounts import UserView
+from framefarm.farm.notify_targets import TargetView
 from framefarm.farm.pools import PoolView
 from framefarm.farm.projects import ProjectView, SequenceView
 from framefarm.farm.shots import ShotView
@@ -55,6 +56,17 @@ def pool_tag(pool: PoolView) -> str:
     """Stands for a pool's limits."""
     limits = [pool.max_slots, pool.max_slots_per_user, pool.max_slots_per_job]
     return _tag([pool.name, *limits])
+
+
+def target_tag(target: TargetView) -> str:
+    """Stands for a target's name, address and choice, not for what was told there."""
+    chosen = [target.name, target.kind, target.address, target.tells, target.all_jobs]
+    return _tag([target.id, target.created_at, *chosen])
+
+
+def worker_tag(worker: Any) -> str:
+    """Stands for a worker's name, pool and tags; of a view, or of its row."""
+    return _tag([worker.id, worker.name, worker.pool, sorted(worker.tags)])
 
 
 def check_unchanged(request: Request, tag: str) -> None:

@@ -15,6 +15,7 @@ from framefarm.api import (
     downloads,
     error_answers,
     events,
+    frames,
     jobs,
     notifications,
     openapi,
@@ -112,6 +113,7 @@ def make_api(farm: Farm, keys: KeyRing, people: TokenRing, reach: Reach) -> Fast
     api.include_router(uploads.routes(farm.uploads))
     api.include_router(jobs.routes(farm))
     api.include_router(jobs.steering_routes(farm))
+    api.include_router(frames.routes(farm))
     api.include_router(downloads.download_routes(farm))
     api.include_router(projects.project_routes(farm))
     api.include_router(projects.sequence_routes(farm))
@@ -125,6 +127,7 @@ def make_api(farm: Farm, keys: KeyRing, people: TokenRing, reach: Reach) -> Fast
     api.include_router(workers.routes(farm))
     api.include_router(sessions.routes(farm))
     api.include_router(pools.routes(farm))
+    api.include_router(notifications.told_routes(farm))
     api.include_router(notifications.routes(farm))
     door = PasswordDoor(farm)
     api.include_router(users.user_routes(farm, people, door))

@@ -5,11 +5,14 @@ from __future__ import annotations
 from functools import partial
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy import Connection
 
 from framefarm.api.bodies import Number
+from framefarm.api.edits import check_unchanged, target_tag
 from framefarm.api.guard import caller_of
+from framefarm.api.once import asked_once
 from framefarm.core.notices import Event
 from framefarm.farm import notify_targets as targets
 from framefarm.farm.notify_history import NotificationList, history
@@ -83,8 +86,8 @@ class Tested(BaseModel):
     reason: str
 
 
-def routes(farm: Farm) -> APIRouter:
-    """The routes of notifications."""
+def told_routes(farm: Farm) -> APIRouter:
+    """The route of what one was told."""
     router = APIRouter(prefix="/api/notifications", tags=["notifications"])
 
     @router.get("")
@@ -99,6 +102,13 @@ def routes(farm: Farm) -> APIRouter:
         work = partial(history, listener=_listener(request), state=state, target=target)
         return await farm.read(lambda c: work(c, before=cursor, limit=limit))
 
+    return router
+
+
+def routes(farm: Farm) -> APIRouter:  # noqa: C901  one short function for each route
+    """The routes of targets."""
+    router = APIRouter(prefix="/api/notifications", tags=["notifications"])
+
     @router.get("/targets")
     async def listed(request: Request) -> TargetList:
         """Where one is told."""
@@ -108,32 +118,56 @@ def routes(farm: Farm) -> APIRouter:
     @router.post("/targets", status_code=201)
     async def add(request: Request, asked: NewTarget) -> MadeTarget:
         """Be told somewhere of what happens from now on."""
+        once = await asked_once(request, farm)
         listener, tells = _listener(request), _events(asked.tells)
         targets.check_choice(listener, tells, all_jobs=asked.all_jobs)
         values: dict[str, Any] = {"tells": tells, "all_jobs": asked.all_jobs, "name": asked.name}
-        made, secret = await farm.notifying.add(listener, asked.address, asked.email, **values)
+
+        def also(connection: Connection, made: TargetView, secret: str | None) -> None:
+            once.keep(connection, MadeTarget(target=made, secret=secret))
+
+        made, secret = await farm.notifying.add(
+            listener, asked.address, asked.email, also=also, **values
+        )
         return MadeTarget(target=made, secret=secret)
 
     @router.get("/targets/{target}")
-    async def one(request: Request, target: Number) -> TargetView:
-        """One target."""
+    async def one(request: Request, target: Number, response: Response) -> TargetView:
+        """One target. The `ETag` is for `If-Match` where it is changed."""
         listener = _listener(request)
-        return await farm.read(lambda c: targets.target(c, listener, target))
+        found = await farm.read(lambda c: targets.target(c, listener, target))
+        response.headers["ETag"] = target_tag(found)
+        return found
 
     @router.patch("/targets/{target}")
-    async def change(request: Request, target: Number, asked: TargetChange) -> TargetView:
+    async def change(
+        request: Request, target: Number, asked: TargetChange, response: Response
+    ) -> TargetView:
         """Change a target; one that failed is tried again at another address."""
         listener = _listener(request)
         values = asked.model_dump(exclude_none=True, exclude={"address"})
         if asked.tells is not None:
             values["tells"] = _events(asked.tells)
         targets.check_choice(listener, values.get("tells", []), all_jobs=bool(asked.all_jobs))
-        return await farm.notifying.change(listener, target, asked.address, **values)
+
+        def check(now: TargetView) -> None:
+            check_unchanged(request, target_tag(now))
+
+        changed = await farm.notifying.change(
+            listener, target, asked.address, check=check, **values
+        )
+        response.headers["ETag"] = target_tag(changed)
+        return changed
 
     @router.delete("/targets/{target}", status_code=204)
     async def remove(request: Request, target: Number) -> None:
         """Be told there no more, at once."""
-        work = partial(targets.remove_target, listener=_listener(request), target_id=target)
+        listener = _listener(request)
+
+        def work(connection: Connection) -> None:
+            check_unchanged(request, target_tag(targets.target(connection, listener, target)))
+            targets.remove_target(connection, listener, target)
+
         await farm.writer.write(work)
 
     @router.post("/targets/{target}/test")

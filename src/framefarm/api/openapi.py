@@ -105,6 +105,7 @@ ONCE = frozenset(
         ("post", "/api/me/tokens"),
         ("post", "/api/workers/invites"),
         ("post", "/api/sessions"),
+        ("post", "/api/notifications/targets"),
     }
 )
 """What takes an Idempotency-Key."""
@@ -113,7 +114,7 @@ UNLESS_CHANGED = frozenset(
     {
         *(
             ("post", f"/api/jobs/{{job_id}}/{verb}")
-            for verb in ("cancel", "pause", "resume", "priority", "retry")
+            for verb in ("cancel", "pause", "resume", "priority", "limit", "deadline", "retry")
         ),
         ("delete", "/api/jobs/{job_id}"),
         *(
@@ -123,6 +124,9 @@ UNLESS_CHANGED = frozenset(
         ),
         ("patch", "/api/users/{user}"),
         ("patch", "/api/pools/{pool}"),
+        ("patch", "/api/notifications/targets/{target}"),
+        ("delete", "/api/notifications/targets/{target}"),
+        ("post", "/api/workers/{worker}/rename"),
         ("delete", "/api/users/{user}"),
     }
 )

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Path, Query
-from sqlalchemy import Connection
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
+from sqlalchemy import Connection, Row
 
+from framefarm.api.edits import check_unchanged, worker_tag
 from framefarm.api.worker_bodies import NewName, SteerWorkers, WorkerStates
 from framefarm.core.requirements import Pool
 from framefarm.farm.service import Farm
@@ -64,19 +65,34 @@ def routes(farm: Farm) -> APIRouter:
         return SteeredList(await farm.orders.steer(ids, body.change()))
 
     @router.get("/{worker}")
-    async def worker(worker: WorkerName, *, live: bool = False) -> WorkerDetails:
-        """All that is known of a worker; `live` asks it how it is, for up to 2 s."""
+    async def worker(
+        worker: WorkerName, response: Response, *, live: bool = False
+    ) -> WorkerDetails:
+        """All that is known of a worker; `live` asks it how it is, for up to 2 s.
+
+        The `ETag` is for `If-Match` where it is renamed.
+        """
         found = await farm.read(lambda c: find_worker(c, worker))
         link = farm.roster.get(found.id) if live else None
         answered = await farm.live.ask(link) if link else None
         links = farm.roster.get
-        return await farm.read(lambda c: worker_details(c, found.id, links, answered=answered))
+        view = await farm.read(lambda c: worker_details(c, found.id, links, answered=answered))
+        response.headers["ETag"] = worker_tag(view)
+        return view
 
     @router.post("/{worker}/rename")
-    async def rename(worker: WorkerName, body: NewName) -> WorkerView:
+    async def rename(
+        worker: WorkerName, body: NewName, request: Request, response: Response
+    ) -> WorkerView:
         """Give a worker a name, which counts above the one it says itself."""
-        worker_id = await farm.orders.rename(worker, body.name)
-        return await farm.read(lambda c: _one(c, farm, worker_id))
+
+        def check(row: Row[Any]) -> None:
+            check_unchanged(request, worker_tag(row))
+
+        worker_id = await farm.orders.rename(worker, body.name, check=check)
+        view = await farm.read(lambda c: _one(c, farm, worker_id))
+        response.headers["ETag"] = worker_tag(view)
+        return view
 
     return router
 

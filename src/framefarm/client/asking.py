@@ -12,6 +12,7 @@ the same arguments, and a type checker knows each of them.
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import update_wrapper
@@ -24,7 +25,7 @@ from framefarm.client.errors import UnreadableAnswerError
 from framefarm.client.events import StreamedEvent
 from framefarm.client.reading import read_json
 from framefarm.client.refusals import refusal
-from framefarm.client.transport import Answer
+from framefarm.client.transport import ONCE, Answer
 from framefarm.core.plain_text import plain
 
 _T = TypeVar("_T")
@@ -49,21 +50,29 @@ class Ask(Generic[_T]):
 
     Attributes:
         read: Of the body of a good answer. May raise what msgspec raises.
+        key: By which the manager knows it when it comes again; empty where that does no harm, or
+            must not be.
     """
 
     method: str
     path: str
     read: Callable[[bytes], _T]
     body: bytes = b""
+    key: str = ""
 
     def then(self, pick: Callable[[_T], _U]) -> Ask[_U]:
         """The same, of whose answer something is picked."""
-        return Ask(self.method, self.path, lambda content: pick(self.read(content)), self.body)
+
+        def read(content: bytes) -> _U:
+            return pick(self.read(content))
+
+        return Ask(self.method, self.path, read, self.body, self.key)
 
     @property
     def headers(self) -> dict[str, str]:
-        """What the body is."""
-        return {"Content-Type": "application/json"} if self.body else {}
+        """What the body is, and the key."""
+        body = {"Content-Type": "application/json"} if self.body else {}
+        return {**body, ONCE: self.key} if self.key else body
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +150,12 @@ def get(path: str, kind: type[_T]) -> Ask[_T]:
 def change(path: str, kind: type[_T], body: bytes = b"", *, method: str = "POST") -> Ask[_T]:
     """Ask for a change; the answer tells what is there now."""
     return Ask(method, path, lambda content: read_json(content, kind), body)
+
+
+def make(path: str, kind: type[_T], body: bytes) -> Ask[_T]:
+    """Ask for something new, which is made once also where the connection breaks meanwhile."""
+    key = secrets.token_urlsafe(24)
+    return Ask("POST", path, lambda content: read_json(content, kind), body, key)
 
 
 def tell(path: str, body: bytes = b"", *, method: str = "POST") -> Ask[None]:

@@ -16,6 +16,7 @@ from framefarm.client.transport import (
     BUSY,
     BUSY_TRIES,
     MAX_ANSWER_BYTES,
+    ONCE,
     Answer,
     check_url,
     retry_after_s,
@@ -94,11 +95,11 @@ class AsyncTransport:
         await self._client.aclose()
 
     async def _ask(self, method: str, path: str, body: bytes, headers: Mapping[str, str]) -> Answer:
-        tries = 2 if method in _IDEMPOTENT else 1
+        tries = 2 if method in _IDEMPOTENT or ONCE in headers else 1
         for left in reversed(range(tries)):
             try:
                 return await self._ask_once(method, path, body, headers)
-            except httpx.RemoteProtocolError as error:
+            except (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError) as error:
                 # The manager may have closed a kept connection meanwhile.
                 if not left:
                     raise _unreachable(self.url, error) from error

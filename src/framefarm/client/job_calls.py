@@ -11,12 +11,23 @@ from framefarm.client.asking import (
     change,
     get,
     listed,
+    make,
     pages,
     tell,
     text,
 )
 from framefarm.client.submissions import Submission
-from framefarm.client.views import FilePage, FileView, JobPage, JobView, UnitPage, UnitView, Why
+from framefarm.client.views import (
+    FilePage,
+    FileView,
+    FramePage,
+    FrameView,
+    JobPage,
+    JobView,
+    UnitPage,
+    UnitView,
+    Why,
+)
 
 
 class JobCalls:
@@ -66,6 +77,43 @@ class JobCalls:
         )
 
     @listed
+    def frames(
+        self,
+        job: int,
+        *,
+        state: str | None = None,
+        worker: str | None = None,
+        frames: str | None = None,
+        limit: int | None = None,
+    ) -> Pages[FrameView]:
+        """A job's frames, ascending, also those that wait; those that match everything given.
+
+        Args:
+            state: `pending`, `leased`, `done`, `failed` or `cancelled`.
+            worker: Who has made them, failed them for good, or is at them.
+            frames: Only these, such as `1-100,250`.
+        """
+        return pages(
+            f"/api/jobs/{job}/frames",
+            FramePage,
+            lambda page: page.frames,
+            most=500,
+            limit=limit,
+            state=state,
+            worker=worker,
+            frames=frames,
+        )
+
+    @call
+    def frame(self, job: int, frame: int) -> Ask[FrameView]:
+        """One frame of a job.
+
+        Raises:
+            FarmAnswerError: There is no such job, or it has no such frame.
+        """
+        return get(f"/api/jobs/{job}/frames/{frame}", FrameView)
+
+    @listed
     def files(self, job: int) -> Pages[FileView]:
         """All outputs of a job that are there by now, without thumbnails and logs."""
         return pages(f"/api/jobs/{job}/files", FilePage, lambda page: page.files, most=500)
@@ -89,7 +137,7 @@ class JobCalls:
         Raises:
             FarmAnswerError: It was refused; `detail` says why.
         """
-        return _post("/api/jobs", msgspec.json.encode(submission))
+        return make("/api/jobs", JobView, msgspec.json.encode(submission))
 
     @call
     def cancel(self, job: int) -> Ask[JobView]:

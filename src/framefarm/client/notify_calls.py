@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from framefarm.client.asking import Ask, Pages, call, change, get, listed, pages, tell
+from framefarm.client.asking import Ask, Pages, call, change, get, listed, make, pages, tell
 from framefarm.client.notify_views import (
     MadeTarget,
     NotificationPage,
@@ -52,7 +52,7 @@ class NotifyCalls:
         """
         body = {"name": name, "address": address, "email": email, "all_jobs": all_jobs}
         asked = msgspec.json.encode(body | {"tells": list(tells)})
-        return change(_TARGETS, MadeTarget, asked)
+        return make(_TARGETS, MadeTarget, asked)
 
     @call
     def change_notify_target(

@@ -30,6 +30,9 @@ Body = bytes | BinaryIO | Iterable[bytes] | Callable[[], Iterable[bytes]] | None
 
 _BROKEN = (OSError, http.client.HTTPException)
 _IDEMPOTENT = frozenset({"GET", "HEAD", "PUT"})
+ONCE = "Idempotency-Key"
+"""With it the manager makes a thing once, however often it is asked."""
+
 BUSY = frozenset({429, 503})
 BUSY_TRIES = 4
 _NO_TLS = frozenset({"WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE"})
@@ -148,12 +151,13 @@ class Transport:
         # asking twice is the same as once, so anything else starts on a fresh connection.
         if method not in _IDEMPOTENT:
             self.close()
-        kept = getattr(self._kept, "connection", None) is not None
+        again = getattr(self._kept, "connection", None) is not None
         try:
             return self._ask_once(method, path, body, headers)
         except _BROKEN as error:
             self.close()
-            if not kept:
+            # Whether it was done nobody can know, and with a key nobody needs to.
+            if not again and not (ONCE in headers and _broke_off(error)):
                 raise _unreachable(self.url, error) from error
         try:
             return self._ask_once(method, path, body, headers)
@@ -257,6 +261,11 @@ def retry_after_s(headers: Mapping[str, str]) -> float:
     except ValueError:
         asked = 1.0
     return min(max(asked, 0.1), _LONGEST_PAUSE_S)
+
+
+def _broke_off(error: BaseException) -> bool:
+    """Whether a connection was there, and broke."""
+    return isinstance(error, ConnectionResetError | BrokenPipeError | http.client.HTTPException)
 
 
 def _unreachable(url: str, error: BaseException) -> FarmUnreachableError:

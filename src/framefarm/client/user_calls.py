@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from framefarm.client.asking import Ask, call, change, get, tell
+from framefarm.client.asking import Ask, Pages, call, change, get, listed, make, pages, tell
 from framefarm.client.user_views import MadeToken, Me, UserPage, UserView
 
 
@@ -18,10 +18,10 @@ class UserCalls:
         """Who asks; None for nobody in particular, on the manager's own machine."""
         return get("/api/me", Me).then(lambda found: found.user)
 
-    @call
-    def users(self) -> Ask[tuple[UserView, ...]]:
-        """People by name, a thousand at most."""
-        return get("/api/users?limit=1000", UserPage).then(lambda found: found.users)
+    @listed
+    def users(self) -> Pages[UserView]:
+        """All people by name."""
+        return pages("/api/users", UserPage, lambda page: page.users, most=500)
 
     @call
     def user(self, name: str) -> Ask[UserView]:
@@ -44,7 +44,7 @@ class UserCalls:
         body = {"name": name, "role": role, "email": email}
         if password is not None:
             body["password"] = password
-        return change("/api/users", UserView, msgspec.json.encode(body))
+        return make("/api/users", UserView, msgspec.json.encode(body))
 
     @call
     def change_user(
@@ -87,7 +87,7 @@ class UserCalls:
             FarmAnswerError: Nobody has that name.
         """
         body = {"name": name, "scope": scope, "days": days}
-        return change(f"{_path(user)}/tokens", MadeToken, msgspec.json.encode(body))
+        return make(f"{_path(user)}/tokens", MadeToken, msgspec.json.encode(body))
 
     @call
     def remove_token(self, user: str, token: int) -> Ask[None]:

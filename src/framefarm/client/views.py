@@ -171,6 +171,44 @@ class UnitView(msgspec.Struct, frozen=True):
     files: tuple[FileView, ...] = ()
 
 
+class FrameView(msgspec.Struct, frozen=True):
+    """A frame of a job.
+
+    Attributes:
+        at: When it was done, failed or given out.
+        path: Where the manager has put its image.
+        image, thumbnail, log: Where to ask the manager for them; None where there is none.
+        message: Why it failed.
+    """
+
+    frame: int
+    state: str
+    job: int
+    project: str = ""
+    sequence: str = ""
+    shot: str = ""
+    shot_id: int | None = None
+    attempt: int | None = None
+    at: str | None = None
+    seconds: float | None = None
+    worker: str | None = None
+    device: str | None = None
+    blender: str | None = None
+    peak_memory_bytes: int | None = None
+    path: str | None = None
+    image: str | None = None
+    thumbnail: str | None = None
+    log: str | None = None
+    message: str = ""
+
+
+class FramePage(msgspec.Struct, frozen=True):
+    """Some frames of a job. `next` is the cursor of the following page."""
+
+    frames: tuple[FrameView, ...]
+    next: int | None = None
+
+
 class UnitPage(msgspec.Struct, frozen=True):
     """Some units of a job, ascending."""
 

@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from framefarm.client.asking import Ask, Pages, call, change, get, listed, pages
+from framefarm.client.asking import Ask, Pages, call, change, get, listed, make, pages
 from framefarm.client.worker_views import (
     InvitationView,
     PoolList,
@@ -143,7 +143,7 @@ class WorkerCalls:
             FarmAnswerError: It was refused; `detail` says why.
         """
         asked = msgspec.json.encode({"pool": pool, "uses": uses, "hours": hours})
-        return change("/api/workers/invites", InvitationView, asked)
+        return make("/api/workers/invites", InvitationView, asked)
 
     @call
     def revoke(self, worker: str) -> Ask[RevokedView]:

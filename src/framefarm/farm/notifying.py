@@ -49,6 +49,10 @@ Take = Callable[[Connection], Parcel | None]
 """Takes what waits for a target, in a transaction."""
 
 
+def _nothing(*_: object) -> None:
+    """Nothing else belongs to it."""
+
+
 class TooSoonError(FrameFarmError):
     """A target had a message a moment ago."""
 
@@ -74,13 +78,20 @@ class Notifying:
     # --- targets --------------------------------------------------------------------------
 
     async def add(
-        self, listener: Listener, address: str | None, email: str, **values: Any
+        self,
+        listener: Listener,
+        address: str | None,
+        email: str,
+        *,
+        also: Callable[[Connection, TargetView, str | None], None] = _nothing,
+        **values: Any,
     ) -> tuple[TargetView, str | None]:
         """Add a target.
 
         Args:
             address: Of a service or a web hook; None for mail by the farm's own server.
             email: Where to, for mail; empty for the account's own address.
+            also: What belongs to the same transaction; gets what is returned.
             values: `name`, `tells` and `all_jobs`.
 
         Returns:
@@ -93,15 +104,29 @@ class Notifying:
         parsed = await self.read_address(listener, address, email)
         secret = _new_secret() if parsed.kind is Kind.HOOK else None
         columns = self._letters.columns(parsed, secret or "")
-        work = partial(targets.add_target, listener=listener, **columns, **values)
+
+        def work(connection: Connection) -> TargetView:
+            made = targets.add_target(connection, listener, **columns, **values)
+            also(connection, made, secret)
+            return made
+
         made = await self._farm.writer.write(work)
         _log.info("target_added", target=made.id, user=listener.name, kind=made.kind)
         return made, secret
 
     async def change(
-        self, listener: Listener, target_id: int, address: str | None, **values: Any
+        self,
+        listener: Listener,
+        target_id: int,
+        address: str | None,
+        *,
+        check: Callable[[TargetView], None] = _nothing,
+        **values: Any,
     ) -> TargetView:
         """Change a target; a web hook keeps its secret, also at another address.
+
+        Args:
+            check: Called with the target as it is, in the same transaction; may refuse.
 
         Raises:
             BadAddressError: It cannot be told at the address.
@@ -115,7 +140,11 @@ class Notifying:
             secret = self._letters.secret_of(row.sealed) if row.kind == Kind.HOOK else ""
             columns = self._letters.columns(parsed, secret)
             values |= {name: columns[name] for name in ("sealed", "shown")}
-        work = partial(targets.change_target, listener=listener, target_id=target_id, **values)
+
+        def work(connection: Connection) -> TargetView:
+            check(targets.target(connection, listener, target_id))
+            return targets.change_target(connection, listener, target_id, **values)
+
         changed = await self._farm.writer.write(work)
         self.wake()
         return changed

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
+from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Row, select
 
 from framefarm.core.states import WorkerState
 from framefarm.db import GroupCommitWriter
@@ -14,6 +15,7 @@ from framefarm.farm.catalog import Catalog
 from framefarm.farm.dispatch import Dispatcher
 from framefarm.farm.news import News
 from framefarm.farm.roster import Link, Roster
+from framefarm.farm.worker_names import find_worker
 from framefarm.farm.worker_steering import (
     Steered,
     WorkerAction,
@@ -28,6 +30,10 @@ _AT_A_TIME = 200
 
 _NO_WORK = {WorkerState.DISABLED, WorkerState.DRAINING}
 _Many = tuple[list[Steered], News]
+
+
+def _nothing(_: object) -> None:
+    """The default of `check`."""
 
 
 class WorkerOrders:
@@ -118,15 +124,25 @@ class WorkerOrders:
         restart = [m.Restart()] if worker.restart_boot_id == link.boot_id else []
         await link.send([m.Enable() if claim else m.Drain(), *restart])
 
-    async def rename(self, wanted: str, name: str) -> str:
+    async def rename(
+        self, wanted: str, name: str, *, check: Callable[[Row[Any]], None] = _nothing
+    ) -> str:
         """Give a worker a name; returns its id.
+
+        Args:
+            check: Called with the worker's row, in the same transaction; may refuse.
 
         Raises:
             NoSuchWorkerError: There is none that `wanted` names.
             AmbiguousWorkerError: There are several.
             WorkerNameError: The name is none, or another worker's.
         """
-        worker_id = await self._writer.write(partial(rename, wanted=wanted, name=name))
+
+        def work(connection: Connection) -> str:
+            check(find_worker(connection, wanted))
+            return rename(connection, wanted=wanted, name=name)
+
+        worker_id = await self._writer.write(work)
         self.count += 1
         link = self._roster.get(worker_id)
         if link is not None:

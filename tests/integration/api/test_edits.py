@@ -26,6 +26,8 @@ EDITS: dict[str, dict[str, Any]] = {
     "pause": {"json": {"now": True}},
     "resume": {},
     "priority": {"json": {"priority": 7}},
+    "limit": {"json": {"max_workers": 7}},
+    "deadline": {"json": {"deadline": "2036-12-01T18:00:00Z"}},
     "retry": {"json": {"all": True}},
     "": {},
 }
@@ -66,6 +68,21 @@ def test_any_tag_and_none_match(shared: Manager):
     shared.http.delete(f"/api/jobs/{job}", headers={"If-Match": "*"}).raise_for_status()
     gone = shared.http.delete(f"/api/jobs/{job}", headers={"If-Match": "*"})
     is_problem(gone, 404, "no_such_job")
+
+
+def test_worker_that_was_changed_meanwhile_is_not_renamed(shared: Manager):
+    with shared.worker(name="anvil"):
+        seen = {"If-Match": shared.http.get("/api/workers/anvil").headers["etag"]}
+    tag = {"workers": ["anvil"], "action": "tag", "tags": ["fast"]}
+    shared.http.post("/api/workers/steer", json=tag).raise_for_status()
+    path = "/api/workers/anvil/rename"
+
+    is_problem(shared.http.post(path, json={"name": "box"}, headers=seen), 412, "changed")
+    now = {"If-Match": shared.http.get("/api/workers/anvil").headers["etag"]}
+    renamed = shared.http.post(path, json={"name": "box"}, headers=now)
+
+    assert renamed.json()["name"] == "box"
+    assert renamed.headers["etag"] == shared.http.get("/api/workers/box").headers["etag"]
 
 
 def test_account_that_was_changed_meanwhile_is_not_changed_again(shared: Manager):

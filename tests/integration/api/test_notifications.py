@@ -166,6 +166,36 @@ def _send(manager: Manager, content: bytes, headers: dict[str, str]) -> int:
     return manager.http.put(path, content=content, headers=headers).status_code
 
 
+def test_target_that_was_changed_meanwhile_is_neither_changed_nor_removed(
+    manager: Manager, hook: Hook
+):
+    path = f"{TARGETS}/{add(manager, address=hook.url)['target']['id']}"
+    seen = {"If-Match": manager.http.get(path).headers["etag"]}
+
+    changed = manager.http.patch(path, json={"name": "you"}, headers=seen)
+    again = manager.http.patch(path, json={"name": "them"}, headers=seen)
+    removed = manager.http.delete(path, headers=seen)
+
+    assert changed.status_code == 200
+    is_problem(again, 412, "changed")
+    is_problem(removed, 412, "changed")
+    now = {"If-Match": changed.headers["etag"]}
+    assert manager.http.get(path).json()["name"] == "you"
+    assert manager.http.delete(path, headers=now).status_code == 204
+
+
+def test_target_that_is_asked_for_twice_with_one_key_is_made_once(manager: Manager, hook: Hook):
+    key = {"Idempotency-Key": "5f0c1f1c-6a0e-4c0b-9d6e-target"}
+    body = {"name": "me", "address": hook.url}
+
+    first, second = (manager.http.post(TARGETS, json=body, headers=key) for _ in range(2))
+
+    assert first.status_code == second.status_code == 201
+    assert first.content == second.content
+    assert second.headers["idempotent-replayed"] == "true"
+    assert len(manager.http.get(TARGETS).json()["targets"]) == 1
+
+
 def test_place_that_is_gone_is_shown_and_mended_by_a_test(manager: Manager, hook: Hook):
     hook.answers += [410, 500]
     target = add(manager, address=hook.url)["target"]["id"]

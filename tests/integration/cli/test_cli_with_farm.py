@@ -35,6 +35,23 @@ def test_a_trial_is_watched_to_its_end(farm_cli):
     assert told.err == ""
 
 
+def test_frames_are_listed_with_who_made_them(farm_cli):
+    assert farm_cli("trial", "--units", "1-5", "--seconds", "0").code == 0
+    [view] = json.loads(farm_cli("jobs", "--json", "--limit", "1").out)
+    job = str(view["id"])
+
+    heads, *rows = farm_cli("frames", job, "--frames", "2-3").out.splitlines()
+    told = json.loads(farm_cli("frames", job, "--state", "done", "--worker", "ants", "--json").out)
+    none = farm_cli("frames", job, "--state", "failed")
+
+    assert heads.split() == ["FRAME", "STATE", "SECONDS", "MEMORY", "WORKER", "DEVICE", "WHEN"]
+    assert [row.split()[:2] for row in rows] == [["2", "done"], ["3", "done"]]
+    assert all("ants" in row for row in rows)
+    assert [one["frame"] for one in told] == [1, 2, 3, 4, 5]
+    assert (none.code, none.out, none.err) == (0, "", f"Job {job} has no such frames.\n")
+    assert "cats" in farm_cli("frames", job, "--frames", "cats").err
+
+
 def test_json_lines_of_a_trial_end_with_its_figures(farm_cli):
     told = farm_cli("trial", "--units", "1-5", "--seconds", "0", "--json")
 

@@ -30,7 +30,7 @@ from framefarm.client import (
     UnreadableAnswerError,
 )
 from tests.integration.api.manager import Manager, picture
-from tests.integration.client.fake_manager import CannedManager, as_json, problem
+from tests.integration.client.fake_manager import CannedManager, Reply, as_json, problem
 from tests.integration.client.test_client_farm import stream
 
 
@@ -102,7 +102,7 @@ async def test_calls_are_answered(farm: AsyncFarm, manager: Manager):
         assert me is not None
         assert me.name == added.name == "ada"
         with pytest.raises(FarmAnswerError, match="is an artist here") as refused:
-            await hers.users()
+            _ = [user async for user in hers.users()]
         assert refused.value.status == 403
         await hers.log_out()
         with pytest.raises(FarmAnswerError, match="taken back"):
@@ -241,6 +241,23 @@ async def test_what_is_no_managers_answer_is_told():
             with pytest.raises(FarmAnswerError, match=r"No job 7\.") as refused:
                 await farm.job(7)
             assert refused.value.code == "no_such_job"
+
+
+async def test_what_is_made_is_asked_for_again_with_its_key_where_the_connection_breaks():
+    made = {"name": "ada", "role": "artist"}
+    cut = Reply(201, json.dumps(made).encode(), cut=3)
+    with CannedManager() as fake:
+        fake.reply("POST", "/api/users", cut, as_json(made, 201))
+        fake.reply("POST", "/api/jobs/3/cancel", cut)
+        async with AsyncFarm(fake.url, timeout_s=5, patience_s=5) as farm:
+            assert (await farm.add_user("ada", role="artist")).name == "ada"
+            with pytest.raises(FarmUnreachableError):
+                await farm.cancel(3)
+
+    first, second, cancel = fake.asked
+    assert len(first.headers["idempotency-key"]) >= 16
+    assert first.headers["idempotency-key"] == second.headers["idempotency-key"]
+    assert "idempotency-key" not in cancel.headers
 
 
 async def test_events_are_followed_over_a_broken_connection():

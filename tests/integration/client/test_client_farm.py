@@ -145,12 +145,13 @@ def test_a_connection_that_was_closed_meanwhile_is_opened_anew(manager, farm):
     assert len(manager.asked) == 2
 
 
-def test_a_submission_that_was_cut_off_is_not_repeated(manager, farm):
+def test_a_submission_that_was_cut_off_is_repeated_once_and_with_its_key(manager, farm):
     manager.reply("POST", "/api/jobs", Reply(201, json.dumps(JOB).encode(), cut=5))
 
     with pytest.raises(FarmUnreachableError):
         farm.submit(Submission("trial", TrialRequest("1-5")))
-    assert manager.paths("POST") == ["/api/jobs"]
+    assert manager.paths("POST") == ["/api/jobs", "/api/jobs"]
+    assert len({asked.headers["idempotency-key"] for asked in manager.asked}) == 1
 
 
 def test_a_submission_says_only_what_was_asked_for(manager, farm):
@@ -210,6 +211,41 @@ def test_an_upload_that_is_refused_says_why(manager, farm, tmp_path):
 
 def stream(*parts: str) -> Reply:
     return Reply(200, "".join(parts).encode())
+
+
+def test_what_is_made_is_asked_for_again_with_its_key_where_the_connection_breaks(manager, farm):
+    made = {"name": "ada", "role": "artist"}
+    cut = Reply(201, json.dumps(made).encode(), cut=3)
+    manager.reply("POST", "/api/users", cut, as_json(made, 201))
+    manager.reply("POST", "/api/jobs/3/cancel", cut)
+
+    assert farm.add_user("ada", role="artist").name == "ada"
+    with pytest.raises(FarmUnreachableError):
+        farm.cancel(3)
+
+    first, second, cancel = manager.asked
+    assert len(first.headers["idempotency-key"]) >= 16
+    assert first.headers["idempotency-key"] == second.headers["idempotency-key"]
+    assert "idempotency-key" not in cancel.headers
+
+
+def test_each_thing_that_is_made_has_a_key_of_its_own(manager, farm):
+    manager.reply("POST", "/api/users", as_json({"name": "ada", "role": "artist"}, 201))
+
+    for _ in range(2):
+        farm.add_user("ada", role="artist")
+
+    assert len({asked.headers["idempotency-key"] for asked in manager.asked}) == 2
+
+
+def test_people_are_listed_beyond_a_page(manager, farm):
+    def page(names: list[str], following: str | None) -> Reply:
+        return as_json({"users": [{"name": n, "role": "artist"} for n in names], "next": following})
+
+    manager.reply("GET", "/api/users?limit=500", page(["ada", "bob"], "bob"))
+    manager.reply("GET", "/api/users?limit=500&cursor=bob", page(["eve"], None))
+
+    assert [user.name for user in farm.users()] == ["ada", "bob", "eve"]
 
 
 def test_events_are_followed_over_a_broken_connection(manager, farm):

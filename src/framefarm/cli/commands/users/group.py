@@ -51,7 +51,7 @@ def command(context: click.Context, /, url: str | None, *, as_json: bool) -> Non
             raise UsageFailure(f"write the options after {context.invoked_subcommand}")
         return
     with open_farm(url) as farm:
-        found = farm.users()
+        found = list(farm.users())
     if as_json:
         click.echo(msgspec.json.encode(found).decode())
         return
