@@ -6,25 +6,22 @@ knows nothing of deadlines, it only sees the priority of stages.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, select, update
+from sqlalchemy import Connection, select, update
 
-from framefarm.core.estimate import Estimate
 from framefarm.core.states import JobState
 from framefarm.db import Prepared, database_now
 from framefarm.db import tables as t
 from framefarm.farm.news import News
 from framefarm.farm.steering import job_state
+from framefarm.farm.whole_estimates import Estimator, WholeEstimates
 
 LOOKED_AT = 500
 """Jobs at a time, those whose deadline comes first."""
 
 _MAY_RUN = (JobState.QUEUED, JobState.RUNNING)
-Estimator = Callable[[Row[Any], int], Estimate | None]
-"""How long a stage still takes with so many slots, None when that is not known."""
 
 
 @dataclass(frozen=True)
@@ -45,32 +42,22 @@ _DUE = Prepared(
 
 def judge(connection: Connection, estimate: Estimator) -> list[Verdict]:
     """Find jobs that would be late and are not raised, and those raised that are in time again."""
-    now = database_now(connection)
+    now, estimates = database_now(connection), WholeEstimates(connection, estimate)
     found = []
     for job in _DUE.rows(connection):
-        late = _is_late(connection, job, estimate, job.deadline_at - now)
+        late = _is_late(estimates, job, job.deadline_at - now)
         if late is not None and late != (job.raised > 0):
             found.append(Verdict(job.id, late))
     return found
 
 
-def _is_late(connection: Connection, job: Any, estimate: Estimator, left_s: float) -> bool | None:
+def _is_late(estimates: WholeEstimates, job: Any, left_s: float) -> bool | None:
     """Whether a job would miss its deadline with the slots it has; None for neither this nor that.
 
     Of one that has no frame yet nothing is known: it goes first until it has some. One that is
     raised stays so until it is in time also if it takes long, else it would go up and down.
     """
-    first = connection.execute(
-        select(t.stages).where(t.stages.c.job_id == job.id, t.stages.c.position == 0)
-    ).one()
-    slots: int = connection.execute(
-        select(func.count())
-        .select_from(t.leases)
-        .where(t.leases.c.stage_id == first.id, t.leases.c.state == "active")
-    ).scalar_one()
-    if first.pending + first.leased == 0:
-        return left_s < 0
-    found = estimate(first, slots) if slots else None
+    found = estimates.of(job.id)
     if found is None or found.likely_s > left_s:
         return True
     return False if found.high_s <= left_s else None

@@ -224,7 +224,7 @@ PAGING = {
     "a zero byte": get("/api/jobs?owner=%00", 422, INVALID, "leave it out"),
     "longer than any name": get("/api/jobs?name=" + "x" * 300, 422, INVALID, "200 characters"),
     "units of no state": get("/api/jobs/1/units?state=pending", 422, INVALID, "'done' or 'failed'"),
-    "events of no kind": get("/api/events?kind=lunch", 422, INVALID, "'job', 'unit' or 'worker'"),
+    "events of no kind": get("/api/events?kind=lunch", 422, INVALID, "'job', 'unit', 'worker'"),
     "events of nobody": get(
         "/api/events?worker=nobody", 404, "no_such_worker", "`framefarm workers`"
     ),

@@ -14,6 +14,7 @@ from framefarm.farm.duties import look_at_deadlines
 from framefarm.farm.service import Farm
 from framefarm.farm.settings import ManagerSettings
 from framefarm.farm.trial_jobs import TrialRequest, plan_trial_job
+from framefarm.protocol.messages import UnitFacts
 from tests.integration.farm.bench import Bench
 
 HOUR_S = 3_600.0
@@ -83,6 +84,60 @@ def test_a_job_that_does_not_run_is_left_alone(bench: Bench, how: str):
 
     assert look(bench, takes(2 * HOUR_S)) == []
     bench.check()
+
+
+def by_kind(**seconds: float) -> Any:
+    """An estimator that knows some kinds of stage."""
+    return lambda stage, _slots: (
+        Estimate(*[seconds[stage.kind]] * 3) if stage.kind in seconds else None
+    )
+
+
+def worked(bench: Bench, kind: str, seconds: float) -> None:
+    """Let the next unit of a kind be done in so many seconds."""
+    lease = bench.take(kinds=frozenset({kind}))
+    assert bench.finish(lease, facts=UnitFacts(seconds, 0)) == "accepted"
+
+
+def usual_film(bench: Bench) -> None:
+    """An earlier film, whose segments took 600 s each and the joining 900 s."""
+    bench.film("1-2", segment=2)
+    for kind, seconds in (("render", 1.0), ("render", 1.0), ("movie", 600.0), ("join", 900.0)):
+        worked(bench, kind, seconds)
+
+
+@pytest.mark.parametrize(("left_s", "late"), [(1_000 + 1_499, True), (1_000 + 1_501, False)])
+def test_the_last_segment_and_the_movie_come_on_top_of_the_frames(
+    bench: Bench, left_s: float, *, late: bool
+):
+    usual_film(bench)
+    job = bench.film("1-4", segment=2, deadline_at=time.time() + left_s)
+    worked(bench, "render", 1.0)
+    bench.take(kinds=frozenset({"render"}))
+
+    assert bench.do(judge, by_kind(render=1_000.0)) == ([Verdict(job, late=True)] if late else [])
+
+
+@pytest.mark.parametrize(("left_s", "late"), [(2 * 600 + 899, True), (2 * 600 + 901, False)])
+def test_with_all_frames_done_what_is_left_of_the_movie_counts(
+    bench: Bench, left_s: float, *, late: bool
+):
+    usual_film(bench)
+    job = bench.film("1-4", segment=2, deadline_at=time.time() + left_s)
+    for _ in range(4):
+        worked(bench, "render", 1.0)
+
+    # Nobody is at the two segments, so they are taken to be made one after the other.
+    assert bench.do(judge, by_kind()) == ([Verdict(job, late=True)] if late else [])
+
+
+def test_of_stages_of_which_nothing_was_ever_done_nothing_is_assumed(bench: Bench):
+    job = bench.film("1-4", segment=2, deadline_at=time.time() + 1_001)
+    worked(bench, "render", 1.0)
+    bench.take(kinds=frozenset({"render"}))
+
+    assert bench.do(judge, by_kind(render=1_000.0)) == []
+    assert bench.do(judge, by_kind(render=1_100.0)) == [Verdict(job, late=True)]
 
 
 async def test_the_manager_raises_a_late_job_and_shows_it(tmp_path: Path):
