@@ -104,7 +104,7 @@ people.
 
 `Range` is honoured, so a broken download goes on where it stopped. 404 means that the manager has no
 such file: the worker reports `failed` with reason `input_missing`. 403 `not_leased` means that no
-lease of this worker needs it, or does any more; it is answered whether the manager has the file or
+lease of this worker needs it, or does any more, nor the job in whose session it is; it is answered whether the manager has the file or
 not, and the worker gives up as with 404. Where its lease had been taken away, that report changes
 nothing (L4).
 """
@@ -124,6 +124,7 @@ _REACTIONS = {
     " `out_of_memory` it goes only where there is more. Who fails units of a stage one after the other"
     " gets the next of that stage after a pause.",
     m.Released: "Not answered. The units are pending again at once, and nobody is blamed.",
+    m.GotFiles: "Not answered; people are told, and the manager remembers it of its session.",
     m.FactsChanged: "Not answered.",
     m.LogLine: "Not answered; it appears in the manager's log.",
     m.Welcome: "The worker stores `worker_id` and `key`, offers its outbox if `epoch` is new, and"
@@ -131,6 +132,9 @@ _REACTIONS = {
     m.Task: "The worker keeps it for the leases that name its stage.",
     m.Lease: "The slot works off the units in order. What shows no progress for `stall_s` it ends and"
     " reports as `stalled`; if it does not, the manager revokes the lease a lease's life later.",
+    m.Prefetch: "The worker fetches the files into its cache beside whatever it does, one such order"
+    " after the other, and answers `got_files`. The same order again while it does so is answered with"
+    " it. One that ends ignores it.",
     m.Settled: "See the answers below.",
     m.Revoke: "The worker stops those units at once and uploads nothing more of them, unless a result"
     " is finished already.",
@@ -154,6 +158,7 @@ def protocol_page(notice: str) -> str:
         m.GpuFacts,
         m.UnitFacts,
         m.InputFile,
+        m.SceneFile,
     )
     of_tasks = (tasks.RenderTask, tasks.MovieTask, tasks.JoinTask, tasks.TrialTask)
     parts = [

@@ -25,7 +25,14 @@ from framefarm.agent.slots import Slot
 from framefarm.agent.state import AgentState, Link, held_leases
 from framefarm.agent.trust import Trust
 from framefarm.agent.uploads import Uploader
-from framefarm.protocol.messages import BlenderOffer, MachineFacts, SlotOffer, Welcome
+from framefarm.protocol.messages import (
+    BlenderOffer,
+    GotFiles,
+    MachineFacts,
+    Prefetch,
+    SlotOffer,
+    Welcome,
+)
 
 from .disk import Disk, SimulatedKeeper
 from .executors import SimulatedExecutor, Watcher
@@ -36,6 +43,21 @@ from .trace import Trace
 
 UPKEEP_S = 2.0
 URL = "http://manager:7070"
+
+
+class SimulatedPrefetcher:
+    """Has every file at once: files of jobs are not simulated.
+
+    Args:
+        connection: Where it says so.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def fetch(self, order: Prefetch) -> None:
+        """Say that they are here."""
+        self._connection.send(GotFiles(order.job))
 
 
 class Machine:
@@ -216,6 +238,7 @@ class AgentProcess:
             connection=connection,
             uploader=uploader,
             keeper=cast("Any", keeper),
+            prefetcher=cast("Any", SimulatedPrefetcher(connection)),
             thumbnails=cast("Any", None),
             cache=cast("Any", machine.disk),
             workdirs=cast("Any", machine.disk),

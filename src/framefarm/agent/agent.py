@@ -211,6 +211,7 @@ class Agent:
             task.cancel()
         closing = [asyncio.create_task(slot.close()) for slot in parts.slots.values()]
         await asyncio.wait([*running, *closing], timeout=CLOSE_S)
+        await parts.prefetcher.close()
         await parts.keeper.close(FLUSH_S)
         await parts.thumbnails.close()
         await parts.http.aclose()

@@ -22,6 +22,7 @@ from framefarm.agent.offers import slot_offers
 from framefarm.agent.outbox import Outbox
 from framefarm.agent.parts import Found, Parts
 from framefarm.agent.places import Place, child_limits
+from framefarm.agent.prefetching import Prefetcher
 from framefarm.agent.slots import Slot
 from framefarm.agent.sources import SourceFiles
 from framefarm.agent.threadpool import low_priority_pool
@@ -212,6 +213,7 @@ async def assemble(
             tell=wires.tell_one,
             journal=wires.journal,
         ),
+        prefetcher=Prefetcher(cache, trees, sources, report=connection.send, journal=wires.journal),
         thumbnails=thumbnails,
         cache=cache,
         workdirs=store.workdirs,

@@ -123,6 +123,12 @@ def _query(state: AgentState, _: msg.Query) -> Decision:
     return state, [do.SendFacts(why_resting(state))]
 
 
+def _prefetch(state: AgentState, order: msg.Prefetch) -> Decision:
+    # An ending worker would leave before it had use for them.
+    ending = state.leaving or state.stopping
+    return state, [] if ending else [do.FetchAhead(order)]
+
+
 def _facts_moved(state: AgentState, _: ev.FactsMoved) -> Decision:
     return state, [do.SendFacts(why_resting(state))] if state.link is Link.UP else []
 
@@ -148,6 +154,7 @@ RULES: dict[type, Callable[[AgentState, Any], Decision]] = {
     msg.Bye: _bye,
     msg.Task: lease_rules.task,
     msg.Lease: lease_rules.lease,
+    msg.Prefetch: _prefetch,
     msg.Revoke: lease_rules.revoke,
     msg.Drain: lease_rules.drain,
     msg.Enable: lease_rules.enable,

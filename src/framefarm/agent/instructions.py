@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from framefarm.protocol.messages import Report
+from framefarm.protocol.messages import Prefetch, Report
 
 if TYPE_CHECKING:
     from framefarm.agent.work import Outcome, UnitWork
@@ -61,6 +61,13 @@ class StartUnit:
     """Let a slot begin a unit."""
 
     work: UnitWork
+
+
+@dataclass(frozen=True, slots=True)
+class FetchAhead:
+    """Fetch a job's files in the background, and report when they are here."""
+
+    order: Prefetch
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +150,7 @@ Instruction = (
     | SendFacts
     | Settle
     | StartUnit
+    | FetchAhead
     | AbortUnit
     | Keep
     | Discard

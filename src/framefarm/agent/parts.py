@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from framefarm.agent.journal import Journal
     from framefarm.agent.keeping import Keeper
     from framefarm.agent.outbox import Outbox
+    from framefarm.agent.prefetching import Prefetcher
     from framefarm.agent.settings import AgentSettings
     from framefarm.agent.slots import Slot
     from framefarm.agent.thumbnails import Thumbnailer
@@ -61,6 +62,7 @@ class Parts:
     connection: Connection
     uploader: Uploader
     keeper: Keeper
+    prefetcher: Prefetcher
     thumbnails: Thumbnailer
     cache: BlobCache
     workdirs: WorkDirs
@@ -145,6 +147,8 @@ class Performer:
         match instruction:
             case do.StartUnit(work):
                 parts.slots[work.slot].start(work)
+            case do.FetchAhead(order):
+                parts.prefetcher.fetch(order)
             case do.Send(report):
                 parts.connection.send(report)
             case do.Keep(work, outcome):
@@ -195,6 +199,7 @@ class Performer:
             interrupted=self._interrupted,
             cached=self._parts.cache.recent(MAX_CACHED_TOLD, least_bytes=WORTH_TELLING_BYTES),
             clock_at=time.time(),
+            takes=("prefetch",),
         )
 
     def _owed_to(self, farm: str) -> tuple[tuple[str, int], ...]:

@@ -73,6 +73,7 @@ EXAMPLES: dict[tuple[str, str], Any] = {
     ("post", "/api/sessions"): {"job": 1, "workers": 4, "wait": True},
     ("post", "/api/sessions/{session_id}/more"): {"workers": 2},
     ("post", "/api/sessions/{session_id}/release"): {"workers": ["laptop"]},
+    ("post", "/api/sessions/{session_id}/prefetch"): {"all": True},
     ("post", "/api/notifications/targets"): {
         "name": "our hook",
         "address": "https://studio.example/framefarm",

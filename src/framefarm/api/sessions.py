@@ -39,11 +39,13 @@ class NewSession(_Body):
 
     Attributes:
         wait: Give out nothing of the job before it has all of them; else it begins with fewer.
+        prefetch: Send the job's files to who joins at once, and not with the first frame.
     """
 
     job: Number
     workers: _Many
     wait: bool = False
+    prefetch: bool = True
 
 
 class MoreWorkers(_Body):
@@ -93,7 +95,8 @@ def routes(farm: Farm) -> APIRouter:  # noqa: C901  one short function for each 
 
         def work(connection: Connection) -> int:
             check_own_job(connection, who, asked.job)
-            return farm_sessions.ask(connection, asked.job, asked.workers, waits=asked.wait)
+            how = {"waits": asked.wait, "prefetch": asked.prefetch}
+            return farm_sessions.ask(connection, asked.job, asked.workers, **how)
 
         def answer(connection: Connection, session_id: int) -> SessionView:
             made = view(connection, session_id)
@@ -143,6 +146,23 @@ def routes(farm: Farm) -> APIRouter:  # noqa: C901  one short function for each 
             return session_id
 
         return await farm.sessions.change(work, view)
+
+    @router.post("/{session_id}/prefetch")
+    async def prefetch(session_id: Number, asked: SomeWorkers) -> SessionView:
+        """Send the job's files to workers of it now, ahead of their first frame.
+
+        With `all` also to those that join later. Who has them says so: `has_files`, and an event.
+        """
+
+        def work(connection: Connection) -> list[str]:
+            ids = asked.ids(connection, session_id)
+            farm_sessions.check_members(connection, session_id, ids)
+            if asked.all:
+                farm_sessions.want_files(connection, session_id)
+            return ids
+
+        await farm.prefetching.send(await farm.writer.write(work), again=True)
+        return await farm.read(lambda c: view(c, session_id))
 
     @router.delete("/{session_id}", status_code=204)
     async def delete(session_id: Number) -> None:

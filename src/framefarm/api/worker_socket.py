@@ -159,6 +159,7 @@ class WorkerSocket:
             lease_s=farm.settings.lease_s_of(admission.pool),
             files=HeldFiles(hello.cached),
             job=job,
+            takes_prefetch="prefetch" in hello.takes,
         )
         self._connection.recognise()
         farm.bar(link)
@@ -267,6 +268,9 @@ class WorkerSocket:
                 await self._farm.change(
                     lambda c: release(c, self._farm.catalog, link.worker_id, report.lease)
                 )
+            case m.GotFiles():
+                reason = report.message[:MAX_ERROR_CHARACTERS]
+                await self._farm.prefetching.answered(link, report.job, ok=report.ok, reason=reason)
             case m.FactsChanged():
                 link.facts = report.facts
                 await self._farm.writer.write(

@@ -95,6 +95,7 @@ def _(gap: GapHappening) -> str:
 _IN_SESSION = {
     "released": "is released",
     "files": "has its files",
+    "no_files": "could not be sent its files",
     "started": "works on it",
     "share": "has nothing left to do",
     "complete": "are done with it",

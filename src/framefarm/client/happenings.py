@@ -62,7 +62,8 @@ class SessionHappening(msgspec.Struct, frozen=True):
     """Something happened in the session of a job.
 
     Attributes:
-        what: A worker `joined`, `left`, was `released`, got its files (`files`), `started` with the
+        what: A worker `joined`, `left`, was `released`, got its files (`files`) or could not
+            (`no_files`), `started` with the
             job, finished a `frame`, or its `share`; or the job is `complete`.
         worker, id: Which; empty where it is all of them, `workers`.
         unit: The frame.

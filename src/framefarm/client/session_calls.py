@@ -88,6 +88,19 @@ class SessionCalls:
         return _post(f"{_path(session)}/release", **_some(workers))
 
     @call
+    def prefetch(self, session: int, workers: Sequence[str] | None = None) -> Ask[SessionView]:
+        """Send a job's files to workers of its session now, ahead of their first frame.
+
+        Args:
+            session: Its number.
+            workers: Names or ids; None means all, and those that join later.
+
+        Raises:
+            FarmAnswerError: There is no such session, it has ended, or one is not in it.
+        """
+        return _post(f"{_path(session)}/prefetch", **_some(workers))
+
+    @call
     def delete_session(self, session: int) -> Ask[None]:
         """End a session, and forget it.
 

@@ -1,4 +1,4 @@
-"""Which files a worker may fetch: those that its leases need, and no others.
+"""Which files a worker may fetch: those that its leases, or its session, need, and no others.
 
 A hash is no secret: logs and lists show it. So knowing one opens nothing.
 """
@@ -59,7 +59,7 @@ class Fetchable:
 
 
 async def check_fetch(farm: Farm, worker_id: str, sha256: str) -> None:
-    """Make sure that a lease of a worker needs a file.
+    """Make sure that a lease of a worker, or the job in whose session it is, needs a file.
 
     Raises:
         NotLeasedError: None does, or did within half a minute.
@@ -69,13 +69,30 @@ async def check_fetch(farm: Farm, worker_id: str, sha256: str) -> None:
     now = time.monotonic()
     if link is not None and link.may_fetch.allows(sha256, now):
         return
-    files = await farm.read(partial(files_of_leases, catalog=farm.catalog, worker_id=worker_id))
+    files = await farm.read(partial(files_for, catalog=farm.catalog, worker_id=worker_id))
     if sha256 not in files and await farm.read(partial(is_in_tree, sha256=sha256, trees=files)):
         files = {*files, sha256}
     if link is not None:
         link.may_fetch.add(files, now)
     if sha256 not in files:
         raise NotLeasedError("No lease of this worker needs that file.")
+
+
+def files_for(connection: Connection, catalog: Catalog, worker_id: str) -> set[str]:
+    """SHA-256 of all files that a worker's leases need, and those of its session's job."""
+    files = files_of_leases(connection, catalog, worker_id)
+    return files | files_of_session(connection, worker_id)
+
+
+def files_of_session(connection: Connection, worker_id: str) -> set[str]:
+    """SHA-256 of what the job renders in whose session a worker is; it may fetch that ahead."""
+    found = connection.execute(
+        select(t.stages.c.blend_sha256)
+        .join(t.sessions, t.sessions.c.job_id == t.stages.c.job_id)
+        .join(t.session_workers, t.session_workers.c.session_id == t.sessions.c.id)
+        .where(t.session_workers.c.worker_id == worker_id, t.stages.c.blend_sha256 != "")
+    )
+    return set(found.scalars())
 
 
 def is_in_tree(connection: Connection, sha256: str, trees: Collection[str]) -> bool:

@@ -114,6 +114,8 @@ class LiveSessions:
 
         answer, number, settled = await self._farm.writer.write(all_of_it)
         self._apply(number, settled)
+        if settled.prefetch:
+            await guarded("send_files", self._farm.prefetching.send(settled.prefetch))
         return answer
 
     def _apply(self, number: int, settled: Settled) -> None:
@@ -151,7 +153,7 @@ class LiveSessions:
                 link.learn_abilities()
         for worker_id in self._begun & settled.spare:
             self._begun.discard(worker_id)
-            self._tell_of_worker("share", worker_id)
+            self.tell_of_worker("share", worker_id)
 
     # --- telling ---
 
@@ -159,14 +161,15 @@ class LiveSessions:
         """A slot got units of a job: with the first of its session's job, its worker begins."""
         if link.job == job_id and link.job and link.worker_id not in self._begun:
             self._begun.add(link.worker_id)
-            self._tell_of_worker("started", link.worker_id)
+            self.tell_of_worker("started", link.worker_id)
 
     def note_unit(self, unit: UnitNews) -> None:
         """A unit is done: a worker of a session finished a frame."""
         if unit.state == "done" and self.job_of(unit.worker_id) == unit.job_id:
-            self._tell_of_worker("frame", unit.worker_id, kind=unit.kind, unit=unit.unit)
+            self.tell_of_worker("frame", unit.worker_id, kind=unit.kind, unit=unit.unit)
 
-    def _tell_of_worker(self, what: str, worker_id: str, **facts: Any) -> None:
+    def tell_of_worker(self, what: str, worker_id: str, **facts: Any) -> None:
+        """Tell what a worker does for the session that it is in."""
         job_id = self.job_of(worker_id)
         its = (self._sessions.get(job_id, 0), job_id)
         self._tell(SessionNews(what, *its, worker_id, self._name(worker_id)), **facts)

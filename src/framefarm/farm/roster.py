@@ -117,6 +117,7 @@ class Link:
         failing: How many units of a stage failed here one after the other.
         job: The job in whose session it is; 0 for none.
         takes_prefetch: Whether it knows the order to fetch files ahead.
+        prefetched: Jobs whose files it was told to fetch.
     """
 
     worker_id: str
@@ -142,6 +143,7 @@ class Link:
     failing: Counter[int] = field(default_factory=Counter)
     job: int = 0
     takes_prefetch: bool = False
+    prefetched: set[int] = field(default_factory=set)
 
     def learn_abilities(self) -> None:
         """Say anew what its slots can do, after its tags or its session changed."""

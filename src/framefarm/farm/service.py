@@ -58,6 +58,7 @@ from framefarm.farm.new_jobs import (
 )
 from framefarm.farm.news import News, UnitNews
 from framefarm.farm.notifying import Notifying
+from framefarm.farm.prefetching import Prefetching
 from framefarm.farm.pulse import Pulse
 from framefarm.farm.quarantine import Bars, bars
 from framefarm.farm.quotas import check_again, check_quota
@@ -137,6 +138,7 @@ class Farm:
         )
         self.heartbeats = Heartbeats(self.writer)
         self.sessions = LiveSessions(self)
+        self.prefetching = Prefetching(self)
         # A departure was before the arrival that it shares a group with.
         self._departures: Handler[Departure, None] = Handler(note_departures, rank=5)
         self._admissions: Handler[Knock, Admission | FrameFarmError] = Handler(

@@ -22,7 +22,9 @@ from framefarm.farm.roster import Link, Slot
 from framefarm.farm.session_uses import Uses
 from framefarm.farm.sessions import begin, end, members_of, take_out
 
-_HERE = (WorkerState.IDLE, WorkerState.BUSY, WorkerState.QUARANTINED)
+# `offline` is also what is stored of one that has shown, while connected, that it may be trusted
+# again (L9).
+_HERE = (WorkerState.IDLE, WorkerState.BUSY, WorkerState.QUARANTINED, WorkerState.OFFLINE)
 _AWAY = {
     WorkerState.OFFLINE: "it left",
     WorkerState.LOST: "it was lost",
@@ -73,7 +75,7 @@ class Settled:
         jobs: The session's job of each worker in one.
         sessions: The session of each job that has one.
         spare: Workers for whom their job has nothing just now, and that have nothing of it.
-        prefetch: Workers that joined a session whose workers get the files at once.
+        prefetch: Workers that are to have their job's files at once, and have not said so yet.
         begun: Whether a job may go on that waited.
         names: Of all workers that it is about.
     """
@@ -112,9 +114,13 @@ def settle_sessions(connection: Connection, here: Here, before: Sequence[Row[Any
     _tell_who_was_let_go(before, present, settled)
     sessions = connection.execute(_OPEN).all()
     going_on = [one for one in sessions if not _end_with_job(connection, one, settled)]
-    _let_gone_leave(connection, settled)
+    _let_gone_leave(connection, here.links, settled)
     _Round(connection, here, going_on, settled).run()
-    settled.jobs = {row.worker_id: row.job_id for row in members(connection)}
+    early = {one.id for one in going_on if one.prefetch}
+    for row in members(connection):
+        settled.jobs[row.worker_id] = row.job_id
+        if row.session_id in early and not row.has_files:
+            settled.prefetch.add(row.worker_id)
     settled.sessions = {one.job_id: one.id for one in going_on}
     return settled
 
@@ -168,15 +174,19 @@ def _end_with_job(connection: Connection, session: Row[Any], settled: Settled) -
     return True
 
 
-def _let_gone_leave(connection: Connection, settled: Settled) -> None:
+def _let_gone_leave(connection: Connection, links: Mapping[str, Link], settled: Settled) -> None:
     """Take out who has left, was lost (L8) or is not to work any more."""
-    gone = {row: why for row in members(connection) if (why := _why_gone(row))}
+    gone = {
+        row: why
+        for row in members(connection)
+        if (why := _why_gone(row, connected=row.worker_id in links))
+    }
     take_out(connection, [row.worker_id for row in gone])
     for row, why in gone.items():
         settled.tell("left", row.session_id, row.job_id, row.worker_id, why)
 
 
-def _why_gone(member: Row[Any]) -> str:
+def _why_gone(member: Row[Any], *, connected: bool) -> str:
     """Why a worker is not in its session any more; nothing while it is.
 
     One that is away for a moment keeps its place as long as it keeps its leases (L8).
@@ -185,6 +195,8 @@ def _why_gone(member: Row[Any]) -> str:
         return "it was revoked"
     if member.boot_id != member.running:
         return "it was restarted"
+    if connected and member.state == WorkerState.OFFLINE:
+        return ""
     return _AWAY.get(WorkerState(member.state), "")
 
 
@@ -286,8 +298,6 @@ class _Round:
             self._connection.execute(insert(t.session_workers), values)
         for worker, session in joining:
             self._tell("joined", session, worker)
-            if self._sessions[session].prefetch:
-                self._settled.prefetch.add(worker)
         for session in sorted({session for _, session in joining}):
             self._begin(session)
 

@@ -7,7 +7,7 @@ and never at the others' however many there are (ADR 14).
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import msgspec
@@ -109,15 +109,33 @@ def members_of(connection: Connection, session_id: int) -> list[str]:
     return list(connection.execute(found.order_by(m.joined_at, m.worker_id)).scalars())
 
 
+def check_members(
+    connection: Connection, session_id: int, workers: Collection[str]
+) -> Sequence[str]:
+    """Make sure that workers are in a session; returns all who are.
+
+    Raises:
+        NotInSessionError: One is not.
+    """
+    members = members_of(connection, session_id)
+    for worker in workers:
+        if worker not in members:
+            raise NotInSessionError(worker, session_id)
+    return members
+
+
 # --- asking -------------------------------------------------------------------------------------
 
 
-def ask(connection: Connection, job_id: int, wanted: int, *, waits: bool) -> int:
+def ask(
+    connection: Connection, job_id: int, wanted: int, *, waits: bool, prefetch: bool = True
+) -> int:
     """Begin a session for a job; who joins it is decided by the next round.
 
     Args:
         wanted: How many workers.
         waits: Give out nothing of the job before it has all of them.
+        prefetch: Let who joins have the job's files at once.
 
     Returns:
         The session's id.
@@ -135,7 +153,11 @@ def ask(connection: Connection, job_id: int, wanted: int, *, waits: bool) -> int
         connection.execute(
             insert(t.sessions)
             .values(
-                job_id=job_id, wanted=wanted, waiting=waits, created_at=database_now(connection)
+                job_id=job_id,
+                wanted=wanted,
+                waiting=waits,
+                prefetch=prefetch,
+                created_at=database_now(connection),
             )
             .returning(t.sessions.c.id)
         ).scalar_one()
@@ -206,10 +228,7 @@ def release(connection: Connection, session_id: int, workers: Collection[str]) -
         NotInSessionError: One is not in it.
     """
     open_session(connection, session_id)
-    members = members_of(connection, session_id)
-    for worker in workers:
-        if worker not in members:
-            raise NotInSessionError(worker, session_id)
+    members = check_members(connection, session_id, workers)
     left = len(set(members) - set(workers))
     if not left:
         end(connection, session_id, "its workers were released")

@@ -124,6 +124,23 @@ class UnitFacts(msgspec.Struct, frozen=True, omit_defaults=True):
     asked_device: str = ""
 
 
+class SceneFile(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a job renders: fetch it by hash from `GET /api/blobs/{sha256}`.
+
+    Attributes:
+        sha256: Content of the .blend; where `in_tree`, of the list of the project's files
+            (`framefarm.protocol.trees`), all of which are meant.
+        size_bytes: The size of that content.
+        source_path: Where it lies on the submitting machine; see `RenderTask`.
+        in_tree: Whether it is a project of several files.
+    """
+
+    sha256: str
+    size_bytes: int
+    source_path: str = ""
+    in_tree: bool = False
+
+
 class InputFile(msgspec.Struct, frozen=True, array_like=True):
     """A file a unit needs: fetch it by hash from `GET /api/blobs/{sha256}`."""
 

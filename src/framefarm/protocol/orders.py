@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from framefarm.protocol.facts import InputFile, Message
+from framefarm.protocol.facts import InputFile, Message, SceneFile
 
 
 class Welcome(Message, frozen=True, tag="welcome"):
@@ -74,6 +74,20 @@ class Lease(Message, frozen=True, tag="lease"):
     seal: str = ""
 
 
+class Prefetch(Message, frozen=True, tag="prefetch"):
+    """Fetch a job's files ahead, so that its first lease begins at once.
+
+    Only for workers that name it in `takes` of `hello`.
+
+    Attributes:
+        job: Id of the job.
+        scene: What it renders.
+    """
+
+    job: int
+    scene: SceneFile
+
+
 class Settled(Message, frozen=True, tag="settled"):
     """The answer to a `finished` or `failed`.
 
@@ -140,4 +154,17 @@ class Bye(Message, frozen=True, tag="bye"):
     code: str = ""
 
 
-Order = Welcome | Task | Lease | Settled | Revoke | Drain | Enable | Disable | Restart | Query | Bye
+Order = (
+    Welcome
+    | Task
+    | Lease
+    | Prefetch
+    | Settled
+    | Revoke
+    | Drain
+    | Enable
+    | Disable
+    | Restart
+    | Query
+    | Bye
+)

@@ -34,6 +34,7 @@ class Hello(Message, frozen=True, tag="hello"):
             so that a unit that kills workers is found out (L9).
         cached: SHA-256 of files it holds, those used last first, so that it gets work on them.
         clock_at: Its own clock, seconds since 1970 UTC; only shown to people, never relied on.
+        takes: Orders it knows that older workers do not, to whom they are never sent: `prefetch`.
     """
 
     protocol: int
@@ -50,6 +51,7 @@ class Hello(Message, frozen=True, tag="hello"):
     interrupted: tuple[tuple[Id, Unit], ...] = ()
     cached: tuple[str, ...] = ()
     clock_at: float = 0.0
+    takes: tuple[str, ...] = ()
 
 
 class Ready(Message, frozen=True, tag="ready"):
@@ -144,6 +146,18 @@ class FactsChanged(Message, frozen=True, tag="facts"):
     clock_at: float = 0.0
 
 
+class GotFiles(Message, frozen=True, tag="got_files"):
+    """The answer to `prefetch`: the job's files are here, or why not.
+
+    Attributes:
+        message: What a person should read, where they are not.
+    """
+
+    job: Id
+    ok: bool = True
+    message: str = ""
+
+
 class LogLine(Message, frozen=True, tag="log"):
     """Something the manager's people should know of this worker."""
 
@@ -152,5 +166,14 @@ class LogLine(Message, frozen=True, tag="log"):
 
 
 Report = (
-    Hello | Ready | Heartbeat | Progress | Finished | Failed | Released | FactsChanged | LogLine
+    Hello
+    | Ready
+    | Heartbeat
+    | Progress
+    | Finished
+    | Failed
+    | Released
+    | GotFiles
+    | FactsChanged
+    | LogLine
 )

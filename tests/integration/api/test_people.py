@@ -105,6 +105,7 @@ ASKING_FOR_WORKERS = {
     ("POST", "/api/sessions"),
     ("POST", "/api/sessions/{session_id}/more"),
     ("POST", "/api/sessions/{session_id}/release"),
+    ("POST", "/api/sessions/{session_id}/prefetch"),
     ("DELETE", "/api/sessions/{session_id}"),
 }
 ALLOWED = {

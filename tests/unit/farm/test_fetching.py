@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import pytest
 
-from framefarm.farm.fetching import Fetchable, NotLeasedError, check_fetch, files_of_leases
+from framefarm.farm.fetching import Fetchable, NotLeasedError, check_fetch, files_for
 
 
 def test_a_file_is_remembered_for_half_a_minute_from_when_it_was_last_added():
@@ -41,7 +41,7 @@ class Reader:
 
     async def read(self, work: Any) -> Any:
         self.reads += 1
-        return self.files if work.func is files_of_leases else False
+        return self.files if work.func is files_for else False
 
 
 async def test_many_ranges_of_a_leases_files_cost_one_look_into_the_database():

@@ -132,9 +132,9 @@ def test_a_tasks_settings_pass_through_unread():
 
 def test_every_message_type_has_its_own_name():
     tags = [one.__struct_config__.tag for one in typing.get_args(m.Report)]
-    assert len(set(tags)) == len(tags) == 9
+    assert len(set(tags)) == len(tags) == 10
     tags = [one.__struct_config__.tag for one in typing.get_args(m.Order)]
-    assert len(set(tags)) == len(tags) == 11
+    assert len(set(tags)) == len(tags) == 12
 
 
 def test_unknown_fields_are_ignored_so_that_a_newer_peer_may_add_some():

@@ -21,6 +21,7 @@ from framefarm.agent.executors.contract import Progress, SlotResources, read_set
 from framefarm.agent.executors.frames import FrameFiles
 from framefarm.agent.executors.placement import misplaced
 from framefarm.agent.machine import memory_bytes
+from framefarm.agent.scene_files import scene_at_hand
 from framefarm.agent.sources import fingerprint
 from framefarm.agent.work import Outcome
 from framefarm.blender.installations import choose_blender
@@ -28,7 +29,7 @@ from framefarm.blender.warm import FrameProgress, RenderSettings
 from framefarm.core.tree_paths import TreePathError
 from framefarm.core.versions import BlenderVersion, NoBlenderForFileError, VersionTextError
 from framefarm.processes.errors import ChildError
-from framefarm.protocol.messages import UnitFacts
+from framefarm.protocol.messages import SceneFile, UnitFacts
 from framefarm.protocol.tasks import RenderTask
 from framefarm.protocol.trees import TreeError
 
@@ -114,26 +115,18 @@ class RenderExecutor:
     @contextlib.asynccontextmanager
     async def _blend(self, task: RenderTask, progress: Progress) -> AsyncIterator[Path]:
         """Where the .blend lies: in its own place when it is that very file, else in the cache."""
-        resources, size = self._resources, task.blend_size_bytes
-        place = "" if task.in_tree else task.source_path
-        own = await resources.sources.find(place, task.blend_sha256, size)
-        if own is not None:
-            yield own
-            return
-        if task.blend_sha256 not in resources.cache:
-            progress(0, 100, "fetching")
+        resources = self._resources
+        size, place = task.blend_size_bytes, task.source_path
+        scene = SceneFile(task.blend_sha256, size, place, task.in_tree)
 
-        def arrived(have_bytes: int, of_bytes: int = size) -> None:
+        def arrived(have_bytes: int, of_bytes: int) -> None:
             # Also when the percentage is the same: it shows that bytes keep coming (L10).
             progress(100 * have_bytes // max(1, of_bytes), 100, "fetching")
 
+        at_hand = scene_at_hand(resources.sources, resources.cache, resources.trees, scene, arrived)
         async with contextlib.AsyncExitStack() as stack:
-            use = resources.cache.use(task.blend_sha256, size, arrived)
             try:
-                path = await stack.enter_async_context(use)
-                if task.in_tree:
-                    tree = resources.trees.use(task.blend_sha256, path, arrived)
-                    path = await stack.enter_async_context(tree)
+                path = await stack.enter_async_context(at_hand)
             except (FetchError, TreeError, TreePathError) as error:
                 raise UnitFailedError("input_missing", f"{task.blend_name}: {error}") from error
             except OSError as error:

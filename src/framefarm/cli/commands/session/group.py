@@ -15,6 +15,7 @@ PLACES = {
     "ask": _place("ask", "Ask for workers for a job."),
     "more": _place("more", "Ask for more workers for a job."),
     "release": _place("release", "Give a job's workers back."),
+    "prefetch": _place("prefetch", "Send a job's files to its workers ahead."),
     "show": _place("show", "Show the workers that a job has."),
 }
 
