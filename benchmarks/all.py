@@ -11,6 +11,7 @@ _RUNS = (
     ("farm",),
     ("growth",),
     ("hostile",),
+    ("reading",),
     ("gaps",),
     ("acting",),
     ("tail",),

@@ -121,8 +121,9 @@ def safe_name(text: str) -> str:
         different texts may give the same name, but a name which had to be cut carries a
         digest of the whole.
     """
-    name = unicodedata.normalize("NFC", text)
-    name = "".join(char if _is_visible(char) else "_" for char in _FORBIDDEN.sub("_", name))
+    name = _FORBIDDEN.sub("_", unicodedata.normalize("NFC", text))
+    if not name.isascii():  # of ASCII the pattern has left nothing else
+        name = "".join(char if _is_visible(char) else "_" for char in name)
     name = name.strip(" .")
     if _RESERVED.match(name):
         name = f"_{name}"

@@ -109,6 +109,7 @@ jobs = Table(
     Index("ix_jobs_fingerprint", "fingerprint"),
     Index("ix_jobs_task_key", "task_key", unique=True),
     Index("ix_jobs_owner", "owner", "id"),
+    Index("ix_jobs_state", "state", "id"),
     Index("ix_jobs_finished_at", "finished_at"),
     Index("ix_jobs_at_limit", "at_limit"),
     Index("ix_jobs_deadline", "state", "deadline_at"),

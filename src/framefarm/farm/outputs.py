@@ -45,7 +45,8 @@ def folder_of(settings: ManagerSettings, job: Row[Any]) -> Path:
     if settings.flat_outputs:
         return settings.outputs
     parts = [safe_name(part) for part in (job.project, job.sequence, job.shot) if part]
-    return settings.outputs.joinpath(*parts, safe_name(f"{job.id:04d}-{job.name}"))
+    name = safe_name(f"{job.id:04d}-{job.name}")
+    return Path("/".join([str(settings.outputs), *parts, name]))  # for each job of a list
 
 
 class Outputs:

@@ -12,6 +12,7 @@ import contextlib
 import secrets
 import time
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TypeVar
 
@@ -89,6 +90,12 @@ def _nothing(*_: object) -> None:
     """Nothing else belongs to the transaction."""
 
 
+_READERS = 2
+"""Threads that read. Most of a read is Python's own work, which one thread at a time does: more of
+them read no faster, and the event loop, for which workers wait, waits longer for its turn
+(docs/performance.md). Uploads have threads of their own, so neither waits for the other's disk."""
+
+
 class Farm:
     """One manager over one database.
 
@@ -113,6 +120,7 @@ class Farm:
         self.farm_id = ""
         url = settings.database_url or sqlite_url(settings.data_dir / "farm.db")
         self.engine = open_engine(url)
+        self._readers = ThreadPoolExecutor(_READERS, "reading")
         migrate(self.engine)
         self.blobs = BlobFolder(settings.blobs, low_water_bytes=settings.low_water_bytes)
         self.blobs.remove_leftovers()
@@ -224,6 +232,7 @@ class Farm:
                 await keeper.stop()
         await asyncio.to_thread(self.writer.close)
         await asyncio.to_thread(self.delivery.close)
+        await asyncio.to_thread(self._readers.shutdown)
         self.engine.dispose()
 
     async def read(self, work: Callable[[Connection], _T]) -> _T:
@@ -232,7 +241,8 @@ class Farm:
         Raises:
             DatabaseError: The database could not be read.
         """
-        return await asyncio.to_thread(self.read_here, work)
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._readers, self.read_here, work)
 
     def read_here(self, work: Callable[[Connection], _T]) -> _T:
         """The same in a thread that may wait."""

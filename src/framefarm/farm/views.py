@@ -161,6 +161,12 @@ def tried_again_at(job: Row[Any]) -> str | None:
     return iso(job.try_at) if is_held(job) else None
 
 
+_SHOWN = [
+    column for column in t.stages.c if column.name not in {"settings", "units", "queue", "seal_key"}
+]
+"""What of a stage is shown; what is left out may be large."""
+
+
 class JobViews:
     """Makes job views.
 
@@ -200,7 +206,7 @@ class JobViews:
     def _views(self, connection: Connection, jobs: Sequence[Row[Any]]) -> list[JobView]:
         stages: dict[int, list[Row[Any]]] = {}
         for row in connection.execute(
-            select(t.stages)
+            select(*_SHOWN)
             .where(t.stages.c.job_id.in_([job.id for job in jobs]))
             .order_by(t.stages.c.job_id, t.stages.c.position)
         ):

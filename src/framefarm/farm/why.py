@@ -16,7 +16,7 @@ from framefarm.farm.pool_limits import pools_holding_back
 from framefarm.farm.roster import Link
 from framefarm.farm.steering import find_job
 from framefarm.farm.views import iso, tried_again_at
-from framefarm.farm.worker_reasons import Case, WorkerReason, reasons_of
+from framefarm.farm.worker_reasons import WorkerReason, case_of, reasons_of
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,8 @@ def explain(connection: Connection, job_id: int, links: dict[str, Link]) -> Why:
     limit = what_holds_back(connection, job) if asking else ""
     pools = pools_holding_back(connection, job) if asking else {}
     taken = {row.worker_id: row.job_id for row in connection.execute(_RESERVED)}
-    case = Case(connection, job, asking, limit, pools, taken, its is not None)
+    kept = {"limit": limit, "pools": pools, "sessions": taken, "has_session": its is not None}
+    case = case_of(connection, job, asking, **kept)
     workers = reasons_of(case, links)
     if job.state == JobState.PAUSED:
         workers = [one for one in workers if one.working]

@@ -1,7 +1,8 @@
 """Choosing some of many workers: by filters, in pages.
 
 Whether a worker is busy, and what tags it has, no index tells. So pages are filled by going through
-the workers in the order of their names, some hundred at a time, until a page is full.
+the workers in the order of their names, until a page is full: as many at a time as the page has
+where all match, else some hundred.
 """
 
 from __future__ import annotations
@@ -85,7 +86,10 @@ def worker_page(
         WorkerCursorError: The cursor is none.
     """
     found: list[WorkerView] = []
-    for view in matching_workers(connection, links, wanted, after=_place(cursor)):
+    at_a_time = limit + 1 if wanted == WorkerFilter() else _READ_AT_A_TIME
+    for view in matching_workers(
+        connection, links, wanted, after=_place(cursor), at_a_time=at_a_time
+    ):
         if len(found) == limit:
             return WorkerPage(found, _cursor(found[-1]))
         found.append(view)
@@ -93,18 +97,23 @@ def worker_page(
 
 
 def matching_workers(
-    connection: Connection, links: Links, wanted: WorkerFilter, *, after: Place = ("", "")
+    connection: Connection,
+    links: Links,
+    wanted: WorkerFilter,
+    *,
+    after: Place = ("", ""),
+    at_a_time: int = _READ_AT_A_TIME,
 ) -> Iterator[WorkerView]:
-    """All workers that are meant, by name."""
+    """All workers that are meant, by name; so many are read at a time."""
     while True:
         rows = connection.execute(
             select(t.workers)
             .where(tuple_(t.workers.c.name, t.workers.c.id) > tuple_(*after))
             .order_by(t.workers.c.name, t.workers.c.id)
-            .limit(_READ_AT_A_TIME)
+            .limit(at_a_time)
         ).all()
         yield from filter(wanted.matches, view_workers(connection, rows, links))
-        if len(rows) < _READ_AT_A_TIME:
+        if len(rows) < at_a_time:
             return
         after = (rows[-1].name, rows[-1].id)
 

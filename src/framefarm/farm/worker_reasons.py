@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -45,19 +46,43 @@ class Case:
 
     Attributes:
         asking: Its stages that have units for a slot.
+        asked: What each of these asks of a slot.
         limit: The limit that keeps it from more slots; empty when none does.
         pools: The same for slots of some pools only, by pool.
         sessions: The session's job of each worker that is in one.
         has_session: Whether the job has a session, so that only its workers work for it.
+        now: The database's time.
+        quarantines: Those there are, by the worker's id.
+        others: Jobs that were looked up, by their ids; None for one that is gone.
+        owned: The slots that work for an owner, where they were counted.
     """
 
     connection: Connection
     job: Row[Any]
     asking: Sequence[Row[Any]]
+    asked: Sequence[Requirements]
+    now: float
+    quarantines: Mapping[str, Sequence[Row[Any]]]
     limit: str = ""
     pools: Mapping[str, str] = field(default_factory=dict)
     sessions: Mapping[str, int] = field(default_factory=dict)
     has_session: bool = False
+    others: dict[int, Row[Any] | None] = field(default_factory=dict)
+    owned: dict[str, int] = field(default_factory=dict)
+
+
+def case_of(connection: Connection, job: Row[Any], asking: Sequence[Row[Any]], **kept: Any) -> Case:
+    """A job whose workers are looked at, with all that is read once for all of them.
+
+    Args:
+        kept: What keeps workers from it; see `Case`.
+    """
+    quarantines: defaultdict[str, list[Row[Any]]] = defaultdict(list)
+    for row in connection.execute(select(t.quarantines)) if asking else ():
+        quarantines[row.worker_id].append(row)
+    # Whether that has to be in a session is told apart.
+    asked = [requirements_of(stage.queue).of_anybody for stage in asking]
+    return Case(connection, job, asking, asked, database_now(connection), quarantines, **kept)
 
 
 def reasons_of(case: Case, links: Mapping[str, Link]) -> list[WorkerReason]:
@@ -113,7 +138,7 @@ def _away(worker: Row[Any], link: Link | None, case: Case) -> list[str]:
             f"it is draining{_because(worker)}: {ends}; `framefarm workers enable {worker.name}`"
         ]
     if link is None:
-        silent = ago(database_now(case.connection) - worker.last_seen_at)
+        silent = ago(case.now - worker.last_seen_at)
         return [f"it is not connected, last seen {silent} ago; start it there"]
     return []
 
@@ -133,8 +158,7 @@ def _lacking(worker: Row[Any], case: Case) -> list[str]:
     abilities = _abilities(worker)
     if not abilities:
         return ["it offers no slot"]
-    asked = [_asked(stage) for stage in case.asking]
-    found = [unmet(one, ability) for one in asked for ability in abilities]
+    found = [unmet(one, ability) for one in case.asked for ability in abilities]
     fewest = min(map(len, found))
     return list(next(reasons for reasons in found if len(reasons) == fewest))
 
@@ -148,16 +172,12 @@ def _abilities(worker: Row[Any]) -> list[Ability]:
 
 def _barred(worker: Row[Any], case: Case) -> list[str]:
     """What a worker that could do it is not trusted with (L9)."""
-    now = database_now(case.connection)
-    kinds = {(asked.kind, asked.blender) for asked in map(_asked, case.asking)}
-    rows = case.connection.execute(
-        select(t.quarantines).where(t.quarantines.c.worker_id == worker.id)
-    )
+    kinds = {(asked.kind, asked.blender) for asked in case.asked}
     return [
         f"it is quarantined for {row.kind}{' with Blender ' + row.blender if row.blender else ''}: "
-        f"{row.reason} It is tried again in {max(0, row.until_at - now) / 60:.0f} min, or now by "
+        f"{row.reason} It is tried again in {_minutes(row.until_at - case.now)} min, or now by "
         f"`framefarm workers enable {worker.name}`"
-        for row in rows
+        for row in case.quarantines.get(worker.id, ())
         if (row.kind, row.blender) in kinds
     ]
 
@@ -176,15 +196,13 @@ def _elsewhere(worker: Row[Any], case: Case) -> list[str]:
     return []
 
 
-def _asked(stage: Row[Any]) -> Requirements:
-    """What a stage asks of a worker; whether that has to be in a session is told apart."""
-    return requirements_of(stage.queue).of_anybody
+def _minutes(seconds: float) -> str:
+    return f"{max(0.0, seconds) / 60:.0f}"
 
 
 def _occupied(link: Link, case: Case) -> list[str]:
     """What slots that could do it do instead."""
-    asked = [_asked(stage) for stage in case.asking]
-    able = [s for s in link.slots.values() if any(s.ability.suits(one) for one in asked)]
+    able = [s for s in link.slots.values() if any(s.ability.suits(one) for one in case.asked)]
     if any(slot.work is None for slot in able):
         return _hesitant(link, case)
     others = _other_jobs(case, able)
@@ -200,11 +218,17 @@ def _turn(case: Case, other: Row[Any]) -> str:
     """When the next slot comes without that, where two owners share one priority (L12)."""
     if other.priority != case.job.priority or other.owner == case.job.owner:
         return ""
-    theirs, own = (slots_of_owner(case.connection, o) for o in (other.owner, case.job.owner))
+    theirs, own = (_slots_of(case, owner) for owner in (other.owner, case.job.owner))
     if own >= theirs:
         return ""
     mine, whose = case.job.owner or "nobody", other.owner or "nobody"
     return f"; the next slot that is free is {mine}'s, who has {own:,} to {theirs:,} of {whose}"
+
+
+def _slots_of(case: Case, owner: str) -> int:
+    if owner not in case.owned:
+        case.owned[owner] = slots_of_owner(case.connection, owner)
+    return case.owned[owner]
 
 
 def _hesitant(link: Link, case: Case) -> list[str]:
@@ -234,9 +258,14 @@ def _other_jobs(case: Case, slots: Iterable[Slot]) -> list[tuple[str, Row[Any]]]
     for slot in slots:
         if slot.work is None or slot.work.job_id == case.job.id:
             continue
-        other = case.connection.execute(
-            select(t.jobs).where(t.jobs.c.id == slot.work.job_id)
-        ).one_or_none()
+        other = _other_job(case, slot.work.job_id)
         if other is not None:
             found.append((slot.offer.slot, other))
     return found
+
+
+def _other_job(case: Case, job_id: int) -> Row[Any] | None:
+    if job_id not in case.others:
+        query = select(t.jobs).where(t.jobs.c.id == job_id)
+        case.others[job_id] = case.connection.execute(query).one_or_none()
+    return case.others[job_id]
