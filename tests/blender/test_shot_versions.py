@@ -10,12 +10,14 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
 from framefarm.client import Farm
 from tests.blender.conftest import MakeScene
 from tests.blender.pictures import same
 from tests.blender.test_farm_pixels import blender_alone
+from tests.integration.api.shots import archive
 from tests.integration.cli.processes import Running, environment
 
 PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "shots.md"
@@ -92,4 +94,8 @@ def test_shot_is_the_mix_of_its_versions_pixel_for_pixel(
     assert "movie       of version 1; 2-3 made anew since\n" in shown
     [movie] = [file for file in farm.files(1) if file.role == "movie"]
     assert (studio / "010" / movie.name).stat().st_size == movie.size_bytes
+    whole = f"{farm.url}/api/shots/1"
+    assert httpx.get(f"{whole}/movie").content == (studio / "010" / movie.name).read_bytes()
+    zipped = archive(httpx.get(f"{whole}/download", params={"what": "all"}))
+    assert zipped == {file.name: file.read_bytes() for file in (studio / "010").iterdir()}
     assert "  The door flickers in 3.\n" in told["framefarm shot note Film/sq01/010"]

@@ -14,10 +14,18 @@ from framefarm.farm.shot_places import Place
 from framefarm.farm.shots import ShotFilter
 
 Description = Annotated[str, Field(max_length=2_000, pattern=NO_ZERO)]
-Frames = Annotated[
-    str, Field(max_length=65_536), AfterValidator(lambda text: str(Spans.parse(text)))
-]
-"""A range as the farm writes it."""
+
+
+def _as_written(text: str) -> str:
+    written = str(Spans.parse(text))
+    if len(written) > _LONGEST_FRAMES:
+        raise ValueError(f"written out it has more than {_LONGEST_FRAMES:,} characters")
+    return written
+
+
+_LONGEST_FRAMES = 2_000
+Frames = Annotated[str, Field(max_length=_LONGEST_FRAMES), AfterValidator(_as_written)]
+"""A range as the farm writes it; short enough to be in a list with a thousand others."""
 
 Part = Annotated[str, Field(max_length=200, pattern=NO_ZERO)]
 

@@ -123,6 +123,7 @@ def test_what_is_left_out_stays_and_null_empties_what_may_be_empty(manager: Mana
         ("/api/shots", {"project": "Film", "name": "010", "frames": "9-1"}),
         ("/api/shots", {"project": "Film", "name": "010", "frames": ""}),
         ("/api/shots", {"project": "Film", "name": "010", "frames": "1-99999999999"}),
+        ("/api/shots", {"project": "Film", "name": "010", "frames": "1-9999x2,1-9999x3,1-99x7"}),
         ("/api/shots", {"project": "Film", "name": "010", "priority": 101}),
         ("/api/shots", {"project": "Film", "name": "010", "status": "done"}),
         ("/api/shots", {"project": "Film", "name": "010", "description": "a\x00"}),

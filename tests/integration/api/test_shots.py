@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.integration.api.manager import Manager, is_problem
+from tests.integration.api.test_render_tasks import start
 
 
 def shot_of(manager: Manager, job: dict[str, Any]) -> dict[str, Any]:
@@ -81,6 +82,28 @@ def test_job_that_is_known_by_its_fingerprint_is_no_new_version(manager: Manager
 
     assert manager.trial(**asked)["id"] == manager.trial(**asked)["id"]
     assert manager.trial(project="Film", shot="010")["version"] == 2
+
+
+def test_render_task_and_render_job_take_what_is_usual_for_their_shot(
+    manager: Manager, blends: dict[str, bytes]
+):
+    shot = {"project": "Film", "sequence": "sq01", "name": "010", "frames": "3-5", "priority": 77}
+    manager.http.post("/api/shots", json=shot).raise_for_status()
+    place = {"project": "Film", "sequence": "sq01", "shot": "010"}
+    blend = {"sha256": manager.upload(blends["plain"]), "name": "shot.blend"}
+
+    tasks = [start(manager, blends["plain"], **place, **more) for more in ({}, {"frames": "9"})]
+    body = {"kind": "render", "blend": blend, "settings": {"movie": "none"}, **place}
+    job = manager.http.post("/api/jobs", json=body).raise_for_status().json()
+    named = {**body, "settings": {"movie": "none", "frames": "1"}, "priority": 3}
+    other = manager.http.post("/api/jobs", json=named).raise_for_status().json()
+
+    jobs = [*(manager.job(task["job"]) for task in tasks), job, other]
+    assert [one["settings"]["frames"] for one in jobs] == ["3-5", "9", "3-5", "1"]
+    assert [one["priority"] for one in jobs] == [77, 77, 77, 3]
+    assert [one["version"] for one in jobs] == [1, 2, 3, 4]
+    wrong = manager.http.post("/api/render-tasks/run_task/?shot=010", content=blends["plain"])
+    is_problem(wrong, 422, "shot_without_project")
 
 
 HOSTILE = (
