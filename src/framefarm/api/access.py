@@ -29,9 +29,11 @@ _JOBS = re.compile(r"/api/jobs")
 _JOB = re.compile(r"/api/jobs/([^/]+)(/.*)?")
 _RUN_TASK = re.compile(r"/api/render-tasks/run_task/?")
 _TASK = re.compile(r"/api/render-tasks/([^/]+)/(?:progress|download)")
+_BLOBS = re.compile(r"/api/blobs")
 _BLOB = re.compile(r"/api/blobs/([^/]+)")
 _UPLOADS = re.compile(r"/api/uploads(/chunks)?")
 _WORKERS = re.compile(r"/api/workers(/[^/]+)?")
+_LEASES = re.compile(r"/api/leases")
 _SESSIONS = re.compile(r"/api/sessions")
 _SESSION = re.compile(r"/api/sessions/([^/]+)(/.*)?")
 _POOLS = re.compile(r"/api/pools(/[^/]+)?")
@@ -47,7 +49,7 @@ _OPEN = re.compile(r"/|/api/(docs|health|openapi\.json)")
 
 _PLACES = (_PROJECTS, _PROJECT, _SEQUENCES, _SEQUENCE, _SHOTS, _SHOT)
 _VIEWER = (
-    *(_JOBS, _JOB, _TASK, _BLOB, _WORKERS, _POOLS, _SESSIONS, _SESSION),
+    *(_JOBS, _JOB, _LEASES, _TASK, _BLOBS, _BLOB, _WORKERS, _POOLS, _SESSIONS, _SESSION),
     *(_EVENTS, *_PLACES, _OPEN),
 )
 _ARTIST = {
@@ -55,7 +57,9 @@ _ARTIST = {
     _JOB: {"GET", "POST", "DELETE"},
     _RUN_TASK: {"POST"},
     _TASK: {"GET"},
-    _BLOB: {"GET", "HEAD", "PUT"},
+    _LEASES: {"GET"},
+    _BLOBS: {"GET"},
+    _BLOB: {"GET", "HEAD", "PUT", "DELETE"},
     _UPLOADS: {"POST", "PUT"},
     _SESSIONS: {"GET", "POST"},
     _SESSION: {"GET", "POST", "DELETE"},
@@ -102,8 +106,8 @@ _HANDING_IN = (_RUN_TASK, _BLOB, _UPLOADS)
 
 def _in_scope(scope: Scope, method: str, path: str) -> bool:
     if scope is Scope.SUBMIT:
-        return (method == "POST" and _JOBS.fullmatch(path) is not None) or any(
-            allowed.fullmatch(path) for allowed in _HANDING_IN
+        return (method == "POST" and _JOBS.fullmatch(path) is not None) or (
+            method != "DELETE" and any(allowed.fullmatch(path) for allowed in _HANDING_IN)
         )
     return scope is Scope.FULL
 

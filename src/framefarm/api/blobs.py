@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
+from typing import Annotated
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 
+from framefarm.api.access import NotAllowedError
+from framefarm.api.bodies import NO_ZERO
 from framefarm.api.body_limit import announced_bytes
 from framefarm.api.file_answers import FileAnswer
 from framefarm.api.guard import Role, caller_of
 from framefarm.api.results import Body
+from framefarm.core.accounts import UserRole
 from framefarm.farm.fetching import check_fetch
+from framefarm.farm.own_blobs import OwnBlobList, give_up, own_blobs
 from framefarm.farm.ownership import check_room, keep_owner, not_theirs
 from framefarm.farm.service import Farm
 from framefarm.protocol import ManifestError
 from framefarm.storage import BlobTooLargeError, IncomingBlob
+
+Whose = Annotated[str | None, Query(max_length=200, pattern=NO_ZERO)]
 
 
 def routes(farm: Farm) -> APIRouter:
@@ -64,6 +72,49 @@ def routes(farm: Farm) -> APIRouter:
         return Response(status_code=201)
 
     return router
+
+
+def own_routes(farm: Farm) -> APIRouter:
+    """The routes of one's own uploads."""
+    router = APIRouter(prefix="/api/blobs", tags=["blobs"])
+
+    @router.get("")
+    async def uploads(
+        request: Request,
+        user: Whose = None,
+        cursor: Annotated[str, Query(max_length=64, pattern=NO_ZERO)] = "",
+        limit: Annotated[int, Query(ge=1, le=500)] = 100,
+    ) -> OwnBlobList:
+        """One's own uploads, by hash; those of `user`, for admins."""
+        name = _whose(request, user)
+        return await farm.read(partial(own_blobs, name=name, after=cursor, limit=limit))
+
+    @router.delete("/{sha256}", status_code=204)
+    async def remove(sha256: str, request: Request, user: Whose = None) -> None:
+        """Give up an upload of one's own that no job needs; one of `user`'s, for admins.
+
+        It counts no more against the quota at once; its bytes go within a day.
+        """
+        name = _whose(request, user)
+        await farm.writer.write(partial(give_up, name=name, sha256=sha256))
+
+    return router
+
+
+def _whose(request: Request, user: str | None) -> str:
+    """Whose uploads are meant.
+
+    Raises:
+        NotAllowedError: Nobody's in particular, or another's, which only an admin may see.
+    """
+    who = caller_of(request.scope).person
+    if user is not None and (who is None or who.role is UserRole.ADMIN or who.name == user):
+        return user
+    if who is None:
+        raise NotAllowedError("Uploads are a person's: say whose, with ?user=NAME.")
+    if user is not None:
+        raise NotAllowedError(f"{who.name} sees the own uploads only.")
+    return who.name
 
 
 def _keep(incoming: IncomingBlob) -> None:

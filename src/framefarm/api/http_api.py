@@ -17,6 +17,7 @@ from framefarm.api import (
     events,
     frames,
     jobs,
+    leases,
     notifications,
     openapi,
     passwords,
@@ -110,10 +111,12 @@ def make_api(farm: Farm, keys: KeyRing, people: TokenRing, reach: Reach) -> Fast
 
     api.router.routes.append(results.result_route(farm, keys))
     api.include_router(blobs.routes(farm))
+    api.include_router(blobs.own_routes(farm))
     api.include_router(uploads.routes(farm.uploads))
     api.include_router(jobs.routes(farm))
     api.include_router(jobs.steering_routes(farm))
     api.include_router(frames.routes(farm))
+    api.include_router(leases.routes(farm))
     api.include_router(downloads.download_routes(farm))
     api.include_router(projects.project_routes(farm))
     api.include_router(projects.sequence_routes(farm))

@@ -52,6 +52,7 @@ _STATUS = {
     "not_allowed": 403,
     "quota_exceeded": 403,
     "no_such_pool": 404,
+    "blob_needed": 409,
     "token": 401,
     "login_failed": 401,
     "first_code": 403,

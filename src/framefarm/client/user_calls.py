@@ -7,7 +7,7 @@ from urllib.parse import quote
 import msgspec
 
 from framefarm.client.asking import Ask, Pages, call, change, get, listed, make, pages, tell
-from framefarm.client.user_views import MadeToken, Me, UserPage, UserView
+from framefarm.client.user_views import MadeToken, Me, OwnBlob, OwnBlobPage, UserPage, UserView
 
 
 class UserCalls:
@@ -88,6 +88,21 @@ class UserCalls:
         """
         body = {"name": name, "scope": scope, "days": days}
         return make(f"{_path(user)}/tokens", MadeToken, msgspec.json.encode(body))
+
+    @listed
+    def uploads(self, user: str | None = None) -> Pages[OwnBlob]:
+        """One's own uploads, by hash; those of `user`, for admins."""
+        return pages("/api/blobs", OwnBlobPage, lambda page: page.blobs, most=500, user=user)
+
+    @call
+    def remove_upload(self, sha256: str, *, user: str | None = None) -> Ask[None]:
+        """Give up an upload of one's own; of `user`, for admins. It counts no more at once.
+
+        Raises:
+            FarmAnswerError: There is none of that hash, or a job needs it.
+        """
+        query = f"?user={quote(user, safe='')}" if user else ""
+        return tell(f"/api/blobs/{quote(sha256, safe='')}{query}", method="DELETE")
 
     @call
     def remove_token(self, user: str, token: int) -> Ask[None]:

@@ -49,6 +49,21 @@ class UserPage(msgspec.Struct, frozen=True):
     next: str | None = None
 
 
+class OwnBlob(msgspec.Struct, frozen=True):
+    """A file that a person uploaded; `needed` by a job of the person's, else it goes by itself."""
+
+    sha256: str
+    size_bytes: int
+    needed: bool = False
+
+
+class OwnBlobPage(msgspec.Struct, frozen=True):
+    """Some uploads of a person, by hash. `next` is the cursor of the following page."""
+
+    blobs: tuple[OwnBlob, ...]
+    next: str | None = None
+
+
 class MadeToken(msgspec.Struct, frozen=True):
     """A token as it was made; its text is told once."""
 

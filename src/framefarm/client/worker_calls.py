@@ -12,6 +12,8 @@ import msgspec
 from framefarm.client.asking import Ask, Pages, call, change, get, listed, make, pages
 from framefarm.client.worker_views import (
     InvitationView,
+    LeasePage,
+    LeaseView,
     PoolList,
     PoolView,
     RevokedView,
@@ -113,6 +115,19 @@ class WorkerCalls:
         """
         asked = msgspec.json.encode({"name": name})
         return change(f"{_path(worker)}/rename", WorkerView, asked)
+
+    @listed
+    def leases(
+        self,
+        *,
+        job: int | None = None,
+        worker: str | None = None,
+        pool: str | None = None,
+        owner: str | None = None,
+    ) -> Pages[LeaseView]:
+        """Who is at what, the oldest lease first; those that match everything given."""
+        asked: dict[str, Any] = {"job": job, "worker": worker, "pool": pool, "owner": owner}
+        return pages("/api/leases", LeasePage, lambda page: page.leases, most=500, **asked)
 
     @call
     def pools(self) -> Ask[tuple[PoolView, ...]]:

@@ -211,3 +211,33 @@ class PoolList(msgspec.Struct, frozen=True):
     """All pools, the most trusted first."""
 
     pools: tuple[PoolView, ...]
+
+
+class LeaseView(msgspec.Struct, frozen=True):
+    """Some units of a job that a worker's slot is at.
+
+    Attributes:
+        units: What is left of them; frames, where `kind` is `render`.
+        tail: Whether another worker is at the same.
+        expires_at: When it ends unless the worker is heard of before.
+    """
+
+    id: str
+    job: int
+    kind: str
+    units: str
+    worker: str
+    worker_id: str
+    pool: str
+    slot: str
+    attempt: int
+    tail: bool
+    leased_at: str
+    expires_at: str
+
+
+class LeasePage(msgspec.Struct, frozen=True):
+    """Some leases. `next` is the cursor of the following page."""
+
+    leases: tuple[LeaseView, ...]
+    next: str | None = None

@@ -23,7 +23,7 @@ QUOTAS = ("max_jobs", "max_frames", "max_slots", "max_bytes")
 
 _TO_HAVE_ROOM = (
     "Delete jobs with `framefarm delete`: that frees their results at once, and uploads that only "
-    "they needed within a day."
+    "they needed within a day, or now by `framefarm uploads remove --unneeded`."
 )
 
 _OPEN = (JobState.QUEUED, JobState.RUNNING, JobState.PAUSED)

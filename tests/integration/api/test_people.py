@@ -53,6 +53,8 @@ READING = {
     ("GET", "/api/jobs/{job_id}/frames/{frame}/image"),
     ("GET", "/api/jobs/{job_id}/events"),
     ("GET", "/api/events"),
+    ("GET", "/api/blobs"),
+    ("GET", "/api/leases"),
     ("GET", "/api/pools"),
     ("GET", "/api/pools/{pool}"),
     ("GET", "/api/jobs/{job_id}/download"),
@@ -86,6 +88,7 @@ STEERING = {
         for verb in ("cancel", "pause", "resume", "priority", "limit", "deadline", "retry")
     ),
     ("DELETE", "/api/jobs/{job_id}"),
+    ("DELETE", "/api/blobs/{sha256}"),
 }
 SHOTS = {
     *(("POST", f"/api/{kind}") for kind in ("projects", "sequences", "shots")),

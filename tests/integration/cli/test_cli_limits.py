@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import json
+import os
 import re
 from collections.abc import Iterator
 
 import pytest
 
+from framefarm.client.farm import Farm
+from tests.integration.api.manager import until
 from tests.integration.cli.conftest import LiveFarm, RunCli
 
 
@@ -88,6 +92,39 @@ def test_pools_are_listed_and_limited(farm_cli: RunCli):
     assert json.loads(farm_cli("pools", "--json").out)[2]["name"] == "public"
 
 
+def test_uploads_are_listed_and_given_up(farm_cli: RunCli, live_farm: LiveFarm):
+    assert farm_cli("users", "add", "eve").code == 0
+    token = farm_cli("users", "token", "eve").out.strip()
+    with Farm(live_farm.url, token=token) as farm:
+        hashes = [
+            farm.upload_in_chunks(io.BytesIO(content), len(content)) for content in (b"a", b"bc")
+        ]
+        assert {one.sha256 for one in farm.uploads()} == set(hashes)
+
+    listed = farm_cli("uploads", "--user", "eve").out.splitlines()
+    assert listed[-1] == "2 uploads, 3 bytes"
+    assert all(line.endswith("no job needs it") for line in listed[:-1])
+    assert farm_cli("uploads", "remove", hashes[0], "--user", "eve").out == "1 upload given up\n"
+    told = farm_cli("uploads", "remove", "--unneeded", "--user", "eve")
+    assert told.out == "1 upload given up\n"
+    assert json.loads(farm_cli("uploads", "--user", "eve", "--json").out) == []
+    assert farm_cli("users", "remove", "eve").code == 0
+
+
+def test_leases_are_listed(farm_cli: RunCli, job: str):
+    assert farm_cli("leases", "--job", job).err == "Nothing is given out.\n"
+    assert farm_cli("resume", job).code == 0
+    with Farm(os.environ["FRAMEFARM_URL"]) as farm:
+        until(lambda: list(farm.leases(job=int(job))), "a lease")
+
+    heads, *rows = farm_cli("leases", "--job", job, "--worker", "ants").out.splitlines()
+    told = json.loads(farm_cli("leases", "--pool", "own", "--json").out)
+
+    assert heads.split() == ["JOB", "KIND", "UNITS", "WORKER", "SLOT", "ATTEMPT", "SINCE"]
+    assert rows[0].split()[:2] == [job, "trial"]
+    assert told[0]["worker"] == "ants"
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
@@ -104,6 +141,10 @@ def test_pools_are_listed_and_limited(farm_cli: RunCli):
         (("pools", "limit", "own"), "say what is to be different"),
         (("pools", "limit", "own", "0"), "neither a number from 1 to 100,000 nor none"),
         (("pools", "limti"), "did you mean limit?"),
+        (("leases", "--worker", "nobody"), "nobody"),
+        (("uploads",), "say whose"),
+        (("uploads", "remove"), "name uploads by their hashes, or use --unneeded"),
+        (("uploads", "--user", "nobody"), "There is no user 'nobody'"),
         (("pools", "--json", "limit", "own", "1"), "write the options after limit"),
     ],
 )

@@ -1,0 +1,47 @@
+"""`/api/leases`: who is at what."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query, Request
+
+from framefarm.api.bodies import NO_ZERO, Number
+from framefarm.api.guard import caller_of
+from framefarm.core.accounts import UserRole
+from framefarm.core.requirements import Pool
+from framefarm.farm.lease_pages import LeaseFilter, LeaseList, lease_page
+from framefarm.farm.service import Farm
+
+_Text = Annotated[str, Query(max_length=200, pattern=NO_ZERO)]
+
+
+def wanted_leases(
+    job: Number | None = None,
+    worker: _Text | None = None,
+    pool: Pool | None = None,
+    owner: _Text | None = None,
+) -> LeaseFilter:
+    """The filter that a query asks for."""
+    return LeaseFilter(job, worker, pool, owner)
+
+
+def routes(farm: Farm) -> APIRouter:
+    """The routes of leases."""
+    router = APIRouter(prefix="/api/leases", tags=["jobs"])
+
+    @router.get("")
+    async def leases(
+        request: Request,
+        wanted: Annotated[LeaseFilter, Depends(wanted_leases)],
+        cursor: _Text = "",
+        limit: Annotated[int, Query(ge=1, le=1_000)] = 100,
+    ) -> LeaseList:
+        """Leases in force that match everything asked for, oldest first; an artist's own."""
+        who = caller_of(request.scope).person
+        if who is not None and who.role is UserRole.ARTIST:
+            wanted = replace(wanted, owner=who.name)
+        return await farm.read(lambda c: lease_page(c, wanted, after=cursor, limit=limit))
+
+    return router

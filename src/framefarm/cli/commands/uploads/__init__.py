@@ -1,0 +1,1 @@
+"""`framefarm uploads` and its commands."""
