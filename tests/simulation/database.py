@@ -169,6 +169,8 @@ class Database:
         self.quiet = True
         """Whether no fault is set at all."""
         self.on_crash: Callable[[], None] = lambda: None
+        self.on_refused: Callable[[], None] = lambda: None
+        """Called when something cannot be written because the disk is full."""
         self._rng = rng
 
     def _watch(self) -> None:
@@ -240,6 +242,7 @@ class Database:
         if self.armed.down:
             raise _failure("the database cannot be reached")
         if self.armed.full and call[2].lstrip()[:6].upper() in _WRITING:
+            self.on_refused()
             raise _failure("database or disk is full")
 
     def _before_begin_or_commit(self, _: Any) -> None:

@@ -96,6 +96,7 @@ class World:
         self.trace = Trace(now, listener)
         self.clock = DatabaseClock(now)
         self.database = Database(self.clock, self.rng)
+        self.database.on_refused = self.disturb
         self.ledger = Ledger(self.fail, now, self._process_of, self._is_live)
         self.has_bad_machine = self.rng.random() < BAD_MACHINES
         self.natures: list[Nature] = []
