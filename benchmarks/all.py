@@ -16,6 +16,7 @@ _RUNS = (
     ("acting",),
     ("tail",),
     ("large_job",),
+    ("shots",),
     ("movie",),
     ("uploads",),
     ("render",),

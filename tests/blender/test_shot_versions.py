@@ -88,7 +88,7 @@ def test_shot_is_the_mix_of_its_versions_pixel_for_pixel(
         one = studio / "010" / f"shot_{frame:04d}.png"
         assert same(one, tmp_path / f"alone{number}" / f"{frame:04d}.png"), frame
         assert not same(one, tmp_path / f"alone{3 - number}" / f"{frame:04d}.png"), frame
-    assert len(COMMANDS) == 17
+    assert len(COMMANDS) == 18
     shown = told["framefarm shot show Film/sq01/010"]
     assert "shown       2-3 of version 2\n            1,4 of version 1\n" in shown
     assert "movie       of version 1; 2-3 made anew since\n" in shown

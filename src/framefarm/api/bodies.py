@@ -56,14 +56,23 @@ Name = Annotated[str, Field(max_length=200)]
 Sha256 = Annotated[str, Field(pattern=SHA256)]
 
 
-def _can_be_seen(text: str) -> str:
-    unseen = next((char for char in text if plain(char) != char or char in "\t\n"), None)
+def can_be_seen(text: str, besides: str = "") -> str:
+    """The same text.
+
+    Args:
+        besides: Of the characters that end lines or indent them, those that may be in it.
+
+    Raises:
+        ValueError: There are characters in it that a terminal obeys instead of showing them.
+    """
+    lines = set("\t\n") - set(besides)
+    unseen = next((char for char in text if plain(char) != char or char in lines), None)
     if unseen is not None:
         raise ValueError(f"leave out the character U+{ord(unseen):04X}, which nobody can see")
     return text
 
 
-Title = Annotated[str, Field(max_length=200), AfterValidator(_can_be_seen)]
+Title = Annotated[str, Field(max_length=200), AfterValidator(can_be_seen)]
 """A name that people read, in lists and letters."""
 
 

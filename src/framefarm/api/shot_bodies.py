@@ -6,14 +6,14 @@ from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from framefarm.api.bodies import NO_ZERO, Name, Number, Priority
+from framefarm.api.bodies import NO_ZERO, Name, Number, Priority, can_be_seen
 from framefarm.core.shots import ProjectStatus, ShotStatus
 from framefarm.core.spans import Spans
 from framefarm.farm.shot_changes import MOST_AT_ONCE
 from framefarm.farm.shot_places import Place
 from framefarm.farm.shots import ShotFilter
 
-Description = Annotated[str, Field(max_length=2_000, pattern=NO_ZERO)]
+Description = Annotated[str, Field(max_length=2_000), AfterValidator(can_be_seen)]
 
 
 def _as_written(text: str) -> str:
@@ -165,7 +165,11 @@ class ManyShots(_Change):
         return ShotFilter(**self.where.model_dump())
 
 
+def _in_lines(text: str) -> str:
+    return can_be_seen(text.replace("\r\n", "\n"), besides="\t\n")
+
+
 class NoteText(_Body):
     """A note."""
 
-    text: Annotated[str, Field(min_length=1, max_length=2_000, pattern=NO_ZERO)]
+    text: Annotated[str, Field(min_length=1, max_length=2_000), AfterValidator(_in_lines)]

@@ -25,6 +25,7 @@ PLACES = {
     "trial": _place("trial", "Try the farm's plumbing without Blender.", _FARM),
     "jobs": _place("jobs", "List jobs.", _FARM),
     "projects": _place("projects.group", "List, make and change projects.", _FARM),
+    "sequences": _place("sequences.group", "List, make and change sequences.", _FARM),
     "shots": _place("shots", "List shots, and how far they are.", _FARM),
     "shot": _place("shot.group", "Show, change, annotate and fetch a shot.", _FARM),
     "show": _place("show", "Show all that is known of a job.", _FARM),

@@ -12,7 +12,7 @@ from framefarm.cli.failures import UsageFailure
 from framefarm.cli.groups import option
 from framefarm.client.farm import Farm
 from framefarm.client.shot_calls import NONE
-from framefarm.client.shot_views import ProjectView, ShotView
+from framefarm.client.shot_views import ProjectView, SequenceView, ShotView
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 _WILD = frozenset("*?[")
@@ -64,6 +64,31 @@ def find_project(farm: Farm, name: str) -> ProjectView:
     if found is None:
         raise UsageFailure(f"there is no project {name!r}; see: framefarm projects")
     return found
+
+
+def find_sequence(farm: Farm, path: str) -> SequenceView:
+    """The sequence of a path, such as `Film/sq01`.
+
+    Raises:
+        UsageFailure: There is none.
+    """
+    project, name = sequence_parts(path)
+    found = next((one for one in farm.sequences(project=project) if one.name == name), None)
+    if found is None:
+        raise UsageFailure(f"there is no sequence {path!r}; see: framefarm sequences")
+    return found
+
+
+def sequence_parts(path: str) -> tuple[str, str]:
+    """Project and name of a sequence.
+
+    Raises:
+        UsageFailure: It is no path of a sequence.
+    """
+    project, _, name = path.partition("/")
+    if not project or not name or "/" in name:
+        raise UsageFailure(f"{path!r} is no sequence: write PROJECT/SEQUENCE")
+    return project, name
 
 
 def find_shot(farm: Farm, path: str) -> ShotView:

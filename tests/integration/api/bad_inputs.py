@@ -131,6 +131,27 @@ NAMES = {
     ),
     "of a user there is": post("/api/users", {"name": "ada"}, 409, "user_exists", "already"),
     "of a tag": trial(422, INVALID, "small letters", requires={"tags": ["Big Box"]}),
+    "of a project, a path": trial(422, "bad_name", "'a_b' could", project="a/b"),
+    "of a project of Windows": trial(422, "bad_name", "'_nul' could", project="nul"),
+    "of a sequence, above": trial(
+        422, "bad_name", "of a sequence", project="f", sequence="..", shot="s"
+    ),
+    "of a shot, too long": trial(422, "bad_name", "of a shot", project="f", shot="s" * 101),
+    "of a shot alone": trial(422, "shot_without_project", "name the project", shot="s"),
+    "of a sequence alone": trial(
+        422, "sequence_without_shot", "name the shot", project="f", sequence="s"
+    ),
+    "of a status": post(
+        "/api/shots",
+        {"project": "f", "name": "s", "status": "done"},
+        422,
+        INVALID,
+        "'waiting', 'in_progress'",
+    ),
+    "of a description": post(
+        "/api/projects", {"name": "f", "description": "\x1b]0;x"}, 422, INVALID, "U+001B"
+    ),
+    "of no shots": post("/api/shots/update", {"status": "final"}, 422, INVALID, "shots or where"),
     "of a pool": trial(422, INVALID, "'own', 'friends' or 'public'", requires={"pool": "enemies"}),
     "of a scene": render("unknown_scene", "it has: Scene", scene="Nowhere"),
     "of a camera": render("unknown_camera", "it has: ", camera="Nobody"),
@@ -337,6 +358,10 @@ IDS = {
     ),
     "half a hash": render(INVALID, "64 digits", {"sha256": "abc"}),
     "a half-known project": render("bad_tree", "", {"tree": "BLEND"}),
+    "no project": get("/api/projects/99", 404, "no_such_project", "`framefarm projects`"),
+    "no sequence": get("/api/sequences/99", 404, "no_such_sequence", "no sequence 99"),
+    "no shot": get("/api/shots/99/frames", 404, "no_such_shot", "`framefarm shots`"),
+    "no shot's number": get("/api/shots/one", 422, INVALID, "valid integer"),
     "no frame": get("/api/jobs/1/frames/99/image", 404, "no_such_unit", "99"),
     "no frame's number": get("/api/jobs/1/frames/x/log", 422, INVALID, "path.frame"),
     "no stage": post(

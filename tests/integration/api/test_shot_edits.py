@@ -330,11 +330,12 @@ def test_notes_are_written_changed_and_deleted(manager: Manager):
     path = f"/api/shots/{shot['id']}/notes"
     made = [
         manager.http.post(path, json={"text": text}).raise_for_status().json()
-        for text in ("one\ntwo", "🎬", "x" * 2000)
+        for text in ("one\r\n\ttwo", "🎬", "x" * 2000)
     ]
 
     assert manager.http.get(path).json() == {"notes": made, "next": None}
-    assert (made[0]["author"], made[0]["changed_at"]) == ("", None)
+    assert (made[0]["author"], made[0]["text"]) == ("", "one\n\ttwo")
+    assert made[0]["changed_at"] is None
     page = manager.http.get(path, params={"limit": 2}).json()
     assert page["notes"] == made[:2]
     assert manager.http.get(path, params={"after": page["next"]}).json()["notes"] == made[2:]
@@ -355,7 +356,8 @@ def test_note_belongs_to_its_shot(manager: Manager):
     nowhere = "/api/shots/77/notes"
     is_problem(manager.http.get(nowhere), 404, "no_such_shot")
     is_problem(manager.http.post(nowhere, json={"text": "b"}), 404, "no_such_shot")
-    for body in ({}, {"text": ""}, {"text": "x" * 2001}, {"text": "a\x00"}, {"text": 1}):
+    unseen = [{"text": f"a{char}"} for char in ("\x00", "\x1b[2J", "\u202e", "\r")]
+    for body in ({}, {"text": ""}, {"text": "x" * 2001}, {"text": 1}, *unseen):
         answer = manager.http.post(f"/api/shots/{shot['id']}/notes", json=body)
         is_problem(answer, 422, "invalid_request")
 

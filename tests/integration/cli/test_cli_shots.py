@@ -114,6 +114,25 @@ def test_shots_are_made_changed_by_patterns_and_deleted(cli: RunCli, project: st
     assert project not in {one["name"] for one in json.loads(cli("projects", "--json").out)}
 
 
+def test_sequences_are_made_changed_listed_and_deleted(cli: RunCli, project: str):
+    made = cli("sequences", "add", f"{project}/sq10", "--priority", "60")
+    assert made.out == f"sequence {project}/sq10 is made\n"
+    cli("shot", "add", f"{project}/sq2/010")
+
+    changed = cli(
+        "sequences", "change", f"{project}/sq10", "--status", "on_hold", "--priority", "7"
+    )
+    assert changed.out.splitlines()[1].split() == [f"{project}/sq10", "on", "hold", "0", "7"]
+    listed = cli("sequences", "--project", project).out.splitlines()
+    assert [line.split()[0] for line in listed[1:]] == [f"{project}/sq2", f"{project}/sq10"]
+    cleared = cli("sequences", "change", f"{project}/sq10", "--priority", "none", "--json")
+    assert json.loads(cleared.out)["priority"] is None
+    assert (
+        cli("sequences", "remove", f"{project}/sq2").out == f"sequence {project}/sq2 is deleted\n"
+    )
+    assert cli("shots", project, "--json").out == "[]\n"
+
+
 def test_project_with_jobs_is_deleted_with_them_when_asked(
     cli: RunCli, live_farm: LiveFarm, project: str
 ):
@@ -163,6 +182,11 @@ def test_notes_are_written_listed_changed_and_deleted(cli: RunCli, project: str)
         (("projects", "change", "No", "--status", "closed"), "there is no project 'No'"),
         (("projects", "change", "No"), "say what is to be different"),
         (("projects", "remove", "No"), "there is no project 'No'"),
+        (("sequences", "change", "No/sq", "--status", "final"), "there is no sequence 'No/sq'"),
+        (("sequences", "change", "No/sq"), "say what is to be different"),
+        (("sequences", "remove", "No"), "is no sequence: write PROJECT/SEQUENCE"),
+        (("sequences", "add", "a/b/c"), "is no sequence"),
+        (("sequences", "--project", "a", "add", "a/b"), "write the options after add"),
         (("projects", "--json", "add", "x"), "write the options after add"),
         (("shot", "sho"), "did you mean show?"),
     ],

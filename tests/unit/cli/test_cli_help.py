@@ -8,6 +8,7 @@ from click.testing import CliRunner
 from framefarm.cli.app import PLACES, app
 from framefarm.cli.commands.notify import group as notify
 from framefarm.cli.commands.projects import group as projects
+from framefarm.cli.commands.sequences import group as sequences
 from framefarm.cli.commands.session import group as session
 from framefarm.cli.commands.shot import group as shot
 from framefarm.cli.commands.workers import group as workers
@@ -19,6 +20,7 @@ COMMANDS = [
     ["blender", "list"],
     ["blender", "install"],
     *(["projects", name] for name in projects.PLACES),
+    *(["sequences", name] for name in sequences.PLACES),
     *(["shot", name] for name in shot.PLACES),
     *(["workers", name] for name in workers.PLACES),
     *(["notify", name] for name in notify.PLACES),

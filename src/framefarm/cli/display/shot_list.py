@@ -13,6 +13,7 @@ from framefarm.client.shot_views import (
     NewestVersion,
     NoteView,
     ProjectView,
+    SequenceView,
     ShotFrames,
     ShotView,
     VersionView,
@@ -28,6 +29,16 @@ def project_lines(projects: Sequence[ProjectView], *, width: int | None = None) 
         for one in projects
     ]
     heads = ("PROJECT", "STATUS", "SHOTS", "PRIORITY", "DESCRIPTION")
+    return table(heads, rows, flexible=4, right=(2, 3), width=width)
+
+
+def sequence_lines(sequences: Iterable[SequenceView], *, width: int | None = None) -> str:
+    """The list of sequences, numbers in names by their size."""
+    rows = [
+        (one.path, _word(one.status), f"{one.shots:,}", _number(one.priority), one.description)
+        for one in sorted(sequences, key=lambda one: _natural(one.path))
+    ]
+    heads = ("SEQUENCE", "STATUS", "SHOTS", "PRIORITY", "DESCRIPTION")
     return table(heads, rows, flexible=4, right=(2, 3), width=width)
 
 

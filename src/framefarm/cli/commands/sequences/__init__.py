@@ -1,0 +1,1 @@
+"""`framefarm sequences` and its commands."""
