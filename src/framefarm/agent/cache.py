@@ -12,15 +12,13 @@ from collections import Counter, OrderedDict
 from typing import TYPE_CHECKING, Protocol
 
 from framefarm.agent.disk import ROOM_AGAIN, free_bytes
+from framefarm.core.sizes import told_size
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
     from pathlib import Path
 
     from framefarm.agent.journal import Journal
-
-
-_GIB = 1 << 30
 
 
 class Fetcher(Protocol):
@@ -208,8 +206,8 @@ class BlobCache:
         """Refuse a download that would end in a full disk, before it takes what is left of it."""
         free, to_come = free_bytes(self._parts), self._to_come_bytes()
         if free - self._reserve_bytes < to_come:
-            needed = f"{self._coming[sha256] / _GIB:.2f} GiB"
-            there = f"{max(0, free - self._reserve_bytes) / _GIB:.2f} GiB"
+            needed = told_size(self._coming[sha256])
+            there = told_size(max(0, free - self._reserve_bytes))
             raise OSError(errno.ENOSPC, f"it has {needed}, the worker's disk has room for {there}")
 
     def _put(self, path: Path, sha256: str, size_bytes: int) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-GIB = 1 << 30
+from framefarm.core.sizes import told_size
 
 LOST = "lost"
 """The worker vanished while it held the unit; rarely the unit's fault."""
@@ -167,9 +167,9 @@ def _after_errors(errors: Sequence[Fault], limits: BlameLimits, another: Another
 
 def _too_large(errors: Sequence[Fault], allowed_bytes: int) -> str:
     peak = max(fault.peak_memory_bytes for fault in errors)
-    took = f" (it took {peak / GIB:.1f} GiB before it was stopped)" if peak else ""
+    took = f" (it took {told_size(peak)} before it was stopped)" if peak else ""
     return (
-        f"{allowed_bytes / GIB:.1f} GiB of memory were not enough{took}, and no worker has more. "
+        f"{told_size(allowed_bytes)} of memory were not enough{took}, and no worker has more. "
         "Make the scene smaller, or add a worker with more memory, then retry it."
     )
 

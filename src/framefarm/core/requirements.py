@@ -8,7 +8,7 @@ from functools import lru_cache
 
 import msgspec
 
-GIB = 1 << 30
+from framefarm.core.sizes import told_size
 
 
 class Pool(StrEnum):
@@ -126,8 +126,8 @@ def unmet(asked: Requirements, ability: Ability) -> tuple[str, ...]:
         found.append(f"it lacks the tag {missing}; `framefarm workers tag {missing} NAME` gives it")
     if asked.min_memory_bytes and 0 < ability.memory_bytes < asked.min_memory_bytes:
         found.append(
-            f"it has {_gib(ability.memory_bytes)} of memory for a unit, "
-            f"the job asks for {_gib(asked.min_memory_bytes)}"
+            f"it has {told_size(ability.memory_bytes)} of memory for a unit, "
+            f"the job asks for {told_size(asked.min_memory_bytes)}"
         )
     # Movies are encoded by processors, whatever renders their frames.
     if asked.gpu and asked.kind in _ON_DEVICES and not ability.gpu:
@@ -143,7 +143,3 @@ def _no_blender(wanted: str, have: frozenset[str]) -> str:
         f"it has no Blender {wanted} (it has {there}); "
         f"`framefarm blender install {wanted}` on that machine adds it"
     )
-
-
-def _gib(size_bytes: int) -> str:
-    return f"{size_bytes / GIB:.1f} GiB"

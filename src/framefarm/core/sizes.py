@@ -7,7 +7,8 @@ import re
 from framefarm.core.errors import FrameFarmError
 from framefarm.core.listing import plural
 
-_UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
+GIB = 1 << 30
+_UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": GIB, "T": 1 << 40}
 _SIZE = re.compile(
     r"(\d{1,12}(?:\.\d{1,6})?)\s*(?:(%)|([KMGT]?)(?:I?B)?)", re.ASCII | re.IGNORECASE
 )
@@ -57,7 +58,7 @@ def parse_size(text: str, *, whole_bytes: int | None = None) -> int:
 
 
 def told_size(size_bytes: float) -> str:
-    """`512 bytes`, `412 MiB`, `1.3 GiB`: powers of 1,024, as `parse_size` reads them."""
+    """`512 bytes`, `412 MiB`, `1.25 GiB`: powers of 1,024, as `parse_size` reads them."""
     least = 1_000
     if size_bytes < least:
         return plural(round(size_bytes), "byte")
@@ -70,7 +71,10 @@ def told_size(size_bytes: float) -> str:
 
 
 def _short(value: float) -> str:
-    return f"{value:,.1f}".removesuffix(".0") if value < 100 else f"{value:,.0f}"  # noqa: PLR2004
+    """Three digits, less where the last ones are none."""
+    digits = 2 if value < 10 else 1 if value < 100 else 0  # noqa: PLR2004
+    told = f"{value:,.{digits}f}"
+    return told.rstrip("0").rstrip(".") if digits else told
 
 
 def parse_memory_limit(text: str, total_bytes: int) -> int:

@@ -8,6 +8,8 @@ import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from framefarm.core.sizes import told_size
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
@@ -17,7 +19,6 @@ MOST_FILES = 100_000
 """Files of one child; more are no render's, and would take long to look at."""
 
 _BLOCK_BYTES = 512
-_GIB = 1 << 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,13 +65,13 @@ def disk_use(folders: Iterable[Path]) -> DiskUse:
 
 def excess_of(use: DiskUse, free_bytes: int, limits: DiskLimits) -> str | None:
     """Why a child that wrote so much is to be ended, None when it is not; pure."""
-    wrote = f"wrote {use.size_bytes / _GIB:.2f} GiB"
+    wrote = f"wrote {told_size(use.size_bytes)}"
     if 0 < limits.most_bytes < use.size_bytes:
-        return f"{wrote}, over the limit of {limits.most_bytes / _GIB:.2f} GiB"
+        return f"{wrote}, over the limit of {told_size(limits.most_bytes)}"
     if use.files > MOST_FILES:
         return f"wrote more than {MOST_FILES:,} files"
     if free_bytes < limits.reserve_bytes // 2 and use.size_bytes >= limits.reserve_bytes:
-        return f"{wrote} and left {free_bytes / _GIB:.2f} GiB free on the disk"
+        return f"{wrote} and left {told_size(free_bytes)} free on the disk"
     return None
 
 

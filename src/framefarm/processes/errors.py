@@ -14,8 +14,7 @@ from __future__ import annotations
 import signal
 
 from framefarm.core.errors import FrameFarmError
-
-_GIB = 1 << 30
+from framefarm.core.sizes import told_size
 
 
 class ChildError(FrameFarmError):
@@ -105,8 +104,8 @@ class ChildMemoryError(ChildFailedError):
         self, who: str, doing: str, *, peak_bytes: int, limit_bytes: int, log_tail: str = ""
     ) -> None:
         message = (
-            f"{who} held {peak_bytes / _GIB:.2f} GiB of memory while {doing}, over the limit of "
-            f"{limit_bytes / _GIB:.2f} GiB, and was killed"
+            f"{who} held {told_size(peak_bytes)} of memory while {doing}, over the limit of "
+            f"{told_size(limit_bytes)}, and was killed"
         )
         super().__init__(message, log_tail=log_tail, peak_bytes=peak_bytes)
         self.limit_bytes = limit_bytes

@@ -86,7 +86,7 @@ async def test_more_memory_than_allowed_is_out_of_memory_with_the_peak(farm, act
 
     assert failed.reason == "out_of_memory"
     assert failed.peak_memory_bytes > 150 * MIB
-    assert "over the limit of 0.15 GiB" in str(failed)
+    assert "over the limit of 150 MiB" in str(failed)
     assert failed.log_tail.endswith(f"about to {act}\n")
     assert one.left() == []
 
@@ -98,7 +98,7 @@ async def test_l14_more_than_it_may_write_is_disk_and_all_of_it_goes(farm, act, 
     failed = await failure(one, act)
 
     assert failed.reason == "disk"
-    assert "over the limit of 0.03 GiB while rendering frame 1, and was killed" in str(failed)
+    assert "over the limit of 30 MiB while rendering frame 1, and was killed" in str(failed)
     assert failed.log_tail.endswith(f"about to {act}\n")
     assert one.left() == []
     assert await asyncio.to_thread(lambda: list(tmp_path.glob("framefarm-child-*"))) == []
@@ -123,7 +123,7 @@ async def test_a_full_disk_is_told_from_one_that_the_render_filled(farm, monkeyp
     refused = await failure(one, "refuse")
 
     assert filled.reason == "disk"
-    assert "left 0.02 GiB free on the disk" in str(filled)
+    assert "left 20 MiB free on the disk" in str(filled)
     assert refused.reason == "refused"
 
 

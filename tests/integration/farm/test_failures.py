@@ -78,7 +78,7 @@ def test_l9_out_of_memory_where_nobody_has_more_fails_with_the_peak(bench: Bench
 
     [fault] = bench.rows(t.faults)
     assert (fault.final, fault.memory_bytes, fault.peak_memory_bytes) == (True, 8 * gib, 9 * gib)
-    assert "8.0 GiB of memory were not enough (it took 9.0 GiB" in fault.message
+    assert "8 GiB of memory were not enough (it took 9 GiB" in fault.message
     assert "add a worker with more memory" in bench.news.units[0].message
     assert bench.job(job).state == "running"
 

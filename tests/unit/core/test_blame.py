@@ -7,7 +7,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from framefarm.core.blame import (
-    GIB,
     BlameLimits,
     Fault,
     Lot,
@@ -16,6 +15,7 @@ from framefarm.core.blame import (
     judge_losses,
     rest_s,
 )
+from framefarm.core.sizes import GIB
 
 LIMITS = BlameLimits()
 
@@ -117,8 +117,8 @@ def test_l9_what_no_worker_has_memory_for_fails_with_its_peak_and_what_to_do():
     verdict = judge(ran_out, LIMITS, Farm(small=8 * GIB, same=8 * GIB, nearly=int(8.3 * GIB)))
 
     assert verdict.failed
-    assert "8.0 GiB" in verdict.why
-    assert "9.0 GiB" in verdict.why
+    assert "8 GiB" in verdict.why
+    assert "9 GiB" in verdict.why
     assert "add a worker with more memory" in verdict.why
 
 

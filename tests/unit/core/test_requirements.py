@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from framefarm.core.requirements import (
-    GIB,
     Ability,
     Pool,
     Requirements,
@@ -13,6 +12,7 @@ from framefarm.core.requirements import (
     trusted_enough,
     unmet,
 )
+from framefarm.core.sizes import GIB
 
 ANYTHING = Ability(frozenset({"render", "movie"}), frozenset({"4.5", "5.0"}))
 
@@ -55,7 +55,7 @@ def test_a_queue_can_be_read_back_and_differs_when_anything_asked_does():
             Requirements("render", tags=("big", "eu")),
             ["lacks the tag big,eu", "workers tag big,eu NAME"],
         ),
-        (Requirements("render", min_memory_bytes=16 * GIB), ["8.0 GiB", "16.0 GiB"]),
+        (Requirements("render", min_memory_bytes=16 * GIB), ["8 GiB", "16 GiB"]),
         (Requirements("render", gpu=True), ["asks for a GPU", "--slots gpu:0"]),
     ],
 )

@@ -1,12 +1,10 @@
-"""Sizes as people type them."""
+"""Sizes as people type them, and as they are told."""
 
 from __future__ import annotations
 
 import pytest
 
-from framefarm.core.sizes import SizeError, parse_memory_limit, parse_size
-
-GIB = 1 << 30
+from framefarm.core.sizes import GIB, SizeError, parse_memory_limit, parse_size, told_size
 
 
 @pytest.mark.parametrize(
@@ -69,3 +67,25 @@ def test_all_the_memory_there_is_may_be_the_limit():
 def test_a_limit_that_makes_no_sense_is_refused_with_the_reason(text: str, reason: str):
     with pytest.raises(SizeError, match=reason):
         parse_memory_limit(text, 16 * GIB)
+
+
+@pytest.mark.parametrize(
+    ("size_bytes", "told"),
+    [
+        (0, "0 bytes"),
+        (1, "1 byte"),
+        (999, "999 bytes"),
+        (1_000, "0.98 KiB"),
+        (1_536, "1.5 KiB"),
+        (300 << 20, "300 MiB"),
+        (1_100 << 20, "1.07 GiB"),
+        (8 << 30, "8 GiB"),
+        (8_955_000_000, "8.34 GiB"),
+        (50 << 30, "50 GiB"),
+        (12_900_000_000, "12 GiB"),
+        (3 << 40, "3 TiB"),
+        (5_000 << 40, "5,000 TiB"),
+    ],
+)
+def test_sizes_are_told_in_three_digits(size_bytes: int, told: str):
+    assert told_size(size_bytes) == told
