@@ -15,6 +15,8 @@ from typing import Any, TypeVar
 
 import click
 
+from framefarm.cli.failures import UsageFailure
+
 WIDTH = 80
 CONTEXT = {
     "help_option_names": ["-h", "--help"],
@@ -92,6 +94,22 @@ class LazyGroup(click.Group):
         for section, rows in sections.items():
             with formatter.section(section):
                 formatter.write_dl([(name.ljust(widest), text) for name, text in rows])
+
+
+def goes_on(context: click.Context, *options: object) -> bool:
+    """Whether a command was typed after a group that lists something when it is typed alone.
+
+    Args:
+        options: The group's own, as they were typed.
+
+    Raises:
+        UsageFailure: Some were typed before the command: they would be lost, and with `--url`
+            another manager be asked.
+    """
+    command = context.invoked_subcommand
+    if command is not None and any(options):
+        raise UsageFailure(f"write the options after {command}")
+    return command is not None
 
 
 class SectionOption(click.Option):

@@ -6,9 +6,8 @@ import click
 import msgspec
 
 from framefarm.cli.display.pool_list import pool_lines
-from framefarm.cli.failures import UsageFailure
 from framefarm.cli.farm_options import json_option, open_farm, url_option
-from framefarm.cli.groups import CONTEXT, CommandPlace, LazyGroup
+from framefarm.cli.groups import CONTEXT, CommandPlace, LazyGroup, goes_on
 
 PLACES = {
     "limit": CommandPlace(
@@ -32,9 +31,7 @@ PLACES = {
 @click.pass_context
 def command(context: click.Context, /, url: str | None, *, as_json: bool) -> None:
     """List the pools, by how far their workers are trusted, and how much of them works."""
-    if context.invoked_subcommand is not None:
-        if url or as_json:
-            raise UsageFailure(f"write the options after {context.invoked_subcommand}")
+    if goes_on(context, url, as_json):
         return
     with open_farm(url) as farm:
         found = farm.pools()

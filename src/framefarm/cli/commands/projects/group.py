@@ -6,9 +6,8 @@ import click
 import msgspec
 
 from framefarm.cli.display.shot_list import project_lines
-from framefarm.cli.failures import UsageFailure
 from framefarm.cli.farm_options import json_option, open_farm, url_option
-from framefarm.cli.groups import CONTEXT, CommandPlace, LazyGroup
+from framefarm.cli.groups import CONTEXT, CommandPlace, LazyGroup, goes_on
 
 
 def _place(name: str, text: str) -> CommandPlace:
@@ -37,9 +36,7 @@ _NONE = "There are no projects; `framefarm projects add NAME` or `submit --proje
 @click.pass_context
 def command(context: click.Context, /, url: str | None, *, as_json: bool) -> None:
     """List projects; `framefarm shots PROJECT` lists the shots of one."""
-    if context.invoked_subcommand is not None:
-        if url or as_json:
-            raise UsageFailure(f"write the options after {context.invoked_subcommand}")
+    if goes_on(context, url, as_json):
         return
     with open_farm(url) as farm:
         found = tuple(farm.projects())

@@ -5,9 +5,8 @@ from __future__ import annotations
 import click
 import msgspec
 
-from framefarm.cli.failures import UsageFailure
 from framefarm.cli.farm_options import json_option, open_farm, url_option
-from framefarm.cli.groups import CONTEXT, CommandPlace, LazyGroup
+from framefarm.cli.groups import CONTEXT, CommandPlace, LazyGroup, goes_on
 from framefarm.core.listing import plural
 from framefarm.core.sizes import told_size
 
@@ -32,9 +31,7 @@ PLACES = {
 @click.pass_context
 def command(context: click.Context, /, user: str | None, url: str | None, *, as_json: bool) -> None:
     """List the files that you uploaded, what they take, and whether a job of yours needs them."""
-    if context.invoked_subcommand is not None:
-        if url or as_json or user:
-            raise UsageFailure(f"write the options after {context.invoked_subcommand}")
+    if goes_on(context, url, as_json, user):
         return
     with open_farm(url) as farm:
         found = list(farm.uploads(user))

@@ -7,9 +7,8 @@ from typing import Any
 import click
 
 from framefarm.cli.commands.workers.list import list_workers
-from framefarm.cli.failures import UsageFailure
 from framefarm.cli.farm_options import json_option, url_option
-from framefarm.cli.groups import CONTEXT, CommandPlace, LazyGroup
+from framefarm.cli.groups import CONTEXT, CommandPlace, LazyGroup, goes_on
 from framefarm.cli.worker_choice import filter_of, filter_options
 
 
@@ -51,9 +50,5 @@ PLACES = {
 def command(context: click.Context, /, url: str | None, *, as_json: bool, **chosen: Any) -> None:
     """List the workers that ever joined, and what they are doing."""
     where = filter_of(chosen)
-    if context.invoked_subcommand is not None:
-        # Else they would be lost, and with --url another manager's workers be steered.
-        if url or as_json or where.given:
-            raise UsageFailure(f"write the options after {context.invoked_subcommand}")
-        return
-    list_workers(where, url, as_json=as_json)
+    if not goes_on(context, url, as_json, where.given):
+        list_workers(where, url, as_json=as_json)
