@@ -27,13 +27,6 @@ SIZE = (96, 54)
 
 
 @pytest.fixture
-def mail() -> Iterator[MailServer]:
-    made = MailServer()
-    yield made
-    made.close()
-
-
-@pytest.fixture
 def farm(tmp_path: Path, mail: MailServer) -> Iterator[str]:
     """A manager that sends mail, and a worker, as people start them; the manager's address."""
     sender = {"FRAMEFARM_MAIL_SERVER": mail.url, "FRAMEFARM_MAIL_FROM": "farm@studio.example"}

@@ -38,13 +38,6 @@ def farm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Farm]:
 
 
 @pytest.fixture
-def hook() -> Iterator[Hook]:
-    made = Hook()
-    yield made
-    made.close()
-
-
-@pytest.fixture
 def target(farm: Farm, hook: Hook) -> Iterator[int]:
     made = farm.ask("/api/notifications/targets", {"name": "hook", "address": hook.url})
     number = int(made["target"]["id"])

@@ -22,20 +22,6 @@ ANY = "0.0.0.0"  # noqa: S104  what others reach is what is tested
 
 
 @pytest.fixture
-def mail() -> Iterator[MailServer]:
-    made = MailServer()
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def hook() -> Iterator[Hook]:
-    made = Hook()
-    yield made
-    made.close()
-
-
-@pytest.fixture
 def manager(tmp_path: Path, mail: MailServer) -> Iterator[Manager]:
     server = parse_mail_server(mail.url, "farm@studio.example")
     made = Manager(tmp_path / "manager", mail_server=server, notify_allow=("127.0.0.1",))

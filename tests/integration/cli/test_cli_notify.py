@@ -55,13 +55,6 @@ def farm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Farm]:
     made.close()
 
 
-@pytest.fixture
-def hook() -> Iterator[Hook]:
-    made = Hook()
-    yield made
-    made.close()
-
-
 def seen_by_others() -> list[str]:
     """What every process of this machine was started with: `ps` and /proc show it to anybody."""
     found = []
