@@ -169,8 +169,12 @@ def _cause(fault: Any) -> Cause:
 
 def _enough(alike: Sequence[Any], limits: BlameLimits, now: float) -> bool:
     """Whether failures are of enough units, over long enough."""
-    since = now - min((row.at for row in alike), default=now)
-    return len({row.unit for row in alike}) >= limits.alike and since >= limits.rests_in_all_s
+    if len({row.unit for row in alike}) < limits.alike:
+        return False
+    # What is to come was before a clock went back, nobody knows how long.
+    return any(row.at > now for row in alike) or (
+        now - min(row.at for row in alike) >= limits.rests_in_all_s
+    )
 
 
 def _message(stage: Any, alike: Sequence[Any]) -> str:

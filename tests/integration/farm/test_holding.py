@@ -152,6 +152,21 @@ def test_l9_trouble_gets_a_minute_to_pass(bench: Bench):
     assert bench.job(job).state == JobState.PAUSED
 
 
+def test_l9_what_failed_before_a_clock_went_back_is_long_ago(bench: Bench):
+    """Simulated seed 1397: for a minute units were given up, though 60 had failed alike."""
+    bench.blame = farm_of("w1", alike=4, rests_in_all_s=3_600.0)
+    job = bench.trial("1-30")
+    fail_all(bench, "w1", most=8)
+    assert bench.job(job).state != JobState.PAUSED
+    before = update(t.faults).values(at=t.faults.c.at + 86_400.0)
+    bench.do(lambda c: c.execute(before))
+
+    fail_all(bench, "w1", most=1)
+
+    bench.check()
+    assert bench.job(job).state == JobState.PAUSED
+
+
 def test_l9_lost_workers_and_wrong_devices_hold_nothing(bench: Bench):
     bench.blame = farm_of("w1", alike=4)
     job = bench.trial("1-30")
