@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -27,6 +28,9 @@ _T = TypeVar("_T")
 _U = TypeVar("_U")
 _PAUSE_S = 0.1
 """Between two rounds: what happens at once is looked at once."""
+
+_SHARE = 0.1
+"""Of the time that rounds may take, so that with thousands of workers others' writes go on."""
 
 _AT_LEAST_EVERY_S = 5.0
 
@@ -68,8 +72,10 @@ class LiveSessions:
         while True:
             await self._until_woken()
             self._woken.clear()
+            began = time.monotonic()
             await guarded("settle_sessions", self.settle())
-            await asyncio.sleep(_PAUSE_S)
+            took_s = time.monotonic() - began
+            await asyncio.sleep(max(_PAUSE_S, took_s * (1.0 / _SHARE - 1.0)))
 
     async def _until_woken(self) -> None:
         if not self._sessions:

@@ -21,10 +21,15 @@ from sqlalchemy import select
 
 from framefarm.agent import Agent, AgentSettings
 from framefarm.api.serving import ManagerServer
+from framefarm.core.plans import plan_trial
+from framefarm.core.spans import Spans
 from framefarm.db import open_engine, sqlite_url
 from framefarm.db import tables as t
 from framefarm.farm.backup import back_up
+from framefarm.farm.catalog import Catalog
+from framefarm.farm.new_jobs import PlannedJob, PlannedStage, store_job
 from framefarm.farm.settings import ManagerSettings
+from framefarm.farm.steering import pause
 from tests.integration.api.manager import until
 
 WAIT_S = 60.0
@@ -302,3 +307,38 @@ def test_agent_killed_and_started_again_ends_the_job(farm: RealFarm, tmp_path: P
     view = farm.finished(job)
     assert view["state"] == "done"
     assert view["stages"][0]["done"] == 20
+
+
+def test_a_worker_of_a_session_has_its_jobs_file_before_its_first_lease(farm: RealFarm):
+    content = b"a scene" * 1_000
+    sha256 = hashlib.sha256(content).hexdigest()
+    farm.http.put(f"/api/blobs/{sha256}", content=content).raise_for_status()
+    job = _paused_job_of(farm, sha256, len(content))
+    farm.add_agent()
+
+    asked = {"job": job, "workers": 1}
+    made = farm.http.post("/api/sessions", json=asked).raise_for_status().json()
+    path = f"/api/sessions/{made['id']}"
+
+    until(
+        lambda: [one["has_files"] for one in farm.http.get(path).json()["members"]] == [True],
+        "the worker having the file",
+    )
+    [kept] = (farm.root / "agent" / "cache" / "blobs").glob("*/*")
+    assert kept.read_bytes() == content
+    assert farm.job(job)["state"] == "paused"
+    farm.http.post(f"/api/jobs/{job}/resume").raise_for_status()
+    assert farm.finished(job)["state"] == "done"
+    until(lambda: farm.http.get(path).json()["status"] == "ended", "the end of the session")
+
+
+def _paused_job_of(farm: RealFarm, sha256: str, size_bytes: int) -> int:
+    [stage] = plan_trial(Spans.parse("1-3")).stages
+    settings = {"blend_size_bytes": size_bytes}
+    planned = PlannedStage(stage, settings=settings, largest_lease=1, blend_sha256=sha256)
+    engine = open_engine(sqlite_url(farm.root / "manager" / "farm.db"))
+    with engine.begin() as connection:
+        job = store_job(connection, PlannedJob("job", "trial", (planned,), {}))
+        pause(connection, Catalog(), job)
+    engine.dispose()
+    return job

@@ -41,6 +41,10 @@ def test_workers_are_asked_for_shown_and_given_back(farm_cli: RunCli, job: str):
     assert (more["wanted"], more["notice"], len(more["workers"])) == (3, "NOT_SUFFICIENT", 1)
     assert json.loads(farm_cli("sessions", "--json").out) == [more]
 
+    sent = json.loads(farm_cli("session", "prefetch", job, "--all", "--json").out)
+    assert sent["members"][0]["has_files"]  # it needs none
+    assert farm_cli("session", "prefetch", job, "bees").code == 2
+
     released = farm_cli("session", "release", job, "ants")
     assert released.code == 0, released.err
     assert f"The session of job {job} has ended" in released.out
