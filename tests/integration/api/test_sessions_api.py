@@ -118,6 +118,7 @@ def test_a_job_that_waits_begins_once_it_has_all_workers(manager: Manager):
         first.say({"type": "ready", "slot": "cpu"})
         assert first.hears() == []
         assert session(manager, made)["workers"] == []
+        manager.check()  # nothing of it is claimable
 
         with manager.worker(name="b", boot_id="b") as second:
             assert first.hear("lease")
