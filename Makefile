@@ -1,7 +1,7 @@
 # Two commands do everything: `make demo` and `make test`. Both set up what they need.
 PYTHON ?= python3
 PY := .venv/bin/python
-.PHONY: setup demo test simulate check format bench lock clean faults
+.PHONY: setup demo test simulate check format bench lock clean faults fuzz
 
 # Made last by the set-up, so an interrupted one is gone on with the next time.
 setup: .venv/.done
@@ -18,7 +18,7 @@ demo/shot.blend: scripts/demo_scene.py | setup
 	@$(PY) $< $@
 
 # Two processes share each part: what is quick, what Blender does, and faults, which mostly wait.
-TOGETHER := tests/architecture tests/unit tests/media tests/integration tests/simulation
+TOGETHER := tests/architecture tests/fuzz tests/unit tests/media tests/integration tests/simulation
 BLENDER := tests/blender tests/browser
 FAULTS := tests/faults
 test: setup
@@ -57,6 +57,12 @@ MINUTES ?= 0
 faults: setup
 	$(PY) -m tests.faults.campaign --kills $(KILLS) --others $(OTHERS) --farms $(FARMS) \
 	  --seed $(SEED) --minutes $(MINUTES)
+
+# Bytes from anywhere, led by coverage, see tests/fuzz/__main__.py. MINUTES=60 looks for longer,
+# TARGET=blend at one only.
+fuzz: MINUTES = 10
+fuzz: setup
+	$(PY) -m tests.fuzz $(TARGET) --minutes $(MINUTES)
 
 lock: setup
 	.tools/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \

@@ -12,6 +12,7 @@ _RUNS = (
     ("growth",),
     ("hostile",),
     ("reading",),
+    ("blend_reading",),
     ("gaps",),
     ("acting",),
     ("tail",),

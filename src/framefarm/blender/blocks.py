@@ -21,6 +21,7 @@ from blender_asset_tracer.blendfile.exceptions import SegmentationFault
 from framefarm.blender.errors import (
     BlenderError,
     BlendFileDamagedError,
+    BlendFileTooLargeError,
     BlendFileTruncatedError,
     BlendFileUnreadableError,
 )
@@ -109,6 +110,8 @@ class BoundedFile(TracerFile):
 
     def _load_blocks(self) -> None:
         for block in self._walk():
+            if len(self.blocks) == self._limits.max_blocks:
+                raise BlendFileTooLargeError(self.filepath, self._too_many())
             self.blocks.append(block)
             self.code_index[block.code].append(block)
             self.block_from_addr[block.addr_old] = block
@@ -118,22 +121,24 @@ class BoundedFile(TracerFile):
 
     def _walk(self) -> Iterator[BlendFileBlock]:
         stream = self.fileobj
+        at = int(stream.tell())  # kept here, since asking costs as much as reading
         while True:
-            if self._left() < self.block_header_struct.size:
+            if self._size_bytes - at < self.block_header_struct.size:
                 raise self._cut_off()  # the tracer would take it for the regular end
             block = BlendFileBlock(self)
             if block.code == b"ENDB":
                 return
             if block.size < 0:
                 raise BlendFileDamagedError(self.filepath, "is damaged: a block has no length")
-            if block.size > self._left():
+            if block.size > self._size_bytes - block.file_offset:
                 raise self._cut_off()
             if block.code == b"DNA1":
                 self._check_catalog(block)
                 self.decode_structs(block)
             elif block.code == b"GLOB":
                 self.decode_glob(block)
-            stream.seek(block.file_offset + block.size, os.SEEK_SET)
+            at = block.file_offset + block.size
+            stream.seek(at, os.SEEK_SET)
             yield block
 
     def _check_catalog(self, block: BlendFileBlock) -> None:
@@ -157,8 +162,8 @@ class BoundedFile(TracerFile):
                 offset = end + 1
             offset = (offset + 3 & ~3) + 4
 
-    def _left(self) -> int:
-        return self._size_bytes - int(self.fileobj.tell())
+    def _too_many(self) -> str:
+        return f"has more than {self._limits.max_blocks:,} data-blocks, which is not allowed"
 
     def _cut_off(self) -> BlendFileTruncatedError:
         return BlendFileTruncatedError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
@@ -166,18 +167,21 @@ def _scene(block: BlendFileBlock, *, alone: bool) -> SceneFacts:
     def render(*path: bytes) -> Any:
         return block[(b"r", *path)]
 
+    def whole(*path: bytes) -> int:
+        return _whole(render(*path))
+
     file_format = FILE_FORMATS.get(_number(render(b"im_format", b"imtype")), "UNKNOWN")
     engine = text(render(b"engine"))
     camera = block.get_pointer(b"camera")
     return SceneFacts(
         name=id_name(block),
-        frame_start=render(b"sfra"),
-        frame_end=render(b"efra"),
-        frame_step=max(1, render(b"frame_step")),
-        fps=_fps(render(b"frs_sec"), render(b"frs_sec_base")),
-        resolution_x=render(b"xsch"),
-        resolution_y=render(b"ysch"),
-        percentage=render(b"size"),
+        frame_start=whole(b"sfra"),
+        frame_end=whole(b"efra"),
+        frame_step=max(1, whole(b"frame_step")),
+        fps=_fps(whole(b"frs_sec"), _real(render(b"frs_sec_base"))),
+        resolution_x=whole(b"xsch"),
+        resolution_y=whole(b"ysch"),
+        percentage=whole(b"size"),
         engine=engine,
         samples=_samples(block, engine),
         camera=id_name(camera) if camera is not None else None,
@@ -185,19 +189,43 @@ def _scene(block: BlendFileBlock, *, alone: bool) -> SceneFacts:
         file_format=file_format,
         movie=_movie(block, file_format),
         output_path=text(render(b"pic")),
-        use_file_extension=bool(render(b"scemode") & _R_EXTENSION),
+        use_file_extension=bool(whole(b"scemode") & _R_EXTENSION),
         color_mode=COLOR_MODES.get(_number(render(b"im_format", b"planes")), "RGBA"),
         color_depth=COLOR_DEPTHS.get(_number(render(b"im_format", b"depth")), "8"),
-        use_border=bool(render(b"mode") & _R_BORDER),
-        use_crop=bool(render(b"mode") & _R_CROP),
-        border=Border(*(render(b"border", edge) for edge in (b"xmin", b"xmax", b"ymin", b"ymax"))),
-        use_multiview=bool(render(b"scemode") & _R_MULTIVIEW),
+        use_border=bool(whole(b"mode") & _R_BORDER),
+        use_crop=bool(whole(b"mode") & _R_CROP),
+        border=Border(
+            *(_real(render(b"border", edge)) for edge in (b"xmin", b"xmax", b"ymin", b"ymax"))
+        ),
+        use_multiview=bool(whole(b"scemode") & _R_MULTIVIEW),
         view_transform=text(block[b"view_settings", b"view_transform"]),
         look=text(block[b"view_settings", b"look"]),
-        exposure=block[b"view_settings", b"exposure"],
-        gamma=block[b"view_settings", b"gamma"],
+        exposure=_real(block[b"view_settings", b"exposure"]),
+        gamma=_real(block[b"view_settings", b"gamma"]),
         display_device=text(block[b"display_settings", b"display_device"]),
     )
+
+
+def _whole(value: object) -> int:
+    """A number that Blender keeps whole; what kind it is, the file says itself.
+
+    Raises:
+        ValueError: It says something else.
+    """
+    if not isinstance(value, int):
+        raise ValueError("a number is not whole")  # noqa: TRY004  a fault of the file, not of a caller
+    return value
+
+
+def _real(value: object) -> float:
+    """A number that is one, and not infinite.
+
+    Raises:
+        ValueError: The file says something else.
+    """
+    if not isinstance(value, int | float) or not math.isfinite(value):
+        raise ValueError("a number is none")
+    return value
 
 
 def _number(value: int | bytes) -> int:

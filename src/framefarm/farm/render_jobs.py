@@ -30,6 +30,7 @@ _SHOWN = 10
 _LONGEST_NAME_BYTES = 240
 """Of a frame; disks take 255, and a movie's name has a second number."""
 
+_LARGEST_SIDE = 1_000_000
 _WIDEST_FRAME = -1_000_000
 
 
@@ -249,13 +250,9 @@ def _resolution(draft: _Drafted) -> Resolution | None:
 
 def _render_task(draft: _Drafted, blender: str) -> RenderTask:
     request, scene = draft.request, draft.scene
-    file_format = (
-        parse_still_format(request.file_format)
-        if request.file_format is not None
-        else scene.still_format
-    )
+    file_format = _still_format(draft)
     asked = _resolution(draft)
-    width, height = _expected_size(scene, asked)
+    width, height = _expected_size(draft, asked)
     return RenderTask(
         blend_sha256=request.tree_sha256 or request.blend_sha256,
         blend_name=request.blend_name,
@@ -281,15 +278,40 @@ def _render_task(draft: _Drafted, blender: str) -> RenderTask:
     )
 
 
-def _expected_size(scene: SceneFacts, asked: Resolution | None) -> tuple[int, int]:
+def _still_format(draft: _Drafted) -> str:
+    if draft.request.file_format is not None:
+        return parse_still_format(draft.request.file_format)
+    file_format = draft.scene.still_format
+    if file_format not in EXTENSIONS:
+        raise JobRefusedError(
+            "bad_format",
+            f"Scene {draft.scene.name!r} of {draft.request.blend_name} is saved with a file format "
+            "that is not known here; choose another in Blender, or say one, such as PNG.",
+        )
+    return file_format
+
+
+def _expected_size(draft: _Drafted, asked: Resolution | None) -> tuple[int, int]:
+    scene = draft.scene
     border = scene.border if scene.use_border and scene.use_crop else None
-    return picture_size(
-        (
-            (asked.width if asked else None) or scene.resolution_x,
-            (asked.height if asked else None) or scene.resolution_y,
-        ),
-        asked.percentage if asked else scene.percentage,
-        (border.x_min, border.x_max, border.y_min, border.y_max) if border else None,
+    edges = (border.x_min, border.x_max, border.y_min, border.y_max) if border else None
+    if edges is not None and not all(0 <= edge <= 1 for edge in edges):
+        raise _bad_size(draft)
+    full = (
+        (asked.width if asked else None) or scene.resolution_x,
+        (asked.height if asked else None) or scene.resolution_y,
+    )
+    size = picture_size(full, asked.percentage if asked else scene.percentage, edges)
+    if not all(1 <= side <= _LARGEST_SIDE for side in size):
+        raise _bad_size(draft)
+    return size
+
+
+def _bad_size(draft: _Drafted) -> JobRefusedError:
+    return JobRefusedError(
+        "bad_picture_size",
+        f"Scene {draft.scene.name!r} of {draft.request.blend_name} makes pictures of no size, or "
+        "too large ones. Set its resolution and its border in Blender, or say a resolution.",
     )
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import gzip
 import struct
 from collections.abc import Callable
+from pathlib import Path
 from typing import NamedTuple
 
 import zstandard
 
 from tests.integration.bad_zips import BAD, zipped
 
+_CORPUS = Path(__file__).parents[2] / "fuzz" / "corpus" / "blend"
 OWN_PATH = b"//render/shot_####"
 """What the scenes of tests/scenes write to."""
 
@@ -57,6 +59,11 @@ def _form(*parts: bytes) -> Callable[[bytes], bytes]:
     return lambda _: b"".join(parts)
 
 
+def _fuzzed(name: str, code: str, told: str) -> BadFile:
+    """What fuzzing found; each was answered 500."""
+    return BadFile(lambda _: (_CORPUS / name).read_bytes(), code, told)
+
+
 BLENDS = {
     "nothing": BadFile(lambda _: b"", "blend_not_a_blend", "is empty"),
     "a text": BadFile(lambda _: b"a shot, please", "blend_not_a_blend", "is not a .blend"),
@@ -85,6 +92,13 @@ BLENDS = {
         lambda b: (z := zstandard.compress(b))[:2_000] + bytes(2_000) + z[4_000:],
         "blend_damaged",
         "scene.blend",
+    ),
+    "with words for numbers": _fuzzed(
+        "frames-that-are-no-numbers", "blend_damaged", "save it again"
+    ),
+    "for a format of others": _fuzzed("format-that-is-not-known", "bad_format", "such as PNG"),
+    "for pictures beyond all": _fuzzed(
+        "border-beyond-all-numbers", "bad_picture_size", "Set its resolution"
     ),
     "for another scene": BadFile(
         lambda b: b, "unknown_scene", "it has: Scene", query="scene=Nowhere"
