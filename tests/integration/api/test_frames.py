@@ -63,6 +63,16 @@ def test_each_frame_is_told_with_all_that_is_known_of_it(manager: Manager, first
     assert manager.http.get(f"/api/jobs/{job}/frames/2").json() == failed
 
 
+def test_the_end_of_a_frames_log_is_asked_for_by_a_range(manager: Manager, first: Worker):
+    job = manager.trial("1")["id"]
+    finish(first, first.lease())
+
+    told = manager.http.get(f"/api/jobs/{job}/frames/1/log", headers={"Range": "bytes=-3"})
+
+    assert (told.status_code, told.text) == (206, "ved")
+    assert told.headers["content-range"] == "bytes 2-4/5"
+
+
 def test_frames_are_chosen_by_state_worker_and_range(manager: Manager, first: Worker):
     job = manager.trial("1-9")["id"]
     with manager.worker(name="second") as second:
