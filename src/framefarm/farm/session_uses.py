@@ -14,6 +14,7 @@ from framefarm.db import Prepared
 from framefarm.db import tables as t
 from framefarm.farm.carving import Source
 from framefarm.farm.claim_requests import ClaimRequest
+from framefarm.farm.limits import Room
 from framefarm.farm.roster import Link, Slot
 
 _UNKNOWN_S = 30.0
@@ -48,23 +49,32 @@ class Uses:
         for row in _STAGES.rows(connection, self._jobs) if self._jobs else ():
             asked = requirements_of(row.queue).of_anybody
             self._stages[row.job_id].append(Source(connection, row, asked))
+        self._room = Room(connection)
         self._requests: dict[str, list[ClaimRequest]] = {}
 
     def works(self, session_id: int, worker_id: str) -> bool:
         """Whether a session's job has a unit for a worker that may be leased now.
 
-        It may not while the job is paused, held or at its limit, nor to a worker that asks for no
-        work. Waiting for the session itself counts as nothing: that is to end by this.
+        It may not while the job is paused, held or at its limit, while its owner has as many slots
+        as may be, nor to a worker that asks for no work. Waiting for the session itself counts as
+        nothing: that is to end by this.
         """
         session = self._sessions[session_id]
         if session.at_limit:
             return False
         running = session.state in _RUNNING
         return any(
-            source.has_for(request)
+            self._has_for(source, worker_id)
             for source in self._stages[session.job_id]
             if (running or source.stage.on_trial) and _is_settled(source.stage)
+        )
+
+    def _has_for(self, source: Source, worker_id: str) -> bool:
+        """Whether a slot of a worker may have units of a stage whose owner may have more."""
+        return any(
+            source.has_for(request)
             for request in self._requests_of(worker_id)
+            if not self._room.full_for(source.asked.owner, request.ability.pool)
         )
 
     def suits(self, session_id: int, worker_id: str) -> bool:

@@ -333,6 +333,21 @@ def test_while_its_job_is_paused_a_worker_helps_others_and_comes_back(
     assert _job_of(manager, workers[0].lease()) == job["id"]
 
 
+def test_workers_that_the_owners_quota_keeps_idle_go_to_the_sessions_of_others(
+    manager: Manager, workers: list[Worker]
+):
+    manager.http.post("/api/users", json={"name": "ann", "role": "artist"}).raise_for_status()
+    manager.http.patch("/api/users/ann", json={"quota": {"slots": 1}}).raise_for_status()
+    hers = ask(manager, manager.trial("1-9", owner="ann"), 3)
+    workers[0].lease()
+    assert len(hers["workers"]) == 3
+
+    his = ask(manager, manager.trial("1-9", owner="bob"), 2)
+
+    assert set(his["workers"]) == {workers[1].id, workers[2].id}
+    assert session(manager, hers)["workers"] == [workers[0].id]
+
+
 def test_who_is_in_which_session_outlives_the_manager(tmp_path: Path):
     manager = Manager(tmp_path / "manager")
     urgent, asking = manager.trial("1-9", priority=90), manager.trial("1-9", priority=10)
