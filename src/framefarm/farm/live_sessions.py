@@ -13,13 +13,8 @@ from sqlalchemy import Connection
 from framefarm.farm.duties import guarded
 from framefarm.farm.news import News, UnitNews
 from framefarm.farm.roster import Link
-from framefarm.farm.session_rounds import (
-    Here,
-    SessionNews,
-    Settled,
-    members,
-    settle_sessions,
-)
+from framefarm.farm.session_news import SessionNews, Settled
+from framefarm.farm.session_rounds import Here, members, settle_sessions
 
 if TYPE_CHECKING:
     from framefarm.farm.service import Farm
