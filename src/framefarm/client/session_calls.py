@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from framefarm.client.asking import Ask, Pages, call, change, get, listed, pages, tell
+from framefarm.client.asking import Ask, Pages, call, change, get, listed, make, pages, tell
 from framefarm.client.session_views import SessionPage, SessionView
 
 _PAGE = 200
@@ -61,7 +61,8 @@ class SessionCalls:
         Raises:
             FarmAnswerError: There is no such job, it has ended, or it has a session.
         """
-        return _post("/api/sessions", job=job, workers=workers, wait=wait)
+        body = {"job": job, "workers": workers, "wait": wait}
+        return make("/api/sessions", SessionView, msgspec.json.encode(body))
 
     @call
     def ask_for_more_workers(self, session: int, workers: int) -> Ask[SessionView]:

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from framefarm.client.asking import Ask, Pages, call, change, get, listed, pages, tell
+from framefarm.client.asking import Ask, Pages, call, change, get, listed, make, pages, tell
 from framefarm.client.shot_views import (
     NotePage,
     NoteView,
@@ -75,7 +75,7 @@ class ShotCalls:
             FarmAnswerError: The name is taken, or cannot be one.
         """
         body = {"name": name, "priority": priority, "description": description}
-        return change("/api/projects", ProjectView, msgspec.json.encode(body))
+        return make("/api/projects", ProjectView, msgspec.json.encode(body))
 
     @call
     def change_project(
@@ -135,7 +135,7 @@ class ShotCalls:
         """
         body = {"project": project, "name": name, "priority": priority}
         asked = msgspec.json.encode(body | {"description": description})
-        return change("/api/sequences", SequenceView, asked)
+        return make("/api/sequences", SequenceView, asked)
 
     @call
     def change_sequence(
@@ -210,7 +210,7 @@ class ShotCalls:
         """
         place = {"project": project, "sequence": sequence, "name": name}
         said = {"frames": frames, "priority": priority, "description": description}
-        return change("/api/shots", ShotView, msgspec.json.encode(place | said))
+        return make("/api/shots", ShotView, msgspec.json.encode(place | said))
 
     @call
     def change_shot(
@@ -299,7 +299,7 @@ class ShotCalls:
         Raises:
             FarmAnswerError: There is none of that number, or it has too many notes.
         """
-        return change(f"{_path(shot)}/notes", NoteView, msgspec.json.encode({"text": text}))
+        return make(f"{_path(shot)}/notes", NoteView, msgspec.json.encode({"text": text}))
 
     @call
     def change_shot_note(self, shot: int, note: int, text: str) -> Ask[NoteView]:
