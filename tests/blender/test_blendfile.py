@@ -201,6 +201,25 @@ def test_a_bomb_is_refused_before_it_is_unpacked(tmp_path: Path, pack: object) -
     assert not list(tmp_path.glob("framefarm*"))
 
 
+def test_gzip_file_of_parts_is_read_and_one_of_countless_parts_is_not(
+    scenes: Scenes, tmp_path: Path
+) -> None:
+    content = scenes["plain"].read_bytes()
+    half = len(content) // 2
+    path = tmp_path / "parts.blend"
+
+    path.write_bytes(gzip.compress(content[:half]) + gzip.compress(content[half:]) + bytes(512))
+    assert read_blend(path).scenes == read_blend(scenes["plain"]).scenes
+
+    path.write_bytes(gzip.compress(content) + gzip.compress(b"") * 1_001)
+    with pytest.raises(BlendFileDamagedError, match="too many parts"):
+        read_blend(path)
+
+    path.write_bytes(gzip.compress(content) + b"and more")
+    with pytest.raises(BlendFileDamagedError, match="gzip data is damaged"):
+        read_blend(path)
+
+
 def test_a_packed_file_within_its_limits_is_read(scenes: Scenes) -> None:
     size = scenes["plain"].stat().st_size
     assert read_blend(scenes["zstd"], limits=ReadLimits(max_unpacked_bytes=2 * size)).scenes
