@@ -27,6 +27,7 @@ KNOWN_DEATH_S = 3.0
 STRIKES = 1
 """A slot is looked at every five seconds; it may wait for the moment of one look."""
 FULL_CHECK_EVERY = 100
+ALIKE = 10
 
 
 class Looks:
@@ -173,12 +174,17 @@ class Looks:
         self._world.ledger.close()
 
     def _look_at_failed_units(self) -> None:
-        """A unit fails only if something was wrong with it, or with workers that tried it (L9)."""
+        """A unit fails only if something was wrong with it, or with workers that tried it (L9).
+
+        Nor for what passes, once as many had failed alike as their job is held for. Of fewer one
+        may be tried three times before: when a person has cancelled the job and put it back.
+        """
         ledger = self._world.ledger
-        for stage, unit, message in self._database.ask(_FAILED):
+        for fault, stage, unit, message in self._database.ask(_FAILED):
             if not ledger.wrongs[stage, unit] and not ledger.damaged:
                 self._world.fail(f"L9: unit {unit} of stage {stage} failed for nothing: {message}")
-            if message == AWAY:
+            [(alike,)] = self._database.ask(_ALIKE, stage, message, fault)
+            if message == AWAY and alike >= ALIKE:
                 self._world.fail(f"L9: unit {unit} of stage {stage} was given up for what passes")
 
 
@@ -187,4 +193,7 @@ SELECT DISTINCT s.kind FROM stages s JOIN jobs j ON j.id = s.job_id
 WHERE s.claimable OR (j.at_limit AND s.pending > 0)"""
 """A job at its limit may go on by now, which is for a claim to find out."""
 _ACTIVE = "SELECT id, expires_at FROM leases WHERE state = 'active'"
-_FAILED = "SELECT stage_id, unit, message FROM faults WHERE final AND NOT forgiven"
+_FAILED = "SELECT id, stage_id, unit, message FROM faults WHERE final AND NOT forgiven"
+_ALIKE = """
+SELECT count(DISTINCT unit) FROM faults
+WHERE stage_id = ? AND message = ? AND id <= ? AND NOT forgiven"""
