@@ -51,7 +51,7 @@ class Looks:
         )
         self._pools = PoolLooks(world.database)
         self._turns = Turns(world.database, now, world.link_of, self._pools.full_for)
-        self._reserved = Reserved(world.database, now, world.link_of)
+        self._reserved = Reserved(world.database, now, world.link_of, self._pools.full_for)
         self._waiting: dict[tuple[int, int], int] = {}
         self.commits = 0
 

@@ -21,11 +21,13 @@ class Reserved:
         database: Of the farm.
         now: Simulated seconds.
         link_of: The manager's end of a worker's connection.
+        full_for: Whether limits of pools let no more slots work for a stage.
     """
 
     database: Database
     now: Callable[[], float]
     link_of: Callable[[str], object]
+    full_for: Callable[[int], bool]
     _members: dict[str, int] = field(default_factory=dict)
     _moved_at: dict[str, float] = field(default_factory=dict)
 
@@ -53,7 +55,8 @@ class Reserved:
         """Units of a worker's own job that it might have had instead."""
         resting = getattr(self.link_of(worker), "resting", ())
         for stage, waiting in self.database.ask(_WAITING, job):
-            kept_off = stage in resting or self.database.ask(_KEPT_OFF, worker, stage, worker)
+            kept_off = stage in resting or self.full_for(stage)
+            kept_off = kept_off or self.database.ask(_KEPT_OFF, worker, stage, worker)
             if SAME_SLOTS.get(waiting, waiting) == SAME_SLOTS.get(kind, kind) and not kept_off:
                 yield f"{worker}, in the session of job {job}, of which units wait, gets others"
 
