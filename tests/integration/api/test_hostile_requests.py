@@ -31,7 +31,7 @@ PATHS = {
     "/api/jobs/1/frames/1/thumbnail": {"GET"},
     "/api/jobs/1/frames/1/image": {"GET"},
     "/api/workers": {"GET"},
-    f"/api/blobs/{SHA}": {"GET", "HEAD", "PUT"},
+    f"/api/blobs/{SHA}": {"GET", "HEAD", "PUT", "DELETE"},
     "/api/leases/a/units/1": {"PUT"},
 }
 OF_ONE_JOB = [path.replace("/jobs/1", "/jobs/{job}") for path in PATHS if "/jobs/1" in path]
