@@ -56,15 +56,17 @@ def code_page(name: str, wrong: str = "") -> str:
     )
 
 
-def question_page(name: str, login: DeviceLogin) -> str:
-    """For a person who is to say yes or no."""
+def question_page(name: str, login: DeviceLogin, here: str) -> str:
+    """For a person who is to say yes or no, to this page."""
     return _page(
         "Let this program in?",
         f"<p><b>{escape(login.purpose)}</b>, at {escape(login.address)}, wants to work as "
         f"<b>{escape(name)}</b>: all that you may do here, it may.</p>"
         f"<p class=code>{escape(login.user_code)}</p>"
         "<p>Say yes only if you began this yourself just now, and it shows the same code.</p>"
-        f"<form method=post><input type=hidden name=code value='{escape(login.user_code)}'>"
+        # Not to the address shown: what it asks for is none of the answer's.
+        f"<form method=post action='{escape(here)}'>"
+        f"<input type=hidden name=code value='{escape(login.user_code)}'>"
         "<p><button class=yes name=answer value=yes>Yes, let it in</button> "
         f"<button name=answer value=no>No</button></p></form>{_who(name)}",
     )

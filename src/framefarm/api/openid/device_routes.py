@@ -131,7 +131,7 @@ def device_routes(farm: Farm, people: TokenRing, base: str, start: str) -> APIRo
             login = waiting.find(code, time.monotonic())
         except NoSuchDeviceCodeError as error:
             return _page(device_page.code_page(who.name, str(error)))
-        return _page(device_page.question_page(who.name, login))
+        return _page(device_page.question_page(who.name, login, HERE))
 
     @router.post("", response_class=HTMLResponse)
     async def answer(request: Request, said: Annotated[DeviceAnswer, Form()]) -> HTMLResponse:
