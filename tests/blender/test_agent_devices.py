@@ -18,6 +18,7 @@ from framefarm.agent.journal import open_journal
 from framefarm.agent.probing import FILE_NAME, DeviceProber, working_devices
 from framefarm.blender.installations import BlenderInstallation
 from framefarm.blender.warm import WarmBlender
+from framefarm.processes import memory_watch
 from framefarm.processes.child_process import ChildLimits
 from framefarm.protocol import messages as msg
 from framefarm.protocol.messages import UnitFacts
@@ -99,12 +100,16 @@ async def test_frame_that_ran_on_the_processor_in_place_of_a_gpu_is_a_failed_pla
     assert "slot gpu:0 was to render on its GPU" in str(caught.value)
 
 
-async def test_real_blender_over_its_memory_limit_is_out_of_memory_with_the_peak(render):
+async def test_real_blender_over_its_memory_limit_is_out_of_memory_with_the_peak(
+    render, monkeypatch: pytest.MonkeyPatch
+):
+    # A quick machine is through with so small a frame before it is looked at twice a second.
+    monkeypatch.setattr(memory_watch, "EVERY_S", 0.02)
     with pytest.raises(UnitFailedError) as caught:
         await render(limits=ChildLimits(memory_bytes=40 * MIB))
 
     assert caught.value.reason == "out_of_memory"
-    assert "over the limit of 0.04 GiB" in str(caught.value)
+    assert "over the limit of 40 MiB" in str(caught.value)
     assert caught.value.peak_memory_bytes > 40 * MIB
 
 

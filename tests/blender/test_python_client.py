@@ -73,7 +73,8 @@ def test_frames_appear_as_they_are_rendered(studio: Path):
     assert {line.split()[1] for line in files} == {"fetched"}
     names = [Path(line.split()[0]).name for line in files]
     assert sum(name.endswith(".png") for name in names) == 3
-    assert names[-1].endswith(".mp4")
+    # In whatever order: where all was done before it began to look, the movie may be the first.
+    assert sum(name.endswith(".mp4") for name in names) == 1
     assert all((studio / line.split()[0]).stat().st_size > 0 for line in files)
 
 
