@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sqlalchemy import Connection, Row, Select, func, select
+from sqlalchemy import Connection, Row, Select, Table, func, select
 
 from framefarm.core.errors import FrameFarmError
 from framefarm.db import tables as t
@@ -118,13 +118,9 @@ def project_page(
         CursorError: The cursor is none.
     """
     query = _project_rows(wanted.seen_by)
-    if wanted.status is not None:
-        query = query.where(t.projects.c.status == wanted.status)
-    if wanted.name is not None:
-        query = query.where(t.projects.c.name.icontains(wanted.name, autoescape=True))
-    by = sort.removeprefix("-")
-    order = Order(t.projects.c[by], t.projects.c.id, by, down=sort.startswith("-"))
-    rows, following = page_of(connection, query, order, cursor=cursor, limit=limit)
+    rows, following = _page(
+        connection, query, t.projects, wanted, sort=sort, cursor=cursor, limit=limit
+    )
     return ProjectList([_project(row) for row in rows], following)
 
 
@@ -159,13 +155,9 @@ def sequence_page(
     query = _sequence_rows(wanted.seen_by)
     if wanted.project is not None:
         query = query.where(t.projects.c.name == wanted.project)
-    if wanted.status is not None:
-        query = query.where(t.sequences.c.status == wanted.status)
-    if wanted.name is not None:
-        query = query.where(t.sequences.c.name.icontains(wanted.name, autoescape=True))
-    by = sort.removeprefix("-")
-    order = Order(t.sequences.c[by], t.sequences.c.id, by, down=sort.startswith("-"))
-    rows, following = page_of(connection, query, order, cursor=cursor, limit=limit)
+    rows, following = _page(
+        connection, query, t.sequences, wanted, sort=sort, cursor=cursor, limit=limit
+    )
     return SequenceList([_sequence(row) for row in rows], following)
 
 
@@ -182,6 +174,26 @@ def sequence_view(
     if row is None:
         raise NoSuchSequenceError(sequence_id)
     return _sequence(row)
+
+
+def _page(
+    connection: Connection,
+    query: Select[Any],
+    table: Table,
+    wanted: PlaceFilter,
+    *,
+    sort: Sort,
+    cursor: str,
+    limit: int,
+) -> tuple[list[Row[Any]], int | str | None]:
+    """Rows of projects or sequences of this status and name, and the cursor of the page after."""
+    if wanted.status is not None:
+        query = query.where(table.c.status == wanted.status)
+    if wanted.name is not None:
+        query = query.where(table.c.name.icontains(wanted.name, autoescape=True))
+    by = sort.removeprefix("-")
+    order = Order(table.c[by], table.c.id, by, down=sort.startswith("-"))
+    return page_of(connection, query, order, cursor=cursor, limit=limit)
 
 
 def _project_rows(seen_by: str | None) -> Select[Any]:

@@ -6,9 +6,8 @@ import click
 import msgspec
 
 from framefarm.cli.display.shot_list import sequence_lines
-from framefarm.cli.failures import UsageFailure
 from framefarm.cli.farm_options import json_option, open_farm, url_option
-from framefarm.cli.groups import CONTEXT, CommandPlace, LazyGroup, option
+from framefarm.cli.groups import CONTEXT, CommandPlace, LazyGroup, goes_on, option
 
 
 def _place(name: str, text: str) -> CommandPlace:
@@ -40,9 +39,7 @@ def command(
     context: click.Context, /, project: str | None, url: str | None, *, as_json: bool
 ) -> None:
     """List sequences; they are written PROJECT/SEQUENCE."""
-    if context.invoked_subcommand is not None:
-        if url or as_json or project:
-            raise UsageFailure(f"write the options after {context.invoked_subcommand}")
+    if goes_on(context, url, as_json, project):
         return
     with open_farm(url) as farm:
         found = tuple(farm.sequences(project=project))
