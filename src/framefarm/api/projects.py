@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TypeVar
 
 from fastapi import APIRouter, Request, Response
 from sqlalchemy import Connection
@@ -12,7 +11,14 @@ from framefarm.api.bodies import Number
 from framefarm.api.edits import check_unchanged, place_tag
 from framefarm.api.once import asked_once
 from framefarm.api.shot_bodies import NewProject, NewSequence, ProjectChange, SequenceChange
-from framefarm.api.shot_edits import Deletion, check_maker, delete_place, name_of, viewer_of
+from framefarm.api.shot_edits import (
+    Deletion,
+    check_maker,
+    delete_place,
+    name_of,
+    tagged,
+    viewer_of,
+)
 from framefarm.api.shots import Cursor, Limit, Text
 from framefarm.core.shots import ProjectStatus, ShotStatus
 from framefarm.db import tables as t
@@ -30,8 +36,6 @@ from framefarm.farm.projects import (
 )
 from framefarm.farm.service import Farm
 from framefarm.farm.shot_changes import change, make_project, make_sequence
-
-_View = TypeVar("_View", ProjectView, SequenceView)
 
 
 def project_routes(farm: Farm) -> APIRouter:
@@ -65,13 +69,13 @@ def project_routes(farm: Farm) -> APIRouter:
             once.keep(connection, view)
             return view
 
-        return _tagged(response, await farm.writer.write(work))
+        return tagged(response, await farm.writer.write(work))
 
     @router.get("/{project_id}")
     async def one(project_id: Number, request: Request, response: Response) -> ProjectView:
         """One project. Its `ETag` is for `If-Match` where it is changed."""
         read = partial(project_view, project_id=project_id, seen_by=viewer_of(request))
-        return _tagged(response, await farm.read(read))
+        return tagged(response, await farm.read(read))
 
     @router.patch("/{project_id}")
     async def edit(
@@ -84,7 +88,7 @@ def project_routes(farm: Farm) -> APIRouter:
             change(connection, t.projects, project_id, asked.values())
             return project_view(connection, project_id, viewer_of(request))
 
-        return _tagged(response, await farm.writer.write(work))
+        return tagged(response, await farm.writer.write(work))
 
     @router.delete("/{project_id}", status_code=204)
     async def delete(
@@ -138,13 +142,13 @@ def sequence_routes(farm: Farm) -> APIRouter:
             once.keep(connection, view)
             return view
 
-        return _tagged(response, await farm.writer.write(work))
+        return tagged(response, await farm.writer.write(work))
 
     @router.get("/{sequence_id}")
     async def one(sequence_id: Number, request: Request, response: Response) -> SequenceView:
         """One sequence. Its `ETag` is for `If-Match` where it is changed."""
         read = partial(sequence_view, sequence_id=sequence_id, seen_by=viewer_of(request))
-        return _tagged(response, await farm.read(read))
+        return tagged(response, await farm.read(read))
 
     @router.patch("/{sequence_id}")
     async def edit(
@@ -157,7 +161,7 @@ def sequence_routes(farm: Farm) -> APIRouter:
             change(connection, t.sequences, sequence_id, asked.values())
             return sequence_view(connection, sequence_id, viewer_of(request))
 
-        return _tagged(response, await farm.writer.write(work))
+        return tagged(response, await farm.writer.write(work))
 
     @router.delete("/{sequence_id}", status_code=204)
     async def delete(
@@ -176,8 +180,3 @@ def sequence_routes(farm: Farm) -> APIRouter:
         check_unchanged(request, place_tag(view))
 
     return router
-
-
-def _tagged(response: Response, view: _View) -> _View:
-    response.headers["ETag"] = place_tag(view)
-    return view

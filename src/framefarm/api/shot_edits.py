@@ -5,16 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Row, Table
 from starlette.requests import Request
+from starlette.responses import Response
 
 from framefarm.api.access import NotAllowedError
+from framefarm.api.edits import place_tag
 from framefarm.api.guard import caller_of
+from framefarm.farm.projects import ProjectView, SequenceView
 from framefarm.farm.service import Farm
 from framefarm.farm.shot_changes import ended_jobs, remove
 from framefarm.farm.shot_rights import seen_by
+from framefarm.farm.shots import ShotView
+
+_View = TypeVar("_View", ProjectView, SequenceView, ShotView)
 
 
 def viewer_of(request: Request) -> str | None:
@@ -80,3 +86,9 @@ async def delete_place(farm: Farm, what: Deletion, check: Callable[[Connection],
         return remove(connection, what.table, what.row_id, what.by)
 
     farm.telling.of_shots.deleted(await farm.writer.write(work))
+
+
+def tagged(response: Response, view: _View) -> _View:
+    """A project, sequence or shot, with the `ETag` by which it is changed."""
+    response.headers["ETag"] = place_tag(view)
+    return view

@@ -13,7 +13,14 @@ from framefarm.api.bodies import NO_ZERO, Number
 from framefarm.api.edits import check_unchanged, place_tag
 from framefarm.api.once import asked_once
 from framefarm.api.shot_bodies import ManyShots, NewShot, ShotChange
-from framefarm.api.shot_edits import Deletion, check_maker, delete_place, name_of, viewer_of
+from framefarm.api.shot_edits import (
+    Deletion,
+    check_maker,
+    delete_place,
+    name_of,
+    tagged,
+    viewer_of,
+)
 from framefarm.core.shots import ShotStatus
 from framefarm.db import tables as t
 from framefarm.farm.service import Farm
@@ -61,7 +68,7 @@ def routes(farm: Farm) -> APIRouter:
     async def shot(shot_id: Number, request: Request, response: Response) -> ShotView:
         """One shot. Its `ETag` is for `If-Match` where it is changed."""
         read = partial(shot_view, shot_id=shot_id, seen_by=viewer_of(request))
-        return _tagged(response, await farm.read(read))
+        return tagged(response, await farm.read(read))
 
     @router.get("/{shot_id}/versions")
     async def versions(
@@ -103,7 +110,7 @@ def editing_routes(farm: Farm) -> APIRouter:
 
         made = await farm.writer.write(work)
         farm.telling.shots([made.id], MADE)
-        return _tagged(response, made)
+        return tagged(response, made)
 
     @router.post("/update")
     async def update(asked: ManyShots, request: Request) -> ShotList:
@@ -129,7 +136,7 @@ def editing_routes(farm: Farm) -> APIRouter:
 
         changed = await farm.writer.write(work)
         farm.telling.shots([shot_id])
-        return _tagged(response, changed)
+        return tagged(response, changed)
 
     @router.delete("/{shot_id}", status_code=204)
     async def delete(
@@ -149,8 +156,3 @@ def editing_routes(farm: Farm) -> APIRouter:
         await delete_place(farm, what, check)
 
     return router
-
-
-def _tagged(response: Response, view: ShotView) -> ShotView:
-    response.headers["ETag"] = place_tag(view)
-    return view
