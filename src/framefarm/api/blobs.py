@@ -111,7 +111,9 @@ def _whose(request: Request, user: str | None) -> str:
     if user is not None and (who is None or who.role is UserRole.ADMIN or who.name == user):
         return user
     if who is None:
-        raise NotAllowedError("Uploads are a person's: say whose, with ?user=NAME.")
+        raise NotAllowedError(
+            "Uploads are a person's: say whose, with `--user NAME`, or ?user=NAME by HTTP."
+        )
     if user is not None:
         raise NotAllowedError(f"{who.name} sees the own uploads only.")
     return who.name
