@@ -175,9 +175,9 @@ class WorkerEvent(StrEnum):
 
     `connect`: it greeted the manager. `restart`: it greeted with a new boot id, so whatever it
     held is gone. `take` and `rest`: it got its first lease, gave back its last. `leave`: it said
-    goodbye. `lose`: it was silent for longer than a lease lasts. `pardon`: a person lifted its
-    quarantine. A worker enabled or pardoned while connected is `offline` for a moment, until the
-    manager applies `connect`.
+    goodbye. `lose`: it was silent for longer than a lease lasts. `pardon`: its quarantine
+    ended, by a person or by the success of its trial. A worker enabled or pardoned while connected
+    is `offline` for a moment, until the manager applies `connect`.
     """
 
     CONNECT = "connect"

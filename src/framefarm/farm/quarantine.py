@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, and_, delete, insert, or_, select, update
 
 from framefarm.core.blame import DISK, KILLED, LOST, NEVER_BETTER, OUT_OF_MEMORY, BlameLimits
-from framefarm.core.states import WORKER, WorkerEvent, WorkerState
+from framefarm.core.states import WORKER, WorkerEvent, WorkerState, advance
 from framefarm.db import Prepared, database_now
 from framefarm.db import tables as t
 from framefarm.farm.late_finishes import Finish
@@ -281,8 +281,11 @@ def _show(connection: Connection, worker_id: str) -> None:
     worker = update(t.workers).where(t.workers.c.id == worker_id)
     if not reasons:
         back = worker.where(t.workers.c.state == WorkerState.QUARANTINED)
-        # It is at work, or it is not; which of them shows when it next says something.
-        connection.execute(back.values(state=WorkerState.OFFLINE, reason=""))
+        # What it made came this moment: it is here, or will be found lost like any other.
+        free = advance(WORKER, WorkerState.QUARANTINED, WorkerEvent.PARDON)
+        here = advance(WORKER, free, WorkerEvent.CONNECT)
+        now = database_now(connection)
+        connection.execute(back.values(state=here, reason="", last_seen_at=now))
         return
     # One that drains stays so: what a person asked for must not be forgotten over it.
     sources = set(WORKER.sources(WorkerEvent.QUARANTINE)) - {WorkerState.DRAINING}

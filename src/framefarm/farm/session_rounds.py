@@ -23,9 +23,7 @@ from framefarm.farm.session_news import SessionNews, Settled
 from framefarm.farm.session_uses import Uses
 from framefarm.farm.sessions import begin, end, members_of, take_out
 
-# `offline` is also what is stored of one that has shown, while connected, that it may be trusted
-# again (L9).
-_HERE = (WorkerState.IDLE, WorkerState.BUSY, WorkerState.QUARANTINED, WorkerState.OFFLINE)
+_HERE = (WorkerState.IDLE, WorkerState.BUSY, WorkerState.QUARANTINED)
 _AWAY = {
     WorkerState.OFFLINE: "it left",
     WorkerState.LOST: "it was lost",
@@ -64,7 +62,7 @@ def settle_sessions(connection: Connection, here: Here, before: Sequence[Row[Any
     _tell_who_was_let_go(before, present, settled)
     sessions = connection.execute(_OPEN).all()
     going_on = [one for one in sessions if not _end_with_job(connection, one, settled)]
-    _let_gone_leave(connection, here.links, settled)
+    _let_gone_leave(connection, settled)
     _Round(connection, here, going_on, settled).run()
     early = {one.id for one in going_on if one.prefetch}
     for row in members(connection):
@@ -124,19 +122,15 @@ def _end_with_job(connection: Connection, session: Row[Any], settled: Settled) -
     return True
 
 
-def _let_gone_leave(connection: Connection, links: Mapping[str, Link], settled: Settled) -> None:
+def _let_gone_leave(connection: Connection, settled: Settled) -> None:
     """Take out who has left, was lost (L8) or is not to work any more."""
-    gone = {
-        row: why
-        for row in members(connection)
-        if (why := _why_gone(row, connected=row.worker_id in links))
-    }
+    gone = {row: why for row in members(connection) if (why := _why_gone(row))}
     take_out(connection, [row.worker_id for row in gone])
     for row, why in gone.items():
         settled.tell("left", row.session_id, row.job_id, row.worker_id, why)
 
 
-def _why_gone(member: Row[Any], *, connected: bool) -> str:
+def _why_gone(member: Row[Any]) -> str:
     """Why a worker is not in its session any more; nothing while it is.
 
     One that is away for a moment keeps its place as long as it keeps its leases (L8).
@@ -145,8 +139,6 @@ def _why_gone(member: Row[Any], *, connected: bool) -> str:
         return "it was revoked"
     if member.boot_id != member.running:
         return "it was restarted"
-    if connected and member.state == WorkerState.OFFLINE:
-        return ""
     return _AWAY.get(WorkerState(member.state), "")
 
 

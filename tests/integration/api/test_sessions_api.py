@@ -11,10 +11,7 @@ from typing import Any
 
 import httpx
 import pytest
-from sqlalchemy import update
 
-from framefarm.db import open_engine, sqlite_url
-from framefarm.db import tables as t
 from tests.integration.api.manager import SOON_S, Manager, Worker, is_problem, until
 from tests.integration.api.test_why import reasons, why
 
@@ -238,20 +235,6 @@ def test_many_that_are_cut_off_give_their_units_and_their_places_to_the_others(t
     finally:
         manager.close()
     manager.check()
-
-
-@pytest.mark.usefixtures("workers")
-def test_one_that_is_here_joins_and_stays_though_the_database_calls_it_offline(manager: Manager):
-    # As of one whose quarantine ended by a trial: found by the simulation, a job stood still.
-    engine = open_engine(sqlite_url(manager.settings.data_dir / "farm.db"))
-    with engine.begin() as connection:
-        connection.execute(update(t.workers).values(state="offline"))
-    engine.dispose()
-
-    made = ask(manager, manager.trial("1-9"), 3)
-
-    assert len(made["workers"]) == 3
-    assert len(post(manager, made, "more", workers=1)["workers"]) == 3
 
 
 @pytest.mark.usefixtures("workers")

@@ -12,6 +12,7 @@ from framefarm.farm.claim_requests import ClaimedLease
 from framefarm.farm.knocks import Admission
 from framefarm.farm.news import News
 from framefarm.farm.quarantine import Bars, bars, begin_trial
+from framefarm.farm.worker_states import note_lost
 from framefarm.farm.worker_steering import WorkerAction, WorkerChange, steer_many
 from tests.integration.farm.bench import Bench
 
@@ -46,6 +47,11 @@ def fails(bench: Bench, worker: str, count: int, *, reason: str = "error") -> li
 
 def bars_of(bench: Bench, worker: str) -> Bars:
     return bench.do(bars).get(worker, Bars())
+
+
+def silent(bench: Bench) -> list[str]:
+    """Whom the manager finds lost now, with nobody connected."""
+    return bench.do(note_lost, lambda _: False, lambda _: 30.0)
 
 
 def quarantine_of(bench: Bench) -> object:
@@ -138,8 +144,23 @@ def test_l9_after_its_time_a_worker_gets_one_unit_and_success_ends_the_quarantin
     assert bench.rows(t.quarantines) == []
     assert bars_of(bench, worker) == Bars()
     shown = bench.rows(t.workers)[0]
-    assert (shown.state, shown.reason) == ("offline", "")
+    assert (shown.state, shown.reason) == ("idle", "")
     assert bench.news.barred == {worker}
+
+
+def test_a_worker_that_falls_silent_after_its_trial_is_lost_as_any_other(
+    bench: Bench, clock: Clock
+):
+    worker = set_aside(bench).worker_id
+    clock.at += 601.0
+    trial = on_trial(bench, worker)
+    assert trial is not None
+    clock.at += 100.0
+    bench.finish_and_judge(trial)
+
+    assert silent(bench) == [], "it was heard this moment"
+    clock.at += 31.0
+    assert silent(bench) == [worker]
 
 
 def test_l9_failing_the_trial_is_another_strike_and_lasts_twice_as_long(bench: Bench, clock: Clock):
