@@ -10,6 +10,7 @@ from unittest import mock
 
 from framefarm.core.errors import FrameFarmError
 from framefarm.farm import service
+from framefarm.farm.live_workers import LiveWorkers
 from framefarm.farm.news import News
 from framefarm.farm.service import Farm
 from framefarm.farm.settings import ManagerSettings
@@ -67,18 +68,30 @@ class NoUploads:
         """Nothing is left over."""
 
 
+class SimulatedWorkers(LiveWorkers):
+    """The real one, less asking for what cannot have changed.
+
+    Args:
+        farm: Whose workers.
+        shortcuts: Know whether it can.
+    """
+
+    def __init__(self, farm: Farm, shortcuts: Shortcuts) -> None:
+        super().__init__(farm)
+        self._shortcuts = shortcuts
+        self._known_bars: object = None
+
+    async def refresh_bars(self) -> None:
+        there = self._shortcuts.bars_moved()
+        if there != self._known_bars:
+            await super().refresh_bars()
+            self._known_bars = there
+
+
 class SimulatedFarm(Farm):
     """The real farm, less what it shows to people."""
 
     watch: Callable[[News], None]
-    shortcuts: Shortcuts
-    _known_bars: object = None
-
-    async def refresh_bars(self) -> None:
-        there = self.shortcuts.bars_moved()
-        if there != self._known_bars:
-            await super().refresh_bars()
-            self._known_bars = there
 
     async def spread(self, news: News) -> None:
         self.watch(news)
@@ -101,7 +114,6 @@ class Incarnation:
         """Open the database and begin to serve."""
         with self._machine.parts(self):
             self.farm = SimulatedFarm(self._machine.settings)
-        self.farm.shortcuts = self.shortcuts
         self.farm.watch = self._machine.on_news
         present(self.farm)
         await self.farm.start()
@@ -231,6 +243,7 @@ class ManagerMachine:
                 "open_engine": lambda _: self.database.engine,
                 "migrate": lambda _: None,
                 "Delivery": NoDelivery,
+                "LiveWorkers": partial(SimulatedWorkers, shortcuts=life.shortcuts),
                 "Uploads": NoUploads,
                 "Notifying": NoNotifying,
                 "BlobFolder": lambda *_, **__: self.blobs,

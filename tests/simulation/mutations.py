@@ -38,13 +38,13 @@ from framefarm.farm import (
     finishes,
     holding,
     limits,
+    live_workers,
     losses,
     quarantine,
     queues,
     registry,
     requeue,
     roster,
-    service,
     session_rounds,
     stalls,
     tails,
@@ -236,7 +236,7 @@ MUTATIONS: dict[str, Break] = {
     "L9.given_up_early": swap(blame, "_after_errors", _alone),
     "L9.same_worker_again": swap(carving.Source, "_keeps_off", lambda *_: False),
     "L9.no_quarantine": swap(quarantine.Charges, "charge_others", _nothing),
-    "L9.quarantined_get_work": swap(service, "bars", lambda _: {}),
+    "L9.quarantined_get_work": swap(live_workers, "bars", lambda _: {}),
     "L9.quarantined_get_tails": swap(
         tails, "_claim", _trust(tails._claim, barred=_NONE, probation=_NONE)
     ),

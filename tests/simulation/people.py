@@ -55,7 +55,7 @@ class People:
         world.natures.append(nature)
         planned = draw_job(self._rng, len(world.natures) - 1, nature, long=long is not None)
         try:
-            view, _ = await farm.submit(planned)
+            view, _ = await farm.jobs.submit(planned)
         except FrameFarmError as error:
             world.trace("people", "cannot submit: %s", error)
             return

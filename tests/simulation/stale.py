@@ -9,7 +9,7 @@ from typing import Any
 from unittest import mock
 
 from framefarm.core.spans import Spans
-from framefarm.farm import service
+from framefarm.farm import live_results
 from framefarm.farm.failures import Failure, fail_many
 from framefarm.farm.finishes import Settlement
 
@@ -43,5 +43,5 @@ def _is_current(database: Database, failure: Failure) -> bool:
 @contextlib.contextmanager
 def checked_failures(database: Database) -> Iterator[None]:
     """Inside, every group of failures is held against the rule of stale ones (L4)."""
-    with mock.patch.object(service, "fail_many", partial(_fail_many, database)):
+    with mock.patch.object(live_results, "fail_many", partial(_fail_many, database)):
         yield

@@ -93,7 +93,7 @@ def routes(farm: Farm, keys: KeyRing, reach: Reach) -> APIRouter:
     async def invite(asked: Invited, request: Request) -> InvitationView:
         """Make a join token."""
         once = await asked_once(request, farm)
-        made = await farm.invite(
+        made = await farm.workers.invite(
             pool=asked.pool,
             uses=asked.uses,
             lifetime_s=asked.hours * 3600,
@@ -106,13 +106,13 @@ def routes(farm: Farm, keys: KeyRing, reach: Reach) -> APIRouter:
     async def revoke(worker: WorkerName) -> RevokedView:
         """Refuse a worker's key from now on, and free what it works on."""
         row = await farm.read(lambda connection: find_worker(connection, worker))
-        new = await farm.revoke(row.id)
+        new = await farm.workers.revoke(row.id)
         keys.forget(row.id)
         link = farm.roster.get(row.id)
         if link is not None:
             farm.roster.remove(link)
             # What it asked for at the very same moment it may have been given.
-            await farm.free(row.id, reason="its worker was revoked")
+            await farm.workers.free(row.id, reason="its worker was revoked")
             await _dismiss(link)
         _log.info("worker_revoked", worker=row.name, id=row.id)
         return RevokedView(row.id, row.name, new)

@@ -43,7 +43,7 @@ class Doorkeeper:
         local = caller.role is Role.LOCAL
         wait_s = 0.0 if local else self._guesses.wait_s(caller.address, time.monotonic())
         try:
-            admission = await self._farm.admit(hello, Door(local=local, wait_s=wait_s))
+            admission = await self._farm.workers.admit(hello, Door(local=local, wait_s=wait_s))
         except JoinTokenError as error:
             if error.guessed and not local:
                 self._guesses.note(caller.address, time.monotonic())

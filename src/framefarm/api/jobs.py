@@ -89,7 +89,7 @@ def routes(farm: Farm) -> APIRouter:  # noqa: C901  one short function for each 
             planned = await plan_render(farm, job.request(usual), who)
         else:
             planned = plan_trial_job(job.request(usual))
-        view, new = await farm.submit(
+        view, new = await farm.jobs.submit(
             planned, lambda c, view, new: once.keep(c, view, status=201 if new else 200)
         )
         if not new:
@@ -115,7 +115,7 @@ def routes(farm: Farm) -> APIRouter:  # noqa: C901  one short function for each 
     @router.get("/{job_id}")
     async def job(job_id: Number, response: Response) -> JobView:
         """One job. Its `ETag` is for `If-Match` where it is steered."""
-        return _tagged(response, await farm.view(job_id))
+        return _tagged(response, await farm.jobs.view(job_id))
 
     @router.get("/{job_id}/why")
     async def why(job_id: Number) -> Why:
@@ -180,7 +180,7 @@ def routes(farm: Farm) -> APIRouter:  # noqa: C901  one short function for each 
 
         The stream ends without `end` when the manager stops.
         """
-        await farm.view(job_id)
+        await farm.jobs.view(job_id)
         return streamed(_follow(farm, job_id, request))
 
     return router
@@ -200,7 +200,7 @@ def steering_routes(farm: Farm) -> APIRouter:  # noqa: C901  one short function 
             _check(farm, request, connection, job_id)
             return work(connection)
 
-        return _tagged(response, await farm.steer(job_id, unless_changed))
+        return _tagged(response, await farm.jobs.steer(job_id, unless_changed))
 
     @router.post("/{job_id}/cancel")
     async def cancel(job_id: Number, request: Request, response: Response) -> JobView:
@@ -258,14 +258,14 @@ def steering_routes(farm: Farm) -> APIRouter:  # noqa: C901  one short function 
         """Put units back to work: those that failed or were cancelled, some frames, or all."""
         frames, everything = (what.units, what.all) if what is not None else (None, False)
         await farm.read(lambda c: _check(farm, request, c, job_id))
-        view = await farm.retry(job_id, frames=frames, everything=everything)
+        view = await farm.jobs.retry(job_id, frames=frames, everything=everything)
         return _tagged(response, view)
 
     @router.delete("/{job_id}", status_code=204)
     async def delete(job_id: Number, request: Request, *, outputs: bool = False) -> None:
         """Delete a job; with `outputs` its files in the outputs folder as well."""
         check = partial(_check, farm, request, job_id=job_id)
-        await farm.delete(job_id, outputs=outputs, check=check)
+        await farm.jobs.delete(job_id, outputs=outputs, check=check)
 
     return router
 
@@ -298,7 +298,7 @@ async def _frame_file(farm: Farm, job_id: int, frame: int, role: str, kind: str)
 
 async def _follow(farm: Farm, job_id: int, request: Request) -> AsyncIterator[bytes]:
     with farm.bus.follow(job_id) as following:
-        view = await farm.view(job_id)
+        view = await farm.jobs.view(job_id)
         yield server_sent("job", asdict(view))
         if view.state in ENDED_JOBS:
             await farm.delivery.all_of(job_id)

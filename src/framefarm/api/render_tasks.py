@@ -141,7 +141,7 @@ def routes(farm: Farm) -> APIRouter:
             scene, planned = await scenes.planned(who, incoming, settings.blend, plan)
         warnings, key = [*planned.warnings, *scene.warnings], new_task_key()
         there = response.headers["Location"] = f"{PREFIX}/{key}/progress"
-        view, _ = await farm.submit(
+        view, _ = await farm.jobs.submit(
             replace(planned, task_key=key, warnings=warnings),
             lambda c, view, _: once.keep(c, _started(key, view), location=there),
         )

@@ -88,7 +88,7 @@ def result_route(farm: Farm, keys: KeyRing) -> Route:
         await _receive(farm, stage, manifest, body)
         # A large result takes its time; the worker may have been revoked meanwhile.
         keys.check(worker_id)
-        settlement = await farm.finish(
+        settlement = await farm.results.finish(
             Finish(
                 lease_id=lease,
                 stage_id=stage.id,
@@ -100,7 +100,7 @@ def result_route(farm: Farm, keys: KeyRing) -> Route:
                 seal=manifest.seal,
             )
         )
-        answer = await farm.settled(settlement)
+        answer = await farm.results.settled(settlement)
         if answer.startswith("accepted"):
             farm.delivery.soon(stage.job_id, manifest.files)
         return _answer(answer)

@@ -79,7 +79,7 @@ async def delete_place(farm: Farm, what: Deletion, check: Callable[[Connection],
             partial(ended_jobs, table=what.table, row_id=what.row_id, by=what.by)
         )
         for job in jobs:
-            await farm.delete(job, outputs=what.outputs)
+            await farm.jobs.delete(job, outputs=what.outputs)
 
     def work(connection: Connection) -> Sequence[Row[Any]]:
         check(connection)

@@ -162,7 +162,7 @@ class WorkerSocket:
             takes_prefetch="prefetch" in hello.takes,
         )
         self._connection.recognise()
-        farm.bar(link)
+        farm.workers.bar(link)
         # From here on its going has to be noted, also when the rest of the greeting fails.
         self._link = link
         older = farm.roster.add(link)
@@ -186,8 +186,8 @@ class WorkerSocket:
         if farm.orders.count != decided:
             await farm.orders.remind(link)
         _log.info("worker_connected", worker=link.name, id=link.worker_id)
-        farm.worker_came(link.worker_id)
-        farm.recall_work(link, admission.held)
+        farm.jobs.worker_came(link.worker_id)
+        farm.workers.recall_work(link, admission.held)
         if older is not None:
             await self._take_back(older, kept=[lease.id for lease in admission.held])
         return link
@@ -223,7 +223,7 @@ class WorkerSocket:
             self._farm.dispatcher.work_appeared()
             _log.info("worker_disconnected", worker=link.name, id=link.worker_id)
             try:
-                await self._farm.note_departure(
+                await self._farm.workers.note_departure(
                     Departure(link.worker_id, link.boot_id, self._said_goodbye)
                 )
             except FrameFarmError as error:
@@ -232,6 +232,7 @@ class WorkerSocket:
     async def _take(self, link: Link, reports: Sequence[m.Report]) -> None:
         """Act on one message. All that is to be written is queued before any of it is awaited,
         so that a `finished` and the `ready` beside it share one commit."""  # noqa: D205, D209
+        results = self._farm.results
         answers: list[tuple[m.Finished | m.Failed, Future[Any]]] = []
         claims: list[tuple[Slot, Future[Any]]] = []
         orders: list[m.Order] = []
@@ -239,9 +240,9 @@ class WorkerSocket:
             for report in reports:
                 match report:
                     case m.Finished():
-                        answers.append((report, self._farm.finish(_finish_of(link, report))))
+                        answers.append((report, results.finish(_finish_of(link, report))))
                     case m.Failed():
-                        answers.append((report, self._farm.fail(_failure_of(link, report))))
+                        answers.append((report, results.fail(_failure_of(link, report))))
                     case m.Ready() if (slot := link.slots.get(report.slot)) is not None:
                         slot.warm, slot.work = report.warm, None
                         if link.enabled:
@@ -249,7 +250,7 @@ class WorkerSocket:
                     case _:
                         orders += await self._take_other(link, report)
             for settled, future in answers:
-                answer = await self._farm.settled(await future)
+                answer = await results.settled(await future)
                 orders.append(m.Settled(settled.lease, settled.unit, answer))
             for slot, future in claims:
                 orders += await self._farm.dispatcher.granted(link, slot, future)

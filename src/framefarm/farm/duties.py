@@ -100,8 +100,8 @@ async def _expiry_round(farm: Farm, handler: Handler[Watch, Round], watch: Watch
             # Claims may have failed as well: their slots wait, and nobody would ask for them again.
             farm.dispatcher.work_appeared()
         await farm.spread(done.news)
-        if farm.bars:
-            await farm.refresh_bars()
+        if farm.workers.any_barred:
+            await farm.workers.refresh_bars()
     except FrameFarmError as error:
         _log.warning("expiry_failed", error=str(error))
         return watch.after_failure()
@@ -137,7 +137,7 @@ async def take_back_stalls(farm: Farm) -> None:
 
 
 async def _take_back(farm: Farm, stall: Stall) -> None:
-    work = partial(take_back, catalog=farm.catalog, stall=stall, blame=farm.blame)
+    work = partial(take_back, catalog=farm.catalog, stall=stall, blame=farm.results.blame)
     await farm.change(work)
     # Only now: where the database was not to be had, the next round must find it again.
     _forget_work(farm, stall)
@@ -147,7 +147,7 @@ async def give_up(farm: Farm) -> None:
     """Fail units that wait for memory which no worker has any more (L9)."""
     while True:
         await asyncio.sleep(_GIVE_UP_EVERY_S)
-        work = partial(give_up_oversized, catalog=farm.catalog, blame=farm.blame)
+        work = partial(give_up_oversized, catalog=farm.catalog, blame=farm.results.blame)
         await guarded("give_up_oversized", farm.change(work))
 
 

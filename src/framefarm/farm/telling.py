@@ -161,7 +161,7 @@ class Telling:
         # A picture takes far longer to make than a look at the counters.
         if not self.bus.followed(job_id):
             return
-        view = await self._farm.view(job_id)
+        view = await self._farm.jobs.view(job_id)
         if view.state in ENDED_JOBS and state not in ENDED_JOBS:
             return  # it ended just now, so the next round places its files before it says so
         self.bus.publish(job_id, "job", asdict(view))

@@ -145,12 +145,12 @@ async def test_the_manager_raises_a_late_job_and_shows_it(tmp_path: Path):
     await farm.start()
     try:
         request = TrialRequest(units="1-9", deadline_at=soon())
-        view, _ = await farm.submit(plan_trial_job(request))
+        view, _ = await farm.jobs.submit(plan_trial_job(request))
         assert (view.late, view.priority) == (False, 50)
 
         await look_at_deadlines(farm)
 
-        late = await farm.view(view.id)
+        late = await farm.jobs.view(view.id)
         assert (late.late, late.priority) == (True, 50)
         assert late.deadline is not None
     finally:

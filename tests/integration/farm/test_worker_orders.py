@@ -26,7 +26,7 @@ class Ears:
 
 
 async def arrive(farm: Farm) -> tuple[Link, Ears]:
-    admission = await farm.admit(HELLO)
+    admission = await farm.workers.admit(HELLO)
     ears = Ears()
     link = Link(
         admission.worker_id,

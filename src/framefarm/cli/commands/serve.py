@@ -186,7 +186,7 @@ async def _invitation(server: ManagerServer, farm: Farm) -> str:
     from framefarm.core.requirements import Pool  # noqa: PLC0415
     from framefarm.protocol.join_token import JoinToken  # noqa: PLC0415
 
-    made = await farm.invite(pool=Pool.OWN, uses=1, lifetime_s=_FIRST_TOKEN_S)
+    made = await farm.workers.invite(pool=Pool.OWN, uses=1, lifetime_s=_FIRST_TOKEN_S)
     return "\n" + invitation(
         JoinToken(made.secret, server.reach.fingerprint).text,
         urls=server.reach.urls(),
