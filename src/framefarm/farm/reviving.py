@@ -122,6 +122,7 @@ def revive(
             planned = plan_revival(connection, catalog, job.id)
         for stage_id, missing in (planned.stages if planned else {}).items():
             _revive_stage(connection, stage_id, missing)
+            _forgive(connection, stage_id)
     connection.execute(
         update(t.jobs)
         .where(t.jobs.c.id == job.id, t.jobs.c.state == state)
@@ -145,6 +146,15 @@ def _revive_stage(connection: Connection, stage_id: int, missing: Missing) -> No
     if missing.have:
         rows = [{"stage_id": stage_id, "unit": u, "have": n} for u, n in missing.have.items()]
         connection.execute(insert(t.inputs), rows)
+
+
+def _forgive(connection: Connection, stage_id: int) -> None:
+    """Let what went wrong before count no more: whoever starts a job again has mended something.
+
+    Units that were given up stay so until they are wished for.
+    """
+    tried = (t.faults.c.stage_id == stage_id) & ~t.faults.c.final & ~t.faults.c.forgiven
+    connection.execute(update(t.faults).where(tried).values(forgiven=True))
 
 
 def reopen(connection: Connection, stage_id: int) -> None:

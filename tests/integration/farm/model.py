@@ -259,6 +259,8 @@ class Model:
         chosen = self._chosen(job, frames, everything=everything)
         if job.state != "cancelled" and not any(chosen.values()):
             return False
+        if job.state == "cancelled":
+            self._forgive(job)
         if job.state not in LIVE:
             job.state = "queued"
         for stage in job.stages:
@@ -275,6 +277,14 @@ class Model:
                     unit.next_attempt = attempt
         self.settle(job)
         return True
+
+    @staticmethod
+    def _forgive(job: Job) -> None:
+        """What went wrong counts no more, but for what units were given up for."""
+        for unit in (unit for stage in job.stages for unit in stage.units.values()):
+            last = unit.counting[-1] if unit.state == "failed" else None
+            for fault in unit.faults:
+                fault.forgiven |= fault is not last
 
     def _chosen(
         self, job: Job, frames: set[int] | None, *, everything: bool

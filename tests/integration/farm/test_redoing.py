@@ -160,6 +160,28 @@ def test_named_frames_of_a_cancelled_job_bring_back_the_rest_too(bench: Bench):
     assert (row.pending, row.done, row.cancelled) == (4, 0, 0)
 
 
+def test_l9_what_went_wrong_before_a_job_was_cancelled_counts_no_more(bench: Bench):
+    job = bench.trial("1")
+    for worker in ("w1", "w2"):
+        bench.fail(bench.take(worker))
+    bench.cancel(job)
+
+    bench.retry(job)
+    bench.fail(bench.take("w3"))
+
+    assert (bench.job(job).state, bench.stage(job).failed) == ("running", 0)
+
+
+def test_a_unit_given_up_before_a_job_was_cancelled_and_not_named_stays_failed(bench: Bench):
+    job = bench.trial("1-2")
+    bench.fail(bench.take(), reason="refused")
+    bench.cancel(job)
+
+    bench.retry(job, "2")
+
+    assert bench.stage(job).failed == 1
+
+
 def test_a_failed_unit_that_is_not_named_stays_failed(bench: Bench):
     job = bench.trial("1-3")
     for unit in range(3):
