@@ -92,8 +92,9 @@ def hold_instead(
     """Hold a job rather than give up a unit of it, where all that was tried fails alike.
 
     Who else might do better, and who let the job go before, does not matter then: the unit has been
-    tried as often as any is, and would be lost to what may well pass. One that is tried while its
-    job is held is given up, so that what never works ends at last.
+    tried as often as any is, and would be lost to what may well pass. So would one that is tried
+    while its job is held. Once the pauses between such tries grow no longer it is given up, so that
+    what never works ends at last.
 
     Args:
         stage_id: The unit's.
@@ -106,9 +107,10 @@ def hold_instead(
         Whether the unit is to wait with the others.
     """
     stage = connection.execute(_STAGE.where(t.stages.c.id == stage_id)).one()
-    on_trial = is_held(stage) and stage.try_at is None
-    if cause[0] in _NOT_THE_JOBS or not limits.alike or stage.done or on_trial:
+    if cause[0] in _NOT_THE_JOBS or not limits.alike or stage.done:
         return False
+    if is_held(stage) and stage.try_at is None:
+        return limits.hold_for(stage.holds) < limits.longest_hold_s
     rows = connection.execute(_FAULTS.where(t.faults.c.stage_id == stage_id)).all()
     alike = [row for row in rows if _cause(row) == cause]
     if not _enough(alike, limits, now):

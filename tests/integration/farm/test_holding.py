@@ -343,6 +343,24 @@ def test_l9_a_clock_that_went_back_keeps_no_held_job_waiting(bench: Bench):
     assert bench.claim("w1") is not None
 
 
+def test_l9_no_unit_of_a_held_job_is_given_up_while_its_pauses_grow(bench: Bench):
+    """Simulated seed 4732: what passed after eight minutes cost a unit that was tried meanwhile."""
+    bench.blame = farm_of(*WORKERS, alike=4)
+    job = bench.trial("1-4")
+    fail_all(bench, *WORKERS)
+    assert bench.job(job).state == JobState.PAUSED
+    for _ in range(4):
+        be_due(bench, job)
+        assert fail_all(bench, *WORKERS, most=1) == 1
+        bench.check()
+        assert bench.stage(job).failed == 0
+
+    be_due(bench, job)
+    fail_all(bench, *WORKERS, most=1)
+
+    assert bench.stage(job).failed == 1
+
+
 def test_l9_a_held_job_ends_when_all_its_units_have_failed(bench: Bench):
     job, tries = held_job(bench), 0
     while bench.job(job).state == JobState.PAUSED:
