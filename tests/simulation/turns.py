@@ -79,6 +79,7 @@ class Turns:
     full_for: Callable[[int], bool]
     _queued: dict[int, _Queued] = field(default_factory=dict)
     _failing: dict[tuple[str, int], _Failing] = field(default_factory=dict)
+    _made_at: dict[tuple[str, int], float] = field(default_factory=dict)
 
     def of_commit(self, changes: Changes) -> Iterator[str]:
         """What is wrong with leases that were committed just now."""
@@ -153,10 +154,13 @@ class Turns:
         at, link = (note.worker, note.stage), self.link_of(note.worker)
         failing = self._failing.get(at)
         if note.kind == "fault":
+            if self._made_at.get(at) == self.now():
+                return  # in one transaction, after those that it made; which was first is not known
             count = failing.count + 1 if failing and failing.link is link else 1
             self._failing[at] = _Failing(link, count, self.now())
         elif note.kind == "done":
             self._failing.pop(at, None)
+            self._made_at[at] = self.now()
         elif note.kind in {"leased", "tail"} and failing and failing.link is link:
             passed_s = self.now() - failing.at
             least_s = 0.5 * 2.0 ** (failing.count - 2)

@@ -50,7 +50,14 @@ class LiveResults:
         return fail_many(connection, self._farm.catalog, failures, self.blame)
 
     def finish(self, finish: Finish) -> asyncio.Future[Settlement]:
-        """Queue a result; `settled` its answer once it is there."""
+        """Queue a result; `settled` its answer once it is there.
+
+        That it could make one counts at once, as a failure does: what a worker kept while the
+        manager was away comes in one message with what went wrong after it.
+        """
+        link = self._farm.roster.get(finish.worker_id)
+        if link is not None:
+            link.made(finish.stage_id)
         return self._farm.writer.submit(self._finishes, finish)
 
     def fail(self, failure: Failure) -> asyncio.Future[Settlement]:

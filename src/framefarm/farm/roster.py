@@ -191,9 +191,12 @@ class Link:
         known = ((stage, speed.seconds_per_unit) for stage, speed in self.speeds.items())
         return {stage: seconds for stage, seconds in known if seconds is not None}
 
-    def took(self, stage_id: int, seconds: float) -> None:
-        """Learn from a finished unit."""
+    def made(self, stage_id: int) -> None:
+        """Count its failures of a stage anew: it has just sent what it made of a unit of it."""
         self.failing.pop(stage_id, None)
+
+    def took(self, stage_id: int, seconds: float) -> None:
+        """Learn from a unit that is done."""
         self.speeds[stage_id] = self.speeds.get(stage_id, Speed()).after(seconds)
         if len(self.speeds) > _STAGES_REMEMBERED:
             del self.speeds[next(iter(self.speeds))]

@@ -83,6 +83,17 @@ def test_l9_a_disabled_worker_is_no_other():
     assert not roster.others(Requirements("render"), frozenset())
 
 
+def test_l13_a_worker_that_made_a_unit_begins_anew_to_count_its_failures():
+    one, limits = link("a", ("render",)), BlameLimits()
+    for _ in range(3):
+        one.rest(1, limits, lambda: True)
+    assert one.failing[1] == 3
+
+    one.made(1)
+
+    assert one.rest(1, limits, lambda: True) == 0.0
+
+
 def test_speeds_are_forgotten_oldest_first():
     one = link("a", ("render",))
     for stage in range(150):
