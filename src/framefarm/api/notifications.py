@@ -24,6 +24,7 @@ State = Literal["waiting", "sending", "sent", "given_up", "unclear", "muted"]
 Told = Literal[
     "job_done",
     "job_failed",
+    "job_held",
     "worker_lost",
     "worker_quarantined",
     "disk_low",
@@ -53,7 +54,7 @@ class NewTarget(_Body):
     name: TargetName
     address: AddressText | None = None
     email: Annotated[str, Field(max_length=254)] = ""
-    tells: Tells = ["job_done", "job_failed"]
+    tells: Tells = ["job_done", "job_failed", "job_held"]
     all_jobs: bool = False
 
 

@@ -20,6 +20,7 @@ _LONGEST = 4_096
 EVENTS = (
     "job_done",
     "job_failed",
+    "job_held",
     "worker_lost",
     "worker_quarantined",
     "disk_low",
@@ -47,7 +48,7 @@ def on_option(function: _F) -> _F:
         type=click.Choice(EVENTS),
         metavar="EVENT",
         help=f"{', '.join(EVENTS[:-1])} or {EVENTS[-1]}; as often as needed. Default: the first "
-        "two.",
+        "three.",
     )(function)
 
 

@@ -35,7 +35,7 @@ class NotifyCalls:
         *,
         address: str | None = None,
         email: str = "",
-        tells: Sequence[str] = ("job_done", "job_failed"),
+        tells: Sequence[str] = ("job_done", "job_failed", "job_held"),
         all_jobs: bool = False,
     ) -> Ask[MadeTarget]:
         """Be told somewhere of what happens from now on.
@@ -43,8 +43,8 @@ class NotifyCalls:
         Args:
             address: Of a service or a web hook; None for mail by the farm's own server.
             email: Where mail goes, on the manager's own machine; else the account's address.
-            tells: `job_done`, `job_failed`, `worker_lost`, `worker_quarantined`, `disk_low`,
-                `quota_near`, `quota_refused`.
+            tells: `job_done`, `job_failed`, `job_held`, `worker_lost`, `worker_quarantined`,
+                `disk_low`, `quota_near`, `quota_refused`.
             all_jobs: Of everybody's jobs, for who may see them.
 
         Raises:

@@ -36,6 +36,7 @@ class Event(StrEnum):
 
     JOB_DONE = "job_done"
     JOB_FAILED = "job_failed"
+    JOB_HELD = "job_held"
     WORKER_LOST = "worker_lost"
     WORKER_QUARANTINED = "worker_quarantined"
     DISK_LOW = "disk_low"
@@ -44,7 +45,7 @@ class Event(StrEnum):
     TEST = "test"
 
 
-JOB_EVENTS = frozenset({Event.JOB_DONE, Event.JOB_FAILED})
+JOB_EVENTS = frozenset({Event.JOB_DONE, Event.JOB_FAILED, Event.JOB_HELD})
 QUOTA_EVENTS = frozenset({Event.QUOTA_NEAR, Event.QUOTA_REFUSED})
 _OWN = JOB_EVENTS | QUOTA_EVENTS
 _SEEING = _OWN | {Event.WORKER_LOST, Event.WORKER_QUARANTINED}
@@ -122,6 +123,7 @@ def retry_after_s(tries: int, rng: random.Random, asked_s: float = 0.0) -> float
 _COUNTED: Mapping[Event, tuple[str, str]] = {
     Event.JOB_DONE: ("job is done", "jobs are done"),
     Event.JOB_FAILED: ("job failed", "jobs failed"),
+    Event.JOB_HELD: ("job is held", "jobs are held"),
     Event.WORKER_LOST: ("worker is lost", "workers are lost"),
     Event.WORKER_QUARANTINED: ("worker is quarantined", "workers are quarantined"),
     Event.QUOTA_NEAR: ("quota is nearly used up", "quotas are nearly used up"),
@@ -152,6 +154,7 @@ def _near(facts: Mapping[str, Any]) -> str:
 _TITLES: Mapping[Event, Callable[[Mapping[str, Any]], str]] = {
     Event.JOB_DONE: lambda facts: f"{_job(facts)} is done",
     Event.JOB_FAILED: lambda facts: f"{_job(facts)} failed",
+    Event.JOB_HELD: lambda facts: f"{_job(facts)} is held",
     Event.WORKER_LOST: lambda facts: f"{_worker(facts)} is lost",
     Event.WORKER_QUARANTINED: lambda facts: f"{_worker(facts)} is quarantined",
     Event.DISK_LOW: lambda facts: f"the farm's disk is low: {_gigabytes(facts['free_bytes'])} free",
@@ -161,13 +164,18 @@ _TITLES: Mapping[Event, Callable[[Mapping[str, Any]], str]] = {
 }
 
 
+_WAITS = "It is tried again now and then, with one unit."
+_LOOK_WITH = {Event.JOB_DONE: "fetch", Event.JOB_FAILED: "logs", Event.JOB_HELD: "why"}
+
+
 def _details(notice: Notice) -> list[str]:
     facts = notice.facts
     match notice.event:
-        case Event.JOB_DONE | Event.JOB_FAILED:
-            command = "fetch" if notice.event is Event.JOB_DONE else "logs"
-            lines = [_text(facts.get("message", "")), _made(facts), _owner(facts)]
-            return [line for line in lines if line] + [f"framefarm {command} {facts['job']}"]
+        case Event.JOB_DONE | Event.JOB_FAILED | Event.JOB_HELD:
+            what = _WAITS if notice.event is Event.JOB_HELD else _made(facts)
+            lines = [_text(facts.get("message", "")), what, _owner(facts)]
+            command = f"framefarm {_LOOK_WITH[notice.event]} {facts['job']}"
+            return [*filter(None, lines), command]
         case Event.WORKER_LOST | Event.WORKER_QUARANTINED:
             reason = _text(facts.get("reason", ""))
             name = _text(facts["worker"])

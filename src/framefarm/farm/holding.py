@@ -30,7 +30,8 @@ _DIGITS = re.compile(r"\d+")
 _LONGEST_REASON = 400
 
 _HOLDABLE = [JobState.QUEUED, JobState.RUNNING]
-_HELD = and_(t.jobs.c.state == JobState.PAUSED, t.jobs.c.message != "", t.jobs.c.holds > 0)
+HELD = and_(t.jobs.c.state == JobState.PAUSED, t.jobs.c.message != "", t.jobs.c.holds > 0)
+"""What is so of the row of a held job, see `is_held`."""
 
 
 Cause = tuple[str, str]
@@ -226,7 +227,7 @@ def try_held(connection: Connection) -> News:
 
 
 _HELD_JOBS = Prepared(
-    select(t.jobs.c.id, t.jobs.c.held_at, t.jobs.c.try_at).where(_HELD).order_by(t.jobs.c.id)
+    select(t.jobs.c.id, t.jobs.c.held_at, t.jobs.c.try_at).where(HELD).order_by(t.jobs.c.id)
 )
 
 
@@ -261,7 +262,7 @@ def _try_again(connection: Connection, job_id: int, now: float) -> None:
 
 def let_go(connection: Connection, job_ids: Iterable[int], news: News) -> None:
     """Let jobs go on that are held, and of which a unit has succeeded."""
-    held = select(t.jobs.c.id).where(t.jobs.c.id.in_(sorted(set(job_ids))), _HELD)
+    held = select(t.jobs.c.id).where(t.jobs.c.id.in_(sorted(set(job_ids))), HELD)
     for job_id in connection.execute(held.order_by(t.jobs.c.id)).scalars().all():
         _free(connection, job_id)
         news.jobs.add(job_id)
@@ -272,7 +273,7 @@ def _free(connection: Connection, job_id: int) -> None:
     again = advance(JOB, advance(JOB, JobState.PAUSED, JobEvent.RESUME), JobEvent.START)
     connection.execute(
         update(t.jobs)
-        .where(t.jobs.c.id == job_id, _HELD)
+        .where(t.jobs.c.id == job_id, HELD)
         .values(state=again, message="", holds=0, try_at=None)
     )
     _put_on_trial(connection, job_id, None)

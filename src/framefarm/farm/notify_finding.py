@@ -7,6 +7,7 @@ is a row for each target and occurrence, and there is never a second one.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -26,6 +27,7 @@ from framefarm.core.notices import (
 from framefarm.core.states import JobState, WorkerState
 from framefarm.db import database_now
 from framefarm.db import tables as t
+from framefarm.farm.holding import HELD
 from framefarm.farm.notify_quotas import quota_occurrences
 from framefarm.farm.occurrences import Occurrence
 
@@ -87,6 +89,7 @@ def find(connection: Connection, ended: Collection[int], disk: Disk) -> list[Fou
     since = _since(connection, listeners, now)
     occurrences = [
         *_jobs(connection, since, ended),
+        *_held(connection, since),
         *_lost(connection, since),
         *_quarantined(connection, since),
         *_disk(connection, disk),
@@ -209,6 +212,28 @@ def _ended(row: Any) -> Occurrence:
     notice = Notice(_EVENTS[JobState(row.state)], facts, row.finished_at)
     key = f"job:{row.id}:{row.state}:{row.finished_at!r}"
     return Occurrence(key, f"job:{row.id}", notice, row.owner)
+
+
+def _held(connection: Connection, since: float) -> Iterator[Occurrence]:
+    """Jobs that are held (L9): each time that is tried and fails moves the time, not the reason."""
+    j, s = t.jobs.c, t.stages.c
+    rows = connection.execute(
+        select(j.id, j.name, j.owner, j.message, j.held_at, s.done, s.total)
+        .join(t.stages, (s.job_id == j.id) & (s.position == 0))
+        .where(HELD, j.held_at >= since)
+    )
+    for row in rows:
+        facts = {
+            "job": row.id,
+            "name": row.name,
+            "owner": row.owner,
+            "message": row.message,
+            "done": row.done,
+            "total": row.total,
+        }
+        why = hashlib.sha256(row.message.encode()).hexdigest()[:16]
+        notice = Notice(Event.JOB_HELD, facts, row.held_at)
+        yield Occurrence(f"job:{row.id}:held:{why}", f"job:{row.id}", notice, row.owner)
 
 
 def _lost(connection: Connection, since: float) -> Iterator[Occurrence]:

@@ -169,7 +169,7 @@ def test_mail_server_of_the_settings_file_is_used(tmp_path: Path):
         added = farm.type("notify", "add", "desk", "--to", "ada@studio.example")
         assert added == (
             0,
-            "desk:\n  told of job done, job failed\nTry it: framefarm notify test desk\n",
+            "desk:\n  told of job done, job failed, job held\nTry it: framefarm notify test desk\n",
             "",
         )
         assert farm.type("notify", "test", "desk") == (0, "desk has taken it\n", "")

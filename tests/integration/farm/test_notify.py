@@ -38,7 +38,7 @@ FULL = finding.Disk(10**8, 10**9)
 TIGHT = finding.Disk(1_100_000_000, 10**9)
 FARM = "0123456789abcdef"
 DAY_S = 86_400.0
-JOBS = [Event.JOB_DONE, Event.JOB_FAILED]
+JOBS = [Event.JOB_DONE, Event.JOB_FAILED, Event.JOB_HELD]
 WORKERS = [Event.WORKER_LOST, Event.WORKER_QUARANTINED]
 
 
@@ -75,6 +75,10 @@ class Desk:
 
     def end(self, job: int, state: str = "done") -> None:
         self._set(t.jobs, t.jobs.c.id == job, state=state, finished_at=self.now, started_at=1.0)
+
+    def hold(self, job: int, why: str, holds: int = 1) -> None:
+        held = {"state": "paused", "message": why, "holds": holds, "held_at": self.now}
+        self._set(t.jobs, t.jobs.c.id == job, **held, try_at=self.now + 60.0)
 
     def worker(self, name: str = "ants") -> str:
         worker_id = name.ljust(32, "0")
@@ -155,6 +159,28 @@ def test_job_that_ends_again_is_told_again(desk: Desk):
     desk.end(job, "done")
 
     assert desk.look() == [(made.id, "job_done")]
+
+
+def test_held_job_is_told_once_however_often_it_is_tried(desk: Desk):
+    made, job = desk.target(), desk.bench.trial("1-9", wishes=Wishes(owner=""))
+    desk.hold(job, "Held: 10 frames failed the same way on 3 workers: no licence.")
+    assert desk.look() == [(made.id, "job_held")]
+
+    for holds in (2, 3):
+        desk.now += DAY_S
+        desk.hold(job, "Held: 10 frames failed the same way on 3 workers: no licence.", holds)
+        assert desk.look() == []
+
+    desk.now += DAY_S
+    desk.hold(job, "Held: 14 frames failed the same way on 3 workers: no texture.")
+    assert desk.look() == [(made.id, "job_held")], "somebody let it go, and it is held anew"
+
+
+def test_job_that_a_person_paused_is_not_told(desk: Desk):
+    desk.target()
+    desk.hold(desk.bench.trial("1-9", wishes=Wishes(owner="")), why="", holds=0)
+
+    assert desk.look() == []
 
 
 def test_nothing_from_before_the_target_or_its_choice_is_told(desk: Desk):

@@ -39,6 +39,18 @@ def test_what_failed_is_told_with_its_reason():
     assert words.body.splitlines()[-1] == "framefarm logs 7"
 
 
+def test_what_is_held_is_told_with_what_becomes_of_it():
+    words = compose([job(Event.JOB_HELD, message="Held: 10 frames failed the same way: no share.")])
+
+    assert words.title == "job 7 (shot 10) is held"
+    assert words.body.splitlines() == [
+        "Held: 10 frames failed the same way: no share.",
+        "It is tried again now and then, with one unit.",
+        "Owner: ada",
+        "framefarm why 7",
+    ]
+
+
 def test_many_things_are_counted_and_the_first_of_them_named():
     told = [job(number=number) for number in range(1, 41)]
     words = compose([*told, job(Event.JOB_FAILED, 41), worker(Event.WORKER_LOST)])
@@ -53,7 +65,13 @@ def test_many_things_are_counted_and_the_first_of_them_named():
 def test_each_event_has_words_alone_and_with_others():
     disk = Notice(Event.DISK_LOW, {"free_bytes": 5e8, "low_bytes": 1e9}, 0.0)
     others = [worker(Event.WORKER_LOST), worker(Event.WORKER_QUARANTINED), disk]
-    for notice in [job(), job(Event.JOB_FAILED), *others, Notice(Event.TEST, {}, 0.0)]:
+    for notice in [
+        job(),
+        job(Event.JOB_FAILED),
+        job(Event.JOB_HELD),
+        *others,
+        Notice(Event.TEST, {}, 0.0),
+    ]:
         assert compose([notice]).title
         assert compose([notice]).body
         assert compose([notice, notice]).title
@@ -82,7 +100,8 @@ def test_what_somebody_named_does_nothing_in_a_message():
 
 
 def test_everybody_hears_only_of_what_everybody_may_see():
-    own = {Event.JOB_DONE, Event.JOB_FAILED, Event.QUOTA_NEAR, Event.QUOTA_REFUSED}
+    jobs = {Event.JOB_DONE, Event.JOB_FAILED, Event.JOB_HELD}
+    own = jobs | {Event.QUOTA_NEAR, Event.QUOTA_REFUSED}
     assert MAY_HEAR[UserRole.ARTIST] == own
     assert Event.DISK_LOW not in MAY_HEAR[UserRole.VIEWER]
     assert MAY_HEAR[UserRole.ADMIN] == set(Event) - {Event.TEST}

@@ -13,6 +13,7 @@ from framefarm.cli.farm_options import json_option, open_farm, url_option
 from framefarm.cli.groups import command as declare
 from framefarm.cli.groups import option
 from framefarm.cli.notify_options import (
+    EVENTS,
     address_file_option,
     on_option,
     read_address,
@@ -49,7 +50,7 @@ def command(
     if by_mail and address_file is not None:
         raise UsageFailure("--mail and --to need no --address-file")
     address = None if by_mail else read_address(address_file)
-    tells = on or ("job_done", "job_failed")
+    tells = on or EVENTS[:3]
     with open_farm(url) as farm:
         made = farm.add_notify_target(
             name, address=address, email=email, tells=tells, all_jobs=all_jobs
