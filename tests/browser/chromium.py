@@ -80,6 +80,32 @@ class Tab:
             "Runtime.evaluate", expression=f"document.querySelector({json.dumps(selector)}).click()"
         )
 
+    def type(self, selector: str, text: str) -> None:
+        """Type into a field, in place of what it holds."""
+        self.find(
+            f"(field => field && (field.focus(), field.select(), true))"
+            f"(document.querySelector({json.dumps(selector)}))"
+        )
+        self.ask("Input.insertText", text=text)
+
+    def press_enter(self) -> None:
+        """In the field that has the focus."""
+        key = {"key": "Enter", "code": "Enter", "windowsVirtualKeyCode": 13, "text": "\r"}
+        self.ask("Input.dispatchKeyEvent", type="keyDown", **key)
+        self.ask("Input.dispatchKeyEvent", type="keyUp", **key)
+
+    def show_as(self, width: int, scheme: str) -> None:
+        """Take on a width, and light or dark colours."""
+        self.ask(
+            "Emulation.setDeviceMetricsOverride",
+            width=width,
+            height=900,
+            deviceScaleFactor=1,
+            mobile=False,
+        )
+        feature = {"name": "prefers-color-scheme", "value": scheme}
+        self.ask("Emulation.setEmulatedMedia", features=[feature])
+
     def picture(self, path: Path) -> None:
         path.write_bytes(base64.b64decode(self.ask("Page.captureScreenshot")["data"]))
 

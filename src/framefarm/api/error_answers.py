@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import structlog
@@ -13,6 +14,7 @@ from starlette.responses import JSONResponse, Response
 
 from framefarm.api.bodies import IN_WORDS
 from framefarm.api.once import AnsweredBeforeError
+from framefarm.api.pages.page import failed, is_for_a_person
 from framefarm.api.problems import REFUSED, problem, problem_of
 from framefarm.core.errors import FrameFarmError
 
@@ -26,8 +28,8 @@ def install(app: FastAPI) -> None:
     """Answer every error of an application this way."""
 
     @app.exception_handler(FrameFarmError)
-    async def ours(_: Request, error: FrameFarmError) -> JSONResponse:
-        return problem_of(error)
+    async def ours(request: Request, error: FrameFarmError) -> Response:
+        return failed(error) if is_for_a_person(request) else problem_of(error)
 
     @app.exception_handler(AnsweredBeforeError)
     async def again(_: Request, error: AnsweredBeforeError) -> Response:
@@ -35,7 +37,7 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
-        told = "; ".join(map(_in_words, error.errors()))
+        told = "; ".join(map(in_words, error.errors()))
         unread = any(one["type"] in _NOT_READ_AS_JSON for one in error.errors())
         if unread and not _is_json(request):
             told += "; JSON is read with the header Content-Type: application/json"
@@ -56,7 +58,7 @@ def install(app: FastAPI) -> None:
         return problem(500, "internal", "The manager failed at this request; its log says why.")
 
 
-def _in_words(error: dict[str, Any]) -> str:
+def in_words(error: Mapping[str, Any]) -> str:
     """What is wrong with one value, and where it stands."""
     where = ".".join(str(part) for part in error["loc"])
     more = error.get("ctx", {})

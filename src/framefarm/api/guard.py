@@ -67,8 +67,15 @@ _SIGNING_IN = {
     ("POST", "/api/login/device/token"),
     ("POST", "/api/first-admin"),
     ("POST", "/api/logout"),
+    ("POST", "/login"),
+    ("POST", "/logout"),
+    ("POST", "/first-admin"),
 }
 _FOR_EVERYONE = {
+    ("GET", "/"),
+    ("GET", "/login"),
+    ("GET", "/logout"),
+    ("GET", "/first-admin"),
     ("GET", "/api/health"),
     ("GET", "/api/login"),
     ("GET", "/api/login/device"),

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from fastapi import Depends, FastAPI
-from fastapi.responses import HTMLResponse, PlainTextResponse
+from fastapi import Depends, FastAPI, Request
+from fastapi.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 
 from framefarm import __version__
 from framefarm.api import (
@@ -35,8 +35,10 @@ from framefarm.api import (
     workers,
 )
 from framefarm.api.body_limit import BodyLimit
-from framefarm.api.guard import RoleGuard
+from framefarm.api.guard import Role, RoleGuard, caller_of
 from framefarm.api.keys import KeyRing
+from framefarm.api.pages.login_page import LOGIN
+from framefarm.api.pages.routes import page_routes
 from framefarm.api.password_door import PasswordDoor
 from framefarm.api.people import TokenRing
 from framefarm.api.queries import check_query
@@ -95,9 +97,11 @@ def make_api(farm: Farm, keys: KeyRing, people: TokenRing, reach: Reach) -> Fast
     api.add_middleware(RoleGuard, keys=keys, people=people, farm=farm)
 
     @api.get("/", include_in_schema=False)
-    async def front() -> PlainTextResponse:
-        """What to tell a person whose browser asks."""
-        return PlainTextResponse(_FRONT)
+    async def front(request: Request) -> Response:
+        """What to tell a person whose browser asks; who is not logged in does that first."""
+        if caller_of(request.scope).role in {Role.LOCAL, Role.PERSON}:
+            return PlainTextResponse(_FRONT)
+        return RedirectResponse(LOGIN, 303)
 
     @api.get("/api/docs", include_in_schema=False)
     async def docs() -> HTMLResponse:
@@ -137,6 +141,7 @@ def make_api(farm: Farm, keys: KeyRing, people: TokenRing, reach: Reach) -> Fast
     api.include_router(users.own_routes(farm, people))
     api.include_router(signing_in.login_routes(farm, people, door))
     api.include_router(signing_in.first_admin_routes(farm, door))
+    api.include_router(page_routes(farm, people, door))
     if farm.settings.openid is not None:
         from framefarm.api.openid.routes import openid_routes  # noqa: PLC0415  few farms have one
 

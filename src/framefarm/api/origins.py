@@ -15,6 +15,9 @@ from urllib.parse import urlsplit
 from starlette.datastructures import Headers
 from starlette.types import Scope
 
+_OWN_PATH = re.compile(r"/(?![/\\])[!-~]{0,1000}")
+"""No `//host` and no `/\\host`, which browsers read as another host; nothing that ends a header."""
+
 _READS = frozenset({"GET", "HEAD"})
 _STREAM = re.compile(r"/api/(events|jobs/[^/]+/events)")
 _SCHEMES = {"ws": "http", "wss": "https"}
@@ -35,6 +38,16 @@ def own_origins(scope: Scope, headers: Headers, public_url: str) -> frozenset[st
     if public_url:
         found.add(origin_of(public_url))
     return frozenset(found)
+
+
+def own_path(wanted: str | None, otherwise: str) -> str:
+    """Where to send a browser that says itself where it wants to go: nowhere but to this manager.
+
+    Args:
+        wanted: What it says: a path, perhaps with a query.
+        otherwise: Where to if that is none.
+    """
+    return wanted if wanted is not None and _OWN_PATH.fullmatch(wanted) else otherwise
 
 
 def origin_of(url: str) -> str:

@@ -7,6 +7,7 @@ which nobody has, and takes as long.
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Callable
 from functools import partial
@@ -43,6 +44,15 @@ class LoginFailedError(FrameFarmError):
         )
 
 
+class AccountDisabledError(FrameFarmError):
+    """Name and password belong together, and that account is disabled. Nobody else is told so."""
+
+    code = "account_disabled"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"The account {name} is disabled; an admin of the farm can enable it.")
+
+
 class TooManyLoginsError(FrameFarmError):
     """Too many wrong passwords were tried.
 
@@ -54,10 +64,11 @@ class TooManyLoginsError(FrameFarmError):
     retryable = True
 
     def __init__(self, retry_in_s: float) -> None:
-        minutes = max(1, round(retry_in_s / 60))
+        minutes = round(retry_in_s / 60)
+        wait = f"{minutes} min" if minutes > 1 else f"{math.ceil(retry_in_s)} s"
         super().__init__(
             "Too many wrong passwords or codes were tried for this name, or from this address; "
-            f"wait {minutes} min. Who is logged in stays so."
+            f"wait {wait}. Who is logged in stays so."
         )
         self.retry_in_s = retry_in_s
 
@@ -89,18 +100,22 @@ class PasswordDoor:
         """Whose name and password these are.
 
         Raises:
-            LoginFailedError: Nobody's, or the account is disabled.
+            LoginFailedError: Nobody's.
+            AccountDisabledError: Of an account that is disabled.
             TooManyLoginsError: They are not looked at now.
             BusyWithPasswordsError: The same, as too many others are.
         """
         key = f"name {name.lower()}"
         self.note_guess(key, address)
         found = await self._farm.read(partial(credentials, name=name))
-        kept = found.password_hash if found is not None and found.enabled else None
+        kept = found.password_hash if found is not None else None
         right = await self._hashing(partial(passwords.is_password, kept, password))
         if not right or found is None or kept is None:
             _log.info("login_failed", address=address)
             raise LoginFailedError
+        if not found.enabled:
+            _log.info("login_of_disabled", user=found.name, address=address)
+            raise AccountDisabledError(found.name)
         self.take_back_guess(key, address)
         if passwords.is_out_of_date(kept):
             found = await self._renew(found, kept, password)

@@ -55,6 +55,7 @@ _STATUS = {
     "blob_needed": 409,
     "token": 401,
     "login_failed": 401,
+    "account_disabled": 403,
     "first_code": 403,
     "foreign_origin": 403,
     "no_such_login": 404,

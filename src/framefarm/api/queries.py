@@ -18,7 +18,9 @@ from pydantic import BaseModel
 
 from framefarm.core.errors import FrameFarmError
 
-_OTHERS_ADD = frozenset({"/", "/api/docs", "/api/login/openid/callback"})
+_OTHERS_ADD = frozenset(
+    {"/", "/login", "/logout", "/first-admin", "/api/docs", "/api/login/openid/callback"}
+)
 """Where browsers are sent to by others, with whatever they like behind the `?`."""
 
 _KNOWN: dict[str, dict[str, bool]] = {}

@@ -97,22 +97,25 @@ def login_routes(farm: Farm, people: TokenRing, door: PasswordDoor) -> APIRouter
     @router.post("/login")
     async def login(request: Request, response: Response, asked: NameAndPassword) -> LoggedIn:
         """Log a browser in: the answer sets a cookie. Programs ask for a token instead."""
-        found = await _check(door, request, asked)
+        found = await check_login(door, request, asked)
         await open_browser_login(farm, request, response, found, kind="password")
         return LoggedIn(user=await farm.read(partial(accounts.user, name=found.name)))
 
     @router.post("/login/token", status_code=201)
     async def token(request: Request, asked: TokenWanted) -> MadeToken:
         """Make a token with a name and a password; it ends when the password is changed."""
-        found = await _check(door, request, asked)
-        return await _make_token(farm, found, asked)
+        found = await check_login(door, request, asked)
+        lifetime_s = asked.days * DAY_S
+        made = await make_login_token(farm, found, asked.purpose, lifetime_s, asked.scope)
+        if made is None:
+            raise LoginFailedError
+        return made
 
     @router.post("/logout", status_code=204)
     async def logout(request: Request) -> Response:
         """End the login whose cookie asks, or take the token away that asks."""
-        await _end(farm, people, caller_of(request.scope).person)
         answer = Response(status_code=204)
-        take_cookie(answer, encrypted=_is_encrypted(farm, request))
+        await log_out(farm, people, request, answer)
         return answer
 
     return router
@@ -125,24 +128,34 @@ def first_admin_routes(farm: Farm, door: PasswordDoor) -> APIRouter:
     @router.post("/first-admin", status_code=201)
     async def make_first_admin(request: Request, asked: FirstAdmin) -> UserView:
         """Make the first admin's account, with the code that the manager printed."""
-        address = caller_of(request.scope).address
-        password = asked.password.get_secret_value()
-        check_password(password, asked.name)
-        door.note_guess(_FIRST, address)
-        await farm.read(partial(first_admin.check_first_code, code=asked.code))
-        door.take_back_guess(_FIRST, address)
-        make = partial(
-            first_admin.make_first_admin,
-            code=asked.code,
-            name=asked.name,
-            email=asked.email,
-            password_hash=await door.hash(password),
-        )
-        made = await farm.writer.write(make)
-        _log.info("first_admin_made", user=made.name, address=address)
-        return made
+        return await become_first_admin(farm, door, asked, caller_of(request.scope).address)
 
     return router
+
+
+async def become_first_admin(
+    farm: Farm, door: PasswordDoor, asked: FirstAdmin, address: str
+) -> UserView:
+    """Make the first admin's account.
+
+    Raises:
+        FrameFarmError: That is not the code, or there is an admin, or the password is too weak.
+    """
+    password = asked.password.get_secret_value()
+    check_password(password, asked.name)
+    door.note_guess(_FIRST, address)
+    await farm.read(partial(first_admin.check_first_code, code=asked.code))
+    door.take_back_guess(_FIRST, address)
+    make = partial(
+        first_admin.make_first_admin,
+        code=asked.code,
+        name=asked.name,
+        email=asked.email,
+        password_hash=await door.hash(password),
+    )
+    made = await farm.writer.write(make)
+    _log.info("first_admin_made", user=made.name, address=address)
+    return made
 
 
 async def open_browser_login(
@@ -172,22 +185,42 @@ async def open_browser_login(
     _log.info("logged_in", user=found.name, kind=kind, address=address)
 
 
-async def _check(door: PasswordDoor, request: Request, asked: NameAndPassword) -> Credentials:
+async def log_out(farm: Farm, people: TokenRing, request: Request, response: Response) -> None:
+    """End the login whose cookie asks, or take the token away that asks; the browser forgets it."""
+    await _end(farm, people, caller_of(request.scope).person)
+    take_cookie(response, encrypted=_is_encrypted(farm, request))
+
+
+def in_browser(request: Request) -> Identity | None:
+    """Who is logged in in the browser that asks; None for nobody, and for who shows a token."""
+    person = caller_of(request.scope).person
+    return person if person is not None and person.login_id is not None else None
+
+
+async def check_login(door: PasswordDoor, request: Request, asked: NameAndPassword) -> Credentials:
+    """Whose name and password these are.
+
+    Raises:
+        FrameFarmError: Nobody's, or they are not looked at now; see `PasswordDoor.check`.
+    """
     address = caller_of(request.scope).address
     return await door.check(asked.name, asked.password.get_secret_value(), address)
 
 
-async def _make_token(farm: Farm, found: Credentials, asked: TokenWanted) -> MadeToken:
-    make = partial(
-        logins.open_token,
-        found=found,
-        name=asked.purpose,
-        scope=asked.scope,
-        lifetime_s=asked.days * DAY_S,
-    )
+async def make_login_token(
+    farm: Farm, found: Credentials, purpose: str, lifetime_s: float, scope: Scope = Scope.FULL
+) -> MadeToken | None:
+    """Make a token for a program of somebody who just showed who they are.
+
+    It ends when their password is changed.
+
+    Returns:
+        None when the account was changed just now.
+    """
+    make = partial(logins.open_token, found=found, name=purpose, scope=scope, lifetime_s=lifetime_s)
     made = await farm.writer.write(make)
     if made is None:
-        raise LoginFailedError
+        return None
     view, text = made
     _log.info("token_made", user=found.name, token=view.id, scope=view.scope)
     return MadeToken(token=text, view=view)

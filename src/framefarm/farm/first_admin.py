@@ -62,6 +62,15 @@ def has_admin(connection: Connection) -> bool:
     return found.scalar() is not None
 
 
+def has_first_code(connection: Connection) -> bool:
+    """Whether a code was printed that counts."""
+    now = database_now(connection)
+    found = connection.execute(
+        select(t.first_codes.c.code_hash).where(t.first_codes.c.expires_at > now)
+    )
+    return found.first() is not None
+
+
 def make_first_code(connection: Connection) -> FirstCode | None:
     """Make the code, which ends the one before; None when there is an admin."""
     connection.execute(delete(t.first_codes))
@@ -114,7 +123,8 @@ def _use(connection: Connection, code: str) -> None:
 
 def _is(connection: Connection, code: str) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
     try:
-        hashed = hash_token(read_secret(code))
+        # With TLS the manager prints the certificate's fingerprint behind it.
+        hashed = hash_token(read_secret(code.partition(".")[0]))
     except JoinTokenTextError:
         hashed = ""
     now = database_now(connection)

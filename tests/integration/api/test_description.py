@@ -31,6 +31,7 @@ def test_every_route_is_described(shared: Manager):
         ("PUT", "/api/leases/{lease}/units/{unit}"),
         ("POST", "/api/render-tasks/run_task"),
         ("GET", "/"),
+        *((way, page) for way in ("GET", "POST") for page in ("/login", "/logout", "/first-admin")),
         ("GET", "/api/docs"),
         ("GET", "/api/openapi.json"),
         ("HEAD", "/api/openapi.json"),

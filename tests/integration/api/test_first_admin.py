@@ -13,6 +13,7 @@ import pytest
 
 from framefarm.farm.first_admin import FirstCode, make_first_code
 from tests.integration.api.manager import Manager, is_problem
+from tests.integration.api.test_login_page import TRIES, field, is_page
 
 PASSWORD = "correct horse battery"
 WRONG = "0000-0000-0000-0000"
@@ -123,3 +124,106 @@ def test_disabled_admin_is_none(manager: Manager):
     manager.http.patch("/api/users/old", json={"disabled": True}).raise_for_status()
 
     assert use(manager, code_of(manager)).status_code == 201
+
+
+# --- the page -----------------------------------------------------------------------------------
+
+OWN = {"Sec-Fetch-Site": "same-origin", "Accept": "text/html,*/*;q=0.8"}
+
+
+def send(manager: Manager, headers: dict[str, str] | None = None, **changes: str) -> httpx.Response:
+    form = {"code": WRONG, "name": "ada", "password": PASSWORD, "again": PASSWORD, **changes}
+    return manager.http.post("/first-admin", data=form, headers={**OWN, **(headers or {})})
+
+
+def test_page_says_before_what_will_be_asked_of_a_password(manager: Manager):
+    code_of(manager)
+
+    page = is_page(manager.http.get("/first-admin"))
+
+    assert "At least 12 characters" in page
+    assert page.index("At least 12 characters") < page.index("<input id=password")
+    assert "The manager printed a code" in page
+    for name in ("password", "again"):
+        told = field(page, name)
+        assert "minlength=12" in told
+        assert "autocomplete=new-password" in told
+    assert "autocomplete=username" in field(page, "name")
+    assert "Become its first admin" in is_page(manager.http.get("/login"))
+
+
+@pytest.mark.parametrize("behind", ["", ".V3l0" + "x" * 39], ids=["plain", "with a fingerprint"])
+def test_page_makes_the_first_admin_and_logs_them_in(manager: Manager, behind: str):
+    code = code_of(manager)
+
+    answer = send(manager, code=f" {code.upper()}{behind} ")
+
+    assert (answer.status_code, answer.headers["location"]) == (303, "/login")
+    assert "HttpOnly" in answer.headers["set-cookie"]
+    assert "as <b>ada</b>, an admin" in is_page(manager.http.get("/login"))
+    user = manager.http.get("/api/users/ada", headers=OWN).json()
+    assert (user["role"], user["has_password"]) == ("admin", True)
+    manager.http.cookies.clear()
+    assert "There is an admin already" in is_page(manager.http.get("/first-admin"))
+    assert "first admin" not in is_page(manager.http.get("/login"))
+    assert "was used or has ended" in is_page(send(manager, code=code, name="eve"), 403)
+    assert manager.http.get("/api/users/eve").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("changes", "status", "told"),
+    [
+        ({}, 403, "That is not the code"),
+        ({"code": ""}, 422, "code: "),
+        ({"name": "a b"}, 422, "A name has 1 to 80 letters"),
+        ({"name": ""}, 422, "A name has 1 to 80 letters"),
+        ({"again": "another one entirely"}, 422, "The two passwords are not the same"),
+        ({"password": "short", "again": "short"}, 422, "at least 12 characters"),
+        ({"password": "", "again": ""}, 422, "password: "),
+        ({"password": "x" * 2_000, "again": "x" * 2_000}, 422, "password: "),
+    ],
+)
+def test_page_says_what_is_wrong_and_the_code_stays_good(
+    manager: Manager, changes: dict[str, str], status: int, told: str
+):
+    code = code_of(manager)
+    typed = {"name": "ada", **changes}
+
+    answer = send(manager, **{"code": code if changes else WRONG, **changes})
+
+    page = is_page(answer, status)
+    assert told in page[page.index("role=alert") :]
+    assert f"value='{typed['name']}'" in field(page, "name")
+    assert PASSWORD not in page
+    assert code not in page
+    assert "set-cookie" not in answer.headers
+    assert send(manager, code=code).status_code == 303
+
+
+def test_wrong_codes_on_the_page_are_slowed_down(manager: Manager):
+    code = code_of(manager)
+    for _ in range(10):
+        is_page(send(manager), 403)
+
+    slowed = send(manager, code=code)
+
+    assert "wait 15 min" in is_page(slowed, 429)
+    assert int(slowed.headers["retry-after"]) > 1
+    assert manager.http.get("/api/users").json()["users"] == []
+
+
+def test_page_without_a_code_says_how_to_get_one(manager: Manager):
+    page = is_page(manager.http.get("/first-admin"))
+
+    assert "framefarm serve --lan" in page
+    assert "<input" not in page
+
+
+@pytest.mark.parametrize("page", TRIES, ids=str)
+def test_page_of_others_makes_no_admin(manager: Manager, page: dict[str, str]):
+    code = code_of(manager)
+
+    is_problem(send(manager, {**page}, code=code), 403, "foreign_origin")
+
+    assert manager.http.get("/api/users").json()["users"] == []
+    assert send(manager, code=code).status_code == 303

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import sqlite3
 import threading
 import time
@@ -21,58 +20,19 @@ from framefarm.api.certificate import own_certificate
 from framefarm.api.serving import ManagerServer
 from framefarm.core.accounts import hash_token
 from framefarm.farm import passwords
+from tests.integration.api.door import OTHER, PASSWORD, Door, quick_hashes
 from tests.integration.api.manager import Manager, is_problem
 from tests.integration.api.slow import Raw
 from tests.integration.other_machine import OtherMachine, other_machine
 
 ANY = "0.0.0.0"  # noqa: S104  what others reach is what is tested
-PASSWORD = "correct horse battery"
-OTHER = "staple of another kind"
 
 
 @pytest.fixture(autouse=True, scope="module")
 def _quick_hashes() -> Iterator[None]:
-    """argon2id all the same, with less memory: hundreds of passwords are checked here."""
-    patch = pytest.MonkeyPatch()
-    patch.setattr(passwords, "_HASHER", PasswordHasher(time_cost=1, memory_cost=64, parallelism=1))
-    passwords._nobodys.cache_clear()
-    yield
-    patch.undo()
-    passwords._nobodys.cache_clear()
-
-
-class Door:
-    """A manager, and browsers of people before it."""
-
-    def __init__(self, manager: Manager) -> None:
-        self.manager = manager
-        self.url = manager.server.url
-
-    def add(self, name: str, role: str = "artist", password: str | None = PASSWORD) -> None:
-        body = {"name": name, "role": role, "password": password}
-        answer = self.manager.http.post("/api/users", json=body)
-        assert answer.status_code == 201, answer.text
-
-    @contextlib.contextmanager
-    def browser(self, name: str = "") -> Iterator[httpx.Client]:
-        """A browser with a page of this manager open, in which somebody is logged in."""
-        with httpx.Client(base_url=self.url, headers={"Origin": self.url}, timeout=60) as client:
-            if name:
-                self.log_in(client, name).raise_for_status()
-                assert client.cookies
-            yield client
-
-    def log_in(self, client: httpx.Client, name: str, password: str = PASSWORD) -> httpx.Response:
-        return client.post("/api/login", json={"name": name, "password": password})
-
-    def token(self, name: str, password: str = PASSWORD) -> str:
-        asked = {"name": name, "password": password}
-        answer = self.manager.http.post("/api/login/token", json=asked).raise_for_status()
-        return str(answer.json()["token"])
-
-    def database(self, statement: str, *values: Any) -> list[Any]:
-        with sqlite3.connect(self.manager.settings.data_dir / "farm.db", timeout=60) as opened:
-            return opened.execute(statement, values).fetchall()
+    """Hundreds of passwords are checked here."""
+    with quick_hashes():
+        yield
 
 
 @pytest.fixture
@@ -207,7 +167,7 @@ def test_wrong_password_is_answered_alike_for_whoever_it_is(
     )
 
     with door.browser() as browser:
-        wrong = door.log_in(browser, who, OTHER if who == "ada" else PASSWORD)
+        wrong = door.log_in(browser, who, OTHER if who in {"ada", "disabled"} else PASSWORD)
         reference = door.log_in(browser, "ada", OTHER)
 
     told = is_problem(wrong, 401, "login_failed")
@@ -219,6 +179,21 @@ def test_wrong_password_is_answered_alike_for_whoever_it_is(
     for path in ("/api/login", "/api/login/token"):
         asked = {"name": who, "password": OTHER}
         is_problem(door.manager.http.post(path, json=asked), 401, "login_failed")
+
+
+def test_who_knows_the_password_of_a_disabled_account_is_told_so(door: Door):
+    door.add("Ada")
+    door.manager.http.patch("/api/users/Ada", json={"disabled": True}).raise_for_status()
+
+    with door.browser() as browser:
+        for number in range(11):
+            answer = door.log_in(browser, "ada")
+            if number < 10:
+                told = is_problem(answer, 403, "account_disabled")
+                assert "Ada is disabled" in told["detail"]
+        # It counts like a wrong one: what is not let in is no way to try more of them.
+        is_problem(answer, 429, "too_many_guesses")
+        assert not browser.cookies
 
 
 def test_as_much_work_is_done_for_a_name_that_nobody_has(monkeypatch: pytest.MonkeyPatch):

@@ -34,7 +34,6 @@ OWN = {
     ("PATCH", "/api/notifications/targets/{target}"),
     ("DELETE", "/api/notifications/targets/{target}"),
     ("POST", "/api/notifications/targets/{target}/test"),
-    ("GET", "/"),
     ("GET", "/api/docs"),
     ("GET", "/api/openapi.json"),
     ("HEAD", "/api/openapi.json"),
@@ -115,7 +114,7 @@ ALLOWED = {
     "viewer": OWN | READING | WORKERS | SESSIONS,
     "artist": OWN | READING | HANDING_IN | STEERING | SESSIONS | ASKING_FOR_WORKERS | SHOTS,
 }
-ENDS = {("POST", "/api/logout")}
+ENDS = {("POST", "/api/logout"), ("POST", "/logout")}
 """Ends what it is asked with, so it is not among those that are walked over."""
 
 WAYS = ("token", "read token", "submit token", "login", "token of a login")

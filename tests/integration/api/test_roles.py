@@ -21,6 +21,13 @@ from tests.integration.api.manager import Manager, Worker, hello
 from tests.integration.other_machine import OtherMachine, other_machine
 
 EVERYONE = {
+    ("GET", "/"),
+    ("GET", "/login"),
+    ("POST", "/login"),
+    ("GET", "/logout"),
+    ("POST", "/logout"),
+    ("GET", "/first-admin"),
+    ("POST", "/first-admin"),
     ("GET", "/api/health"),
     ("GET", "/api/login"),
     ("POST", "/api/login"),
@@ -408,3 +415,9 @@ def test_a_browser_on_the_managers_machine_is_told_what_to_type(farm: Farm):
     assert status == 200
     assert headers["content-type"].startswith("text/plain")
     assert b"framefarm jobs" in told
+
+
+def test_a_browser_from_elsewhere_is_sent_to_the_login_page(farm: Farm):
+    status, headers, _ = farm.from_elsewhere("GET", "/")
+
+    assert (status, headers["location"]) == (303, "/login")

@@ -68,6 +68,7 @@ def test_first_admin_is_told_what_to_type_in_80_columns():
         command="framefarm",
     ).splitlines()
 
+    assert "  https://192.168.100.200:7070/first-admin" in told
     assert "  framefarm login https://192.168.100.200:7070 --first" in told
     assert all(len(line) <= 80 for line in told)
 

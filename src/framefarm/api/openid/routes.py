@@ -16,7 +16,7 @@ from framefarm.api.openid.attempts import LONGEST_S, Attempts
 from framefarm.api.openid.device_routes import device_routes
 from framefarm.api.openid.errors import LostAttemptError, ProviderRefusedError
 from framefarm.api.openid.provider import Provider
-from framefarm.api.origins import is_encrypted, origin_of, own_origins
+from framefarm.api.origins import is_encrypted, origin_of, own_origins, own_path
 from framefarm.api.people import TokenRing
 from framefarm.api.reach import Reach
 from framefarm.api.signing_in import open_browser_login
@@ -28,7 +28,6 @@ _log = structlog.get_logger(__name__)
 
 START = "/api/login/openid"
 CALLBACK = "/api/login/openid/callback"
-_PAGE = re.compile(r"/(?![/\\])[!-~]{0,1000}")
 _TEXT = Annotated[str | None, Query(max_length=4_096)]
 
 
@@ -124,8 +123,7 @@ def openid_routes(
     @router.get("", status_code=303, response_class=Response)
     async def leave(request: Request, *, then: _TEXT = None, moved: bool = False) -> Response:
         """Send a browser to the login provider; it comes back logged in, to the page `then`."""
-        page = then if then is not None and _PAGE.fullmatch(then) else "/"
-        return await door.leave(request, page, moved=moved)
+        return await door.leave(request, own_path(then, "/"), moved=moved)
 
     @router.get("/callback", status_code=303, response_class=Response)
     async def come_back(

@@ -63,7 +63,11 @@ def first_admin(code: str, *, url: str, expires_at: datetime, now: datetime, com
     until = _clock(expires_at.astimezone(now.tzinfo), now)
     return "\n".join(
         [
-            "Nobody can log in yet. To become the first admin, on any machine, type:",
+            "Nobody can log in yet. To become the first admin, open in a browser:",
+            "",
+            f"  {url}/first-admin",
+            "",
+            "or type, on any machine:",
             "",
             f"  framefarm login {url} --first",
             "",

@@ -1,0 +1,1 @@
+"""What people see in a browser before a manager lets them in: logging in, and letting others in."""
