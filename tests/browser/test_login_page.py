@@ -108,6 +108,37 @@ def test_first_admin_is_made_logs_out_and_logs_in_again(tab: Tab, farm: Farm) ->
 
 
 @needs_chromium
+def test_program_is_let_in_by_a_password(tab: Tab, farm: Farm, tmp_path: Path) -> None:
+    become_admin(tab, farm)
+    tab.click("button")
+    tab.see("You are logged out")
+    laptop = environment(tmp_path / "laptop")
+    login = Running("login", farm.url, "--browser", env=laptop)
+    try:
+        page = login.wait_for("Open  ").split()[1]
+        code = login.wait_for("say yes if it shows").split()[-1]
+        tab.open(farm.url + page[page.index("/api/") :])
+        tab.see("A program wants to work as you")
+        log_in(tab, "staple of another kind")
+        tab.see("Name and password do not belong together")
+        log_in(tab, name=None)
+
+        question = tab.see("Let this program in?")
+        tab.click("button.yes")
+        tab.see("You can close this page")
+        said = login.wait_for("logged in at")
+        login.end()
+    finally:
+        login.kill()
+    me = Running("jobs", "--url", farm.url, "--json", env=laptop)
+
+    assert me.end() == 0
+    assert code in question
+    assert f"logged in at {farm.url} as ada, until 20" in said
+    assert PASSWORD not in "\n".join(farm.serve.lines)
+
+
+@needs_chromium
 def test_no_address_leads_away_and_no_page_of_others_logs_anybody_in(tab: Tab, farm: Farm) -> None:
     become_admin(tab, farm)
     for then in ("//127.0.0.1:9/", "https://127.0.0.1:9/", "/\\127.0.0.1:9/", "/%09/127.0.0.1:9"):

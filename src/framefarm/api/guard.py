@@ -79,6 +79,8 @@ _FOR_EVERYONE = {
     ("GET", "/api/health"),
     ("GET", "/api/login"),
     ("GET", "/api/login/device"),
+    # Whoever says yes has to be logged in; the page tells so.
+    ("POST", "/api/login/device"),
     ("GET", "/api/login/openid"),
     ("GET", "/api/login/openid/callback"),
     (WEBSOCKET, CONNECT_PATH),

@@ -141,7 +141,8 @@ def make_api(farm: Farm, keys: KeyRing, people: TokenRing, reach: Reach) -> Fast
     api.include_router(users.own_routes(farm, people))
     api.include_router(signing_in.login_routes(farm, people, door))
     api.include_router(signing_in.first_admin_routes(farm, door))
-    api.include_router(page_routes(farm, people, door))
+    base = reach.url_for_people(farm.settings.public_url)
+    api.include_router(page_routes(farm, people, door, base))
     if farm.settings.openid is not None:
         from framefarm.api.openid.routes import openid_routes  # noqa: PLC0415  few farms have one
 

@@ -89,6 +89,8 @@ EXAMPLES: dict[tuple[str, str], Any] = {
     ("put", "/api/me/password"): {"old": _LONG, "new": "quiet-harbour-74-lanterns"},
     ("post", "/api/login"): {"name": "ada", "password": _LONG},
     ("post", "/api/login/token"): {"name": "ada", "password": _LONG, "purpose": "laptop"},
+    ("post", "/api/login/device/code"): {"purpose": "laptop", "days": 30},
+    ("post", "/api/login/device/token"): {"device_code": "gk2F0Zb0s3pX1nE4qT7uY8aW5cR6vD9e"},
     ("post", "/api/first-admin"): {"code": "k7mq-2xw9", "name": "ada", "password": _LONG},
 }
 """What a body may look like, by method and path."""

@@ -66,6 +66,14 @@ class Reach:
             return [self._url(self.name)]
         return [self._url(host) for host in self.hosts()]
 
+    def url_for_people(self, public_url: str) -> str:
+        """Where people's browsers reach it, without a slash at the end.
+
+        Args:
+            public_url: Where they do through a proxy; empty without one.
+        """
+        return public_url.rstrip("/") or [*self.urls(), self.local_url][0]
+
     def hosts(self) -> list[str]:
         """This machine's addresses at which it listens, the likeliest first."""
         if self.host == _ANY_IPV4:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from framefarm.cli.failures import UsageFailure
 from framefarm.cli.farm_options import open_farm
 
 if TYPE_CHECKING:
@@ -28,14 +27,9 @@ def log_in_by_browser(
         Who that was, and the token.
 
     Raises:
-        UsageFailure: The farm has no login provider.
         FarmAnswerError: They said no, or nothing for ten minutes.
     """
     with open_farm(url, token="", certificate=certificate) as farm:
-        if not farm.login_ways().openid:
-            raise UsageFailure(
-                f"{url} has no login provider; log in with a name and a password, without --browser"
-            )
         begun = farm.begin_device_login(purpose=purpose, days=days)
         _tell(begun)
         made = _wait(farm, begun)

@@ -44,7 +44,7 @@ class LoginCalls:
         """Begin to be let in from a browser: show the code, then ask `take_device_token`.
 
         Raises:
-            FarmAnswerError: The farm has no login provider.
+            FarmAnswerError: The purpose is too long, or there are too many days.
         """
         asked = {"purpose": purpose, "days": days}
         return change("/api/login/device/code", DeviceBegun, msgspec.json.encode(asked))

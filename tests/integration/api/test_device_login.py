@@ -9,8 +9,9 @@ from typing import Any
 import httpx
 import pytest
 
-from framefarm.api.openid import device_logins
-from tests.integration.api.manager import is_problem
+from framefarm.api.pages import device_logins
+from tests.integration.api.door import PASSWORD, Door, quick_hashes
+from tests.integration.api.manager import Manager, is_problem
 from tests.integration.api.openid_site import Site
 
 HERE = "/api/login/device"
@@ -49,13 +50,14 @@ def test_program_works_as_the_person_who_said_yes(site: Site):
 
     with site.browser() as browser:
         asked = browser.get(begun["verification_uri_complete"])
-        assert "Log in" in asked.text
-        [link] = re.findall("class=go href='([^']+)'", asked.text)
-        assert link.startswith("/api/login/openid?then=%2Fapi%2Flogin%2Fdevice%3Fcode%3D")
+        login = f"/login?then=%2Fapi%2Flogin%2Fdevice%3Fcode%3D{begun['user_code']}"
+        assert (asked.status_code, asked.headers["location"]) == (303, login)
+        [link] = re.findall("class=button href='([^']+)'", browser.get(login).text)
+        assert link == login.replace("/login", "/api/login/openid", 1)
         site.log_in(browser)
         question = browser.get(begun["verification_uri_complete"])
         assert all(word in question.text for word in ("laptop", "127.0.0.1", "Ada-L"))
-        assert CODE.findall(question.text) == [begun["user_code"]] * 2
+        assert set(CODE.findall(question.text)) == {begun["user_code"]}
         done = say(browser, begun["user_code"].lower(), "yes")
         assert "let in" in done.text
 
@@ -90,7 +92,7 @@ def test_nobody_says_yes_without_a_login_in_a_browser(site: Site):
     shown = {"Authorization": f"Bearer {token}"}
     with site.browser() as program:
         is_problem(say(program, begun["user_code"], "yes", **shown), 401, "not_logged_in")
-        assert "Log in first" in program.get(HERE, headers=shown).text
+        assert program.get(HERE, headers=shown).headers["location"].startswith("/login?")
 
     is_problem(take(site, begun), 400, "authorization_pending")
 
@@ -183,5 +185,49 @@ def test_form_that_says_nothing_is_refused(site: Site, form: dict[str, str]):
         is_problem(browser.post(HERE, data=form, headers=OWN), 422, "invalid_request")
 
 
-def test_farm_without_a_provider_has_no_such_door(manager: Any):
-    is_problem(manager.http.post(f"{HERE}/code", json={}), 404, "not_found")
+def test_farm_without_a_provider_lets_programs_in_by_password(manager: Manager):
+    door = Door(manager)
+    with quick_hashes(), door.browser() as browser:
+        door.add("ada")
+        begun = manager.http.post(f"{HERE}/code", json={"purpose": "laptop"}).json()
+        sent = browser.get(begun["verification_uri_complete"])
+        page = browser.get(sent.headers["location"])
+        assert "A program wants to work as you" in page.text
+        [then] = re.findall("name=then value='([^']+)'", page.text)
+        form = {"name": "ada", "password": PASSWORD, "then": then}
+        back = browser.post("/login", data=form)
+        assert back.headers["location"] == f"{HERE}?code={begun['user_code']}"
+        assert begun["user_code"] in browser.get(back.headers["location"]).text
+        assert "let in" in say(browser, begun["user_code"], "yes").text
+
+    made = manager.http.post(f"{HERE}/token", json={"device_code": begun["device_code"]})
+    assert made.status_code == 201
+    shown = {"Authorization": f"Bearer {made.json()['token']}"}
+    assert manager.http.get("/api/me", headers=shown).json()["user"]["name"] == "ada"
+
+
+def test_person_whose_login_has_ended_is_told_on_a_page(site: Site):
+    begun = begin(site)
+    with site.browser() as browser:
+        answer = say(browser, begun["user_code"], "yes", Accept="text/html")
+
+    assert answer.status_code == 401
+    assert "Log in in a browser first" in answer.text
+    assert "href=/login" in answer.text
+    is_problem(take(site, begun), 400, "authorization_pending")
+
+
+def test_new_password_before_the_token_is_made_lets_nobody_in(manager: Manager):
+    door = Door(manager)
+    with quick_hashes():
+        door.add("ada")
+        with door.browser("ada") as browser:
+            begun = manager.http.post(f"{HERE}/code", json={}).json()
+            say(browser, begun["user_code"], "yes").raise_for_status()
+        body = {"password": "staple of another kind"}
+        manager.http.put("/api/users/ada/password", json=body).raise_for_status()
+
+    answer = manager.http.post(f"{HERE}/token", json={"device_code": begun["device_code"]})
+
+    is_problem(answer, 400, "expired_token")
+    assert manager.http.get("/api/users/ada").json()["tokens"] == []

@@ -32,6 +32,10 @@ EVERYONE = {
     ("GET", "/api/login"),
     ("POST", "/api/login"),
     ("POST", "/api/login/token"),
+    ("GET", "/api/login/device"),
+    ("POST", "/api/login/device"),
+    ("POST", "/api/login/device/code"),
+    ("POST", "/api/login/device/token"),
     ("POST", "/api/logout"),
     ("POST", "/api/first-admin"),
 }

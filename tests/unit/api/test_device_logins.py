@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from framefarm.api.openid.device_logins import (
+from framefarm.api.pages.device_logins import (
     EVERY_S,
     LASTS_S,
     DeviceDeniedError,
@@ -15,8 +15,11 @@ from framefarm.api.openid.device_logins import (
     DevicePendingError,
     NoSuchDeviceCodeError,
 )
+from framefarm.farm.logins import Credentials
 
 DAY_S = 86_400.0
+ADA = Credentials(1, "ada", None, enabled=True)
+EVE = Credentials(2, "eve", None, enabled=True)
 
 
 @pytest.fixture
@@ -28,7 +31,7 @@ def test_program_that_was_let_in_gets_in_once(logins: DeviceLogins):
     login, secret = logins.begin("laptop", DAY_S, "10.0.0.2", now=0.0)
     with pytest.raises(DevicePendingError):
         logins.take(secret, now=5.0)
-    logins.find(login.user_code, now=6.0).let_in = "ada"
+    logins.find(login.user_code, now=6.0).let_in = ADA
 
     assert logins.take(secret, now=10.0) is login
     with pytest.raises(NoSuchDeviceCodeError):
@@ -68,7 +71,7 @@ def test_what_was_answered_is_asked_nobody_else(logins: DeviceLogins):
 
 def test_codes_end(logins: DeviceLogins):
     login, secret = logins.begin("laptop", DAY_S, "10.0.0.2", now=0.0)
-    logins.find(login.user_code, now=LASTS_S - 1).let_in = "ada"
+    logins.find(login.user_code, now=LASTS_S - 1).let_in = ADA
 
     with pytest.raises(NoSuchDeviceCodeError):
         logins.take(secret, now=LASTS_S)
@@ -90,13 +93,13 @@ def test_who_hurries_is_told(logins: DeviceLogins):
 
 def test_one_place_pushes_out_only_its_own(logins: DeviceLogins):
     kept, secret = logins.begin("studio", DAY_S, "10.0.0.2", now=0.0)
-    kept.let_in = "ada"
+    kept.let_in = ADA
     begun = [logins.begin("flood", DAY_S, "2001:db8::1", now=1.0) for _ in range(50)]
 
     assert logins.take(secret, now=2.0) is kept
     left = []
     for login, device_code in begun:
-        login.let_in = "eve"
+        login.let_in = EVE
         try:
             left.append(logins.take(device_code, now=3.0))
         except NoSuchDeviceCodeError:

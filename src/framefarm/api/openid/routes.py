@@ -13,10 +13,10 @@ from starlette.responses import RedirectResponse, Response
 
 from framefarm.api.logins import cookie_value
 from framefarm.api.openid.attempts import LONGEST_S, Attempts
-from framefarm.api.openid.device_routes import device_routes
 from framefarm.api.openid.errors import LostAttemptError, ProviderRefusedError
 from framefarm.api.openid.provider import Provider
 from framefarm.api.origins import is_encrypted, origin_of, own_origins, own_path
+from framefarm.api.pages.login_page import OPENID
 from framefarm.api.people import TokenRing
 from framefarm.api.reach import Reach
 from framefarm.api.signing_in import open_browser_login
@@ -26,8 +26,7 @@ from framefarm.farm.service import Farm
 
 _log = structlog.get_logger(__name__)
 
-START = "/api/login/openid"
-CALLBACK = "/api/login/openid/callback"
+CALLBACK = f"{OPENID}/callback"
 _TEXT = Annotated[str | None, Query(max_length=4_096)]
 
 
@@ -55,7 +54,7 @@ class OpenIdDoor:
         if origin_of(self._base) not in own and not moved:
             # It comes back to that address, where it would not show the cookie of this one.
             return RedirectResponse(
-                f"{self._base}{START}?{urlencode({'moved': 'true', 'then': then})}", 303
+                f"{self._base}{OPENID}?{urlencode({'moved': 'true', 'then': then})}", 303
             )
         attempt, sealed = self._attempts.begin(then)
         answer = RedirectResponse(await self._provider.address(attempt, self._redirect_uri), 303)
@@ -116,9 +115,8 @@ def openid_routes(
     farm: Farm, people: TokenRing, settings: OpenIdSettings, reach: Reach
 ) -> APIRouter:
     """The routes of a farm with a provider."""
-    router = APIRouter(prefix="/api/login/openid", tags=["login"])
-    base = farm.settings.public_url.rstrip("/") or [*reach.urls(), reach.local_url][0]
-    door = OpenIdDoor(farm, people, settings, base)
+    router = APIRouter(prefix=OPENID, tags=["login"])
+    door = OpenIdDoor(farm, people, settings, reach.url_for_people(farm.settings.public_url))
 
     @router.get("", status_code=303, response_class=Response)
     async def leave(request: Request, *, then: _TEXT = None, moved: bool = False) -> Response:
@@ -136,7 +134,4 @@ def openid_routes(
         """Where the login provider sends a browser back to."""
         return await door.come_back(request, code=code, state=state or "", error=error, iss=iss)
 
-    both = APIRouter()
-    both.include_router(router)
-    both.include_router(device_routes(farm, people, base, START))
-    return both
+    return router

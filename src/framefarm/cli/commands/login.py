@@ -61,9 +61,9 @@ def command(
 ) -> None:
     """Log in with a name and a password; all commands then ask that manager as you.
 
-    The password is asked for, or read from standard input. Where people log in with a provider,
-    --browser shows an address and a code instead. What is kept is a token that only works there, in
-    a file that only you may read. `framefarm logout` ends it.
+    The password is asked for, or read from standard input. With --browser an address and a code are
+    shown instead: open it in any browser, log in there if you are not, and say yes. What is kept is
+    a token that only works there, in a file that only you may read. `framefarm logout` ends it.
     """
     if browser and (first or user):
         raise UsageFailure("--browser and --user or --first exclude each other")

@@ -3,35 +3,33 @@
 from __future__ import annotations
 
 import time
-from functools import partial
 from typing import Annotated, Literal
-from urllib.parse import urlencode
 
 import structlog
 from fastapi import APIRouter, Form, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
-from starlette.responses import HTMLResponse
+from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from framefarm.api.guard import caller_of
-from framefarm.api.openid import device_page
-from framefarm.api.openid.device_logins import (
+from framefarm.api.pages import device_page
+from framefarm.api.pages.device_logins import (
     EVERY_S,
     LASTS_S,
     DeviceLogin,
     DeviceLogins,
     NoSuchDeviceCodeError,
 )
+from framefarm.api.pages.login_page import DEVICE, device_path, to_login
+from framefarm.api.pages.page import shown
 from framefarm.api.people import TokenRing
+from framefarm.api.signing_in import in_browser, make_login_token
 from framefarm.api.users import DAY_S, MadeToken
-from framefarm.core.accounts import Scope
 from framefarm.core.errors import FrameFarmError
-from framefarm.farm import accounts
-from framefarm.farm.accounts import Identity
+from framefarm.farm.logins import Credentials
 from framefarm.farm.service import Farm
 
 _log = structlog.get_logger(__name__)
 
-HERE = "/api/login/device"
 _Code = Annotated[str, Query(max_length=40)]
 
 
@@ -41,7 +39,7 @@ class NoLoginError(FrameFarmError):
     code = "not_logged_in"
 
     def __init__(self) -> None:
-        super().__init__(f"Log in in a browser first, at {HERE}.")
+        super().__init__(f"Log in in a browser first, at {DEVICE}.")
 
 
 class DeviceWanted(BaseModel):
@@ -93,16 +91,15 @@ class DeviceAnswer(BaseModel):
     answer: Literal["yes", "no"]
 
 
-def device_routes(farm: Farm, people: TokenRing, base: str, start: str) -> APIRouter:
+def device_routes(farm: Farm, people: TokenRing, waiting: DeviceLogins, base: str) -> APIRouter:
     """The routes by which a program gets in without a password.
 
     Args:
         people: Knows whether somebody has changed since.
+        waiting: The programs.
         base: Where people's browsers reach this manager, without a slash at the end.
-        start: Where logging in begins.
     """
-    router = APIRouter(prefix=HERE, tags=["login"])
-    waiting = DeviceLogins()
+    router = APIRouter(prefix=DEVICE, tags=["login"])
 
     @router.post("/code", status_code=201)
     async def begin(request: Request, asked: DeviceWanted) -> DeviceBegun:
@@ -115,70 +112,57 @@ def device_routes(farm: Farm, people: TokenRing, base: str, start: str) -> APIRo
     async def token(asked: DeviceCode) -> MadeToken:
         """Ask for the token; until the person has answered that is `authorization_pending`."""
         login = waiting.take(asked.device_code, time.monotonic())
-        if login.let_in is None or not people.unchanged_since(login.let_in, login.seen_at):
+        found = login.let_in
+        if found is None or not people.unchanged_since(found.name, login.seen_at):
             raise NoSuchDeviceCodeError
-        return await _make_token(farm, login.let_in, login)
+        made = await make_login_token(farm, found, login.purpose, login.lifetime_s)
+        if made is None:
+            raise NoSuchDeviceCodeError
+        return made
+
+    return router
+
+
+def device_page_routes(people: TokenRing, waiting: DeviceLogins) -> APIRouter:
+    """The page on which people let programs in."""
+    router = APIRouter(prefix=DEVICE, tags=["login"])
 
     @router.get("", response_class=HTMLResponse)
-    async def ask(request: Request, code: _Code = "") -> HTMLResponse:
-        """The page on which a person lets a program in."""
-        who = _in_browser(request)
+    async def ask(request: Request, code: _Code = "") -> Response:
+        """The page on which a person lets a program in; who is not logged in does that first."""
+        who = in_browser(request)
         if who is None:
-            return _page(device_page.log_in_page(start, HERE, code))
+            return RedirectResponse(to_login(device_path(code)), 303)
         if not code:
-            return _page(device_page.code_page(who.name))
+            return shown(device_page.code_page(who.name))
         try:
             login = waiting.find(code, time.monotonic())
         except NoSuchDeviceCodeError as error:
-            return _page(device_page.code_page(who.name, str(error)))
-        return _page(device_page.question_page(who.name, login, HERE))
+            return shown(device_page.code_page(who.name, str(error)))
+        return shown(device_page.question_page(who.name, login))
 
     @router.post("", response_class=HTMLResponse)
     async def answer(request: Request, said: Annotated[DeviceAnswer, Form()]) -> HTMLResponse:
         """Let a program in, or not."""
-        who = _in_browser(request)
+        who = in_browser(request)
         if who is None:
             raise NoLoginError
         login, let_in = waiting.find(said.code, time.monotonic()), said.answer == "yes"
-        login.let_in, login.denied = (who.name if let_in else None), not let_in
-        login.seen_at = people.changes
+        if let_in:
+            login.let_in = Credentials(who.user_id, who.name, None, enabled=True)
+        login.denied, login.seen_at = not let_in, people.changes
         _log.info("device_answered", user=who.name, let_in=let_in, address=login.address)
-        return _page(device_page.answered_page(let_in=let_in))
+        return shown(device_page.answered_page(let_in=let_in))
 
     return router
 
 
 def _begun(login: DeviceLogin, secret: str, base: str) -> DeviceBegun:
-    page = f"{base}{HERE}"
     return DeviceBegun(
         device_code=secret,
         user_code=login.user_code,
-        verification_uri=page,
-        verification_uri_complete=f"{page}?{urlencode({'code': login.user_code})}",
+        verification_uri=f"{base}{DEVICE}",
+        verification_uri_complete=f"{base}{device_path(login.user_code)}",
         expires_in=int(LASTS_S),
         interval=int(EVERY_S),
     )
-
-
-async def _make_token(farm: Farm, name: str, login: DeviceLogin) -> MadeToken:
-    make = partial(
-        accounts.make_token,
-        user_name=name,
-        name=login.purpose,
-        scope=Scope.FULL,
-        lifetime_s=login.lifetime_s,
-        by_login=True,
-    )
-    view, text = await farm.writer.write(make)
-    _log.info("token_made", user=name, token=view.id, scope=view.scope)
-    return MadeToken(token=text, view=view)
-
-
-def _in_browser(request: Request) -> Identity | None:
-    """Who is logged in in the browser that asks: a token must not make others of its kind."""
-    person = caller_of(request.scope).person
-    return person if person is not None and person.login_id is not None else None
-
-
-def _page(content: str) -> HTMLResponse:
-    return HTMLResponse(content, headers=device_page.HEADERS)

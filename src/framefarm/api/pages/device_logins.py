@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from framefarm.api.guesses import network_of
 from framefarm.core.accounts import hash_token
 from framefarm.core.errors import FrameFarmError
+from framefarm.farm.logins import Credentials
 
 LASTS_S = 600.0
 EVERY_S = 5.0
@@ -89,7 +90,7 @@ class DeviceLogin:
     lifetime_s: float
     ends_at: float
     asked_at: float = float("-inf")
-    let_in: str | None = None
+    let_in: Credentials | None = None
     denied: bool = False
     seen_at: int = 0
 
