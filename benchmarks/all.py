@@ -12,6 +12,7 @@ _RUNS = (
     ("growth",),
     ("hostile",),
     ("reading",),
+    ("passwords",),
     ("blend_reading",),
     ("gaps",),
     ("acting",),

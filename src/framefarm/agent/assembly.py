@@ -25,11 +25,11 @@ from framefarm.agent.places import Place, child_limits
 from framefarm.agent.prefetching import Prefetcher
 from framefarm.agent.slots import Slot
 from framefarm.agent.sources import SourceFiles
-from framefarm.agent.threadpool import low_priority_pool
 from framefarm.agent.thumbnails import Thumbnailer
 from framefarm.agent.trees import Trees
 from framefarm.agent.uploads import Uploader
 from framefarm.agent.workdirs import WorkDirs
+from framefarm.processes.threadpool import low_priority_pool
 
 if TYPE_CHECKING:
     from framefarm.agent.backoff import Die

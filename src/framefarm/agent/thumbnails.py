@@ -7,8 +7,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from framefarm.agent.executors.holding import Holder
-from framefarm.agent.threadpool import NICENESS
 from framefarm.media.warm import WarmEncoder
+from framefarm.processes.threadpool import NICENESS
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -20,6 +20,7 @@ from framefarm.core.errors import FrameFarmError
 from framefarm.farm import passwords
 from framefarm.farm.logins import Credentials, credentials, renew_hash
 from framefarm.farm.service import Farm
+from framefarm.processes.threadpool import low_priority_pool
 
 _T = TypeVar("_T")
 _log = structlog.get_logger(__name__)
@@ -93,7 +94,8 @@ class PasswordDoor:
         self._clock = clock
         self._by_name = Guesses(_MOST_OF_NAME, _WINDOW_S)
         self._by_address = Guesses(_MOST_OF_ADDRESS, _WINDOW_S)
-        self._one_at_a_time = asyncio.Semaphore(1)
+        # One at a time, and after everything else: a hash keeps all cores busy.
+        self._hasher = low_priority_pool("passwords", 1)
         self._waiting = 0
 
     async def check(self, name: str, password: str, address: str) -> Credentials:
@@ -152,8 +154,7 @@ class PasswordDoor:
             raise BusyWithPasswordsError("Many people log in just now; try again in a moment.")
         self._waiting += 1
         try:
-            async with self._one_at_a_time:
-                return await asyncio.to_thread(work)
+            return await asyncio.get_running_loop().run_in_executor(self._hasher, work)
         finally:
             self._waiting -= 1
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -20,6 +22,7 @@ from framefarm.api.certificate import own_certificate
 from framefarm.api.serving import ManagerServer
 from framefarm.core.accounts import hash_token
 from framefarm.farm import passwords
+from framefarm.processes.threadpool import NICENESS
 from tests.integration.api.door import OTHER, PASSWORD, Door, quick_hashes
 from tests.integration.api.manager import Manager, is_problem
 from tests.integration.api.slow import Raw
@@ -366,6 +369,23 @@ def test_hashing_keeps_nobody_else_waiting_and_is_bounded(
     assert health.status_code == 200
     assert refused == 503
     assert sorted(answers) == [401, 401, 503]
+
+
+def test_hashing_is_done_after_everything_else(door: Door, monkeypatch: pytest.MonkeyPatch):
+    door.add("ada")
+    seen: list[tuple[str, int]] = []
+
+    def noting(_: str | None, __: str) -> bool:
+        nice = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+        seen.append((threading.current_thread().name, nice))
+        return False
+
+    monkeypatch.setattr(passwords, "is_password", noting)
+    door.log_in(door.manager.http, "ada")
+
+    [(name, nice)] = seen
+    assert name.startswith("passwords")
+    assert nice >= NICENESS or sys.platform != "linux"
 
 
 def test_password_hashed_with_less_is_hashed_anew_when_it_is_shown(door: Door):

@@ -14,10 +14,10 @@ from framefarm.agent.executors.holding import Holder
 from framefarm.agent.executors.inputs import inputs_at_hand
 from framefarm.agent.executors.movies import JOB_OF_KIND
 from framefarm.agent.machine import memory_bytes
-from framefarm.agent.threadpool import NICENESS
 from framefarm.agent.work import Outcome
 from framefarm.media.warm import WarmEncoder
 from framefarm.processes.errors import ChildError
+from framefarm.processes.threadpool import NICENESS
 from framefarm.protocol.messages import UnitFacts
 
 if TYPE_CHECKING:

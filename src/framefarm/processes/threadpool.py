@@ -1,4 +1,4 @@
-"""Threads that give way to rendering."""
+"""Threads that give way to whatever else a machine has to do."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 NICENESS = 5
-"""Enough to let renders go first, too little to starve a movie beside an endless job."""
+"""Enough to let others go first, too little to starve, as a movie beside an endless job."""
 
 
 def low_priority_pool(name: str, threads: int) -> ThreadPoolExecutor:
