@@ -59,5 +59,5 @@ async def answer_with(
     decide = bound(archive_of, job_id=job_id, what=what, frames=frames, partial=only_some)
     archive = await farm.read(decide)
     headers = {"Content-Disposition": f'attachment; filename="{archive.name}.zip"'}
-    files = files_of(archive, farm.blobs, farm.read_here)
+    files = files_of([archive], farm.blobs, farm.read_here)
     return StreamingResponse(zipped(files), media_type="application/zip", headers=headers)

@@ -15,13 +15,12 @@ from framefarm.api.downloads import Frames, Partial, movie_answer
 from framefarm.api.file_answers import FileAnswer
 from framefarm.api.shot_edits import viewer_of
 from framefarm.farm.archives import zipped
-from framefarm.farm.downloads import What
+from framefarm.farm.downloads import What, files_of
 from framefarm.farm.pages import CursorError
 from framefarm.farm.service import Farm
 from framefarm.farm.shot_downloads import (
     FilePlace,
     ShotFile,
-    files_in,
     frame_file,
     shot_archive,
     shot_files,
@@ -96,7 +95,7 @@ def routes(farm: Farm) -> APIRouter:
         asked = {"what": what, "frames": frames, "partial": partial}
         archive = await seen(request, shot_archive, shot_id, **asked)
         headers = {"Content-Disposition": f'attachment; filename="{archive.name}.zip"'}
-        content = zipped(files_in(archive, farm.blobs, farm.read_here))
+        content = zipped(files_of(archive.parts, farm.blobs, farm.read_here))
         return StreamingResponse(content, media_type="application/zip", headers=headers)
 
     return router

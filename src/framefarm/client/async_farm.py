@@ -19,7 +19,13 @@ from framefarm.client.connected import EVENT_SILENCE_S
 from framefarm.client.errors import FarmUnreachableError
 from framefarm.client.events import EndEvent, EventLines, Patience
 from framefarm.client.farm import Farm, FarmCalls
-from framefarm.client.fetching import MAX_PARALLEL, FetchedFile, Looks, fetch_file
+from framefarm.client.fetching import (
+    MAX_PARALLEL,
+    FetchedFile,
+    Looks,
+    fetch_file,
+    side_by_side,
+)
 from framefarm.client.views import FileView, JobView
 
 if TYPE_CHECKING:
@@ -116,7 +122,7 @@ class AsyncFarm(Asynchronous, FarmCalls):
     ) -> AsyncIterator[FetchedFile]:
         """Bring a shot's frames and movie into a folder; see `Farm.fetch_shot`."""
         files = [file async for file in self.shot_files(shot)]
-        async for fetched in self._bring(files, Path(folder), parallel):
+        async for fetched in self._bring(list(side_by_side(files)), Path(folder), parallel):
             yield fetched
 
     async def _fetch_new(

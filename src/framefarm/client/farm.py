@@ -135,13 +135,15 @@ class Farm(BlobCalls, FarmCalls):
     ) -> Iterator[FetchedFile]:
         """Bring a shot's frames, each of its version, and its movie into a folder; see `fetch`.
 
-        A frame that a newer version has made anew takes the place of the one that was there.
+        A frame that a newer version has made anew takes the place of the one that was there. Where
+        two versions name different frames alike, those of the older one go into `v1/`.
 
         Raises:
             FarmAnswerError: There is no such shot.
             DamagedDownloadError: A file came with the wrong content, twice.
             OSError: The folder cannot be written.
         """
-        from framefarm.client.fetching import bring  # noqa: PLC0415  few commands need it
+        from framefarm.client import fetching  # noqa: PLC0415  few commands need it
 
-        return bring(self, self.shot_files(shot), Path(folder), parallel=parallel)
+        files = fetching.side_by_side(self.shot_files(shot))
+        return fetching.bring(self, files, Path(folder), parallel=parallel)

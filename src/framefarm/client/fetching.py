@@ -12,11 +12,15 @@ from itertools import islice
 from pathlib import Path
 from typing import Literal
 
+from msgspec.structs import replace
+
 from framefarm.client.blob_calls import hash_file
 from framefarm.client.errors import DamagedDownloadError, UnsafeFileNameError
 from framefarm.client.events import EndEvent, Event, JobEvent
 from framefarm.client.farm import Farm
+from framefarm.client.shot_views import ShotFile
 from framefarm.client.views import FileView
+from framefarm.core.side_by_side import SideBySide
 
 Outcome = Literal["fetched", "kept"]
 MAX_PARALLEL = 8
@@ -88,6 +92,17 @@ def _fetch_new(
     for fetched in bring(farm, new, folder, parallel=parallel):
         brought.add((fetched.file.name, fetched.file.sha256))
         yield fetched
+
+
+def side_by_side(files: Iterable[ShotFile]) -> Iterator[ShotFile]:
+    """A shot's files under names that can lie in one folder.
+
+    A file of an older version whose name a newer one has for another frame goes into a folder of
+    its version, `v1/0001.png`, as in a shot's .zip.
+    """
+    names = SideBySide()
+    for file in files:
+        yield replace(file, name=names.take(file.name, f"v{file.version}"))
 
 
 def bring(

@@ -36,7 +36,7 @@ def check_tree_paths(paths: Iterable[str]) -> None:
     folders: dict[str, str] = {}
     for path in paths:
         check_tree_path(path)
-        key = _folded(path)
+        key = folded(path)
         if key in files:
             raise TreePathError(f"{_shown(path)} and {_shown(files[key])} would be one file.")
         files[key] = path
@@ -74,7 +74,7 @@ def _wrong_with(part: str) -> str:
     return ""
 
 
-def _folded(path: str) -> str:
+def folded(path: str) -> str:
     """What tells files apart where case and ways to write an accent do not count."""
     return unicodedata.normalize("NFC", path.casefold())
 

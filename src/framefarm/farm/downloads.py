@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Row, func, select
 from framefarm.core.errors import FrameFarmError
 from framefarm.core.listing import are, plural
 from framefarm.core.naming import safe_name
+from framefarm.core.side_by_side import SideBySide
 from framefarm.core.spans import Spans
 from framefarm.core.states import ENDED_JOBS, JobState
 from framefarm.db import tables as t
@@ -61,12 +62,14 @@ class Archive:
         name: Of the archive, without ending.
         stage_id: The only stage whose files go into it; None for all.
         frames: The only units of it; None for all.
+        elsewhere: The folder of files whose names others before them have.
     """
 
     job_id: int
     name: str
     stage_id: int | None
     frames: Spans | None
+    elsewhere: str = "more"
 
 
 def movie_file(connection: Connection, job_id: int) -> OutputFile:
@@ -124,17 +127,28 @@ def archive_of(
     return Archive(job_id, safe_name(job.name), only, asked if frames is not None else None)
 
 
-def files_of(archive: Archive, blobs: BlobFolder, read: ReadPage) -> Iterator[tuple[str, Path]]:
+def files_of(
+    archives: Iterable[Archive], blobs: BlobFolder, read: ReadPage
+) -> Iterator[tuple[str, Path]]:
     """The names and places of what goes into an archive, read a thousand at a time. Blocks.
 
+    No two names are the same to any system: who comes first keeps its own.
+
     Args:
-        archive: Which.
+        archives: What goes into it, in this order.
         blobs: Where the bytes are.
         read: Runs a function on a connection.
 
     Raises:
         BlobMissingError: One was deleted meanwhile.
     """
+    names = SideBySide()
+    for archive in archives:
+        for file in _files(archive, read):
+            yield names.take(file.name, archive.elsewhere), blobs.existing(file.sha256)
+
+
+def _files(archive: Archive, read: ReadPage) -> Iterator[OutputFile]:
     after: Place = (0, -(1 << 31), -1)
     if archive.stage_id is not None:
         start = archive.frames.first if archive.frames is not None else -(1 << 31)
@@ -146,7 +160,7 @@ def files_of(archive: Archive, blobs: BlobFolder, read: ReadPage) -> Iterator[tu
             if archive.frames is not None and file.unit > archive.frames.last:
                 return
             if archive.frames is None or file.unit in archive.frames:
-                yield file.name, blobs.existing(file.sha256)
+                yield file
         after = page[-1][0]
 
 

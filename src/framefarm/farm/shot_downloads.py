@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 from sqlalchemy import Connection, select
 
@@ -19,9 +18,7 @@ from framefarm.farm.downloads import (
     NoMovieError,
     NoSuchFramesError,
     NotReadyError,
-    ReadPage,
     What,
-    files_of,
     movie_file,
 )
 from framefarm.farm.logs import NoSuchUnitError, UnitFile, file_of_frame
@@ -29,7 +26,6 @@ from framefarm.farm.outputs import OutputFile, Place, output_files
 from framefarm.farm.shot_rights import owned_by
 from framefarm.farm.shot_versions import Finished, Shown, shown_of
 from framefarm.farm.shots import path_of
-from framefarm.storage import BlobFolder
 
 _MOVIE = 0
 """In the order of a shot's files the movie comes after all versions, of which the last is 1."""
@@ -131,7 +127,7 @@ def shot_archive(
         raise _lacking(connection, shown, missing, seen_by)
     name = safe_name(path_of(shown.shot).replace("/", "_"))
     parts = [
-        Archive(one.job_id, name, one.stage_id, own)
+        Archive(one.job_id, name, one.stage_id, own, _elsewhere(one))
         for one, all_of_it in shown.parts
         if (own := all_of_it if asked is None else all_of_it.intersection(asked))
     ]
@@ -141,13 +137,12 @@ def shot_archive(
 
 
 def _movie_part(movie: Finished, name: str) -> Archive:
-    return Archive(movie.job_id, name, movie.movie_stage_id, None)
+    return Archive(movie.job_id, name, movie.movie_stage_id, None, _elsewhere(movie))
 
 
-def files_in(archive: ShotArchive, blobs: BlobFolder, read: ReadPage) -> Iterator[tuple[str, Path]]:
-    """The names and places of what goes into an archive. Blocks; see `downloads.files_of`."""
-    for part in archive.parts:
-        yield from files_of(part, blobs, read)
+def _elsewhere(one: Finished) -> str:
+    """Where files go whose names newer versions have for frames of their own."""
+    return f"v{one.version.number}"
 
 
 def shot_files(

@@ -35,14 +35,23 @@ class Farm:
         self.make(job)
         return job
 
-    def make(self, job: dict[str, Any], most: int | None = None) -> None:
+    def make(
+        self, job: dict[str, Any], most: int | None = None, *, named: str = "trial_{:04d}.png"
+    ) -> None:
         """Make frames of the only job that there is work of."""
         for _ in range(job["stages"][0]["total"] if most is None else most):
             lease = self.worker.lease()
             assert lease["stage"] == job["stages"][0]["id"]
-            name = f"trial_{of(lease)['unit']:04d}.png"
+            name = named.format(of(lease)["unit"])
             answer = self.worker.put(lease, (name, "image", SHADES[job["version"] or 1]))
             assert answer.status_code == 200, answer.text
+
+    def render_alike(self) -> dict[str, Any]:
+        """Two versions of which each has another frame, and to some systems under one name."""
+        job = self.submit("10001-10002")
+        self.make(job)
+        self.make(self.submit("1"), named="TRIAL_1{:04d}.PNG")
+        return job
 
     def fail(self, job: dict[str, Any]) -> None:
         """Have all that is left of a job fail for good."""

@@ -135,6 +135,16 @@ def test_archive_holds_each_frame_once_and_of_its_version(farm: Farm):
     assert archive(farm.get(first, "/download", what="all")) == archive(answer)
 
 
+def test_frames_of_two_versions_that_share_a_name_are_both_in_the_archive(farm: Farm):
+    job = farm.render_alike()
+
+    assert archive(farm.get(job, "/download", what="frames")) == {
+        "TRIAL_10001.PNG": SHADES[2],
+        "v1/trial_10001.png": SHADES[1],
+        "trial_10002.png": SHADES[1],
+    }
+
+
 def test_what_a_shot_does_not_have_is_said(farm: Farm):
     job = farm.submit("1-3")
     for path in ("/movie", "/download"):

@@ -84,6 +84,24 @@ def test_shot_is_fetched_as_the_mix_that_it_is(farm: Farm, at: FarmAtWork, tmp_p
     assert (job.place, job.version, job.shot_id) == ("Film/sq01/010", 2, first["shot_id"])
 
 
+ALIKE = {
+    "TRIAL_10001.PNG": SHADES[2],
+    "v1/trial_10001.png": SHADES[1],
+    "trial_10002.png": SHADES[1],
+}
+
+
+def test_frames_that_share_a_name_are_fetched_beside_each_other(
+    farm: Farm, at: FarmAtWork, tmp_path: Path
+):
+    shot = at.render_alike()["shot_id"]
+
+    assert {one.outcome for one in farm.fetch_shot(shot, tmp_path)} == {"fetched"}
+
+    assert {name: (tmp_path / name).read_bytes() for name in ALIKE} == ALIKE
+    assert [one.outcome for one in farm.fetch_shot(shot, tmp_path)] == ["kept"] * 3
+
+
 def test_notes(farm: Farm):
     shot = farm.add_shot("Film", "010").id
     made = [farm.add_shot_note(shot, text) for text in ("one", "none")]
@@ -103,6 +121,17 @@ def test_what_happens_to_shots_is_followed(farm: Farm):
 
     assert isinstance(told, ShotHappening)
     assert (told.shot, told.path, told.what) == (shot.id, "Film/010", "made")
+
+
+async def test_frames_that_share_a_name_lie_beside_each_other_when_awaited(
+    manager: Manager, at: FarmAtWork, tmp_path: Path
+):
+    shot = at.render_alike()["shot_id"]
+    async with AsyncFarm(manager.server.url) as farm:
+        brought = [one async for one in farm.fetch_shot(shot, tmp_path)]
+
+    assert {one.path for one in brought} == {tmp_path / name for name in ALIKE}
+    assert {name: (tmp_path / name).read_bytes() for name in ALIKE} == ALIKE
 
 
 async def test_the_same_awaited(manager: Manager, at: FarmAtWork, tmp_path: Path):
