@@ -52,8 +52,11 @@ TELLING = {
 }
 """The same of what tells people, which no unit depends on."""
 
+DELETING = {"a deletion": re.compile("DELETE FROM jobs ")}
+"""The same of what a person asks for, and asks for again."""
 
-_ALL = WRITES | TELLING
+
+_ALL = WRITES | TELLING | DELETING
 
 
 @dataclass(frozen=True)
@@ -63,7 +66,8 @@ class Aim:
     Attributes:
         point: The point.
         nth: How often it is come to before.
-        of: One of `WRITES` or `TELLING`: only transactions that do this count; empty is all.
+        of: One of `WRITES`, `TELLING` or `DELETING`: only transactions that do this count; empty
+            is all.
         process: Where the point is.
         kills: Which process dies. The keeper's parent is the manager.
     """

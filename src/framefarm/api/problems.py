@@ -23,6 +23,7 @@ _STATUS = {
     "no_such_shot": 404,
     "no_such_note": 404,
     "in_use": 409,
+    "partly_deleted": 409,
     "too_many_notes": 409,
     "name_taken": 409,
     "closed": 409,

@@ -12,9 +12,7 @@ from framefarm.api.edits import check_unchanged, place_tag
 from framefarm.api.once import asked_once
 from framefarm.api.shot_bodies import NewProject, NewSequence, ProjectChange, SequenceChange
 from framefarm.api.shot_edits import (
-    Deletion,
     check_maker,
-    delete_place,
     name_of,
     tagged,
     viewer_of,
@@ -34,6 +32,7 @@ from framefarm.farm.projects import (
     sequence_page,
     sequence_view,
 )
+from framefarm.farm.removal import Deletion, remove_place
 from framefarm.farm.service import Farm
 from framefarm.farm.shot_changes import change, make_project, make_sequence
 
@@ -99,7 +98,7 @@ def project_routes(farm: Farm) -> APIRouter:
         With `jobs` those that ended go with it, and with `outputs` their files as well.
         """
         what = Deletion(t.projects, project_id, viewer_of(request), jobs, outputs)
-        await delete_place(farm, what, partial(check, request=request, project_id=project_id))
+        await remove_place(farm, what, partial(check, request=request, project_id=project_id))
 
     def check(connection: Connection, request: Request, project_id: int) -> None:
         view = project_view(connection, project_id, viewer_of(request))
@@ -172,7 +171,7 @@ def sequence_routes(farm: Farm) -> APIRouter:
         With `jobs` those that ended go with it, and with `outputs` their files as well.
         """
         what = Deletion(t.sequences, sequence_id, viewer_of(request), jobs, outputs)
-        await delete_place(farm, what, partial(check, request=request, sequence_id=sequence_id))
+        await remove_place(farm, what, partial(check, request=request, sequence_id=sequence_id))
 
     def check(connection: Connection, request: Request, sequence_id: int) -> None:
         view = sequence_view(connection, sequence_id, viewer_of(request))

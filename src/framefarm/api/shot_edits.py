@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import partial
-from typing import Any, TypeVar
+from typing import TypeVar
 
-from sqlalchemy import Connection, Row, Table
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -15,8 +11,6 @@ from framefarm.api.access import NotAllowedError
 from framefarm.api.edits import place_tag
 from framefarm.api.guard import caller_of
 from framefarm.farm.projects import ProjectView, SequenceView
-from framefarm.farm.service import Farm
-from framefarm.farm.shot_changes import ended_jobs, remove
 from framefarm.farm.shot_rights import seen_by
 from framefarm.farm.shots import ShotView
 
@@ -45,47 +39,6 @@ def check_maker(request: Request, what: str, made_by: str) -> None:
         raise NotAllowedError(
             f"{what} was made by {made_by or 'the manager itself'}; {artist} cannot change it so."
         )
-
-
-@dataclass(frozen=True)
-class Deletion:
-    """What is to be deleted.
-
-    Attributes:
-        by: The artist who asks; None for whoever may delete everything.
-        jobs: Whether jobs of it that ended go with it.
-        outputs: Whether those jobs' files in the outputs folder go as well.
-    """
-
-    table: Table
-    row_id: int
-    by: str | None
-    jobs: bool
-    outputs: bool
-
-
-async def delete_place(farm: Farm, what: Deletion, check: Callable[[Connection], None]) -> None:
-    """Delete a project, a sequence or a shot; its jobs one after the other before it.
-
-    Args:
-        check: May refuse; called before anything is deleted, and again at the end.
-
-    Raises:
-        InUseError: Jobs belong to it that are not to go with it, or have not ended.
-    """
-    await farm.read(check)
-    if what.jobs:
-        jobs = await farm.read(
-            partial(ended_jobs, table=what.table, row_id=what.row_id, by=what.by)
-        )
-        for job in jobs:
-            await farm.jobs.delete(job, outputs=what.outputs)
-
-    def work(connection: Connection) -> Sequence[Row[Any]]:
-        check(connection)
-        return remove(connection, what.table, what.row_id, what.by)
-
-    farm.telling.of_shots.deleted(await farm.writer.write(work))
 
 
 def tagged(response: Response, view: _View) -> _View:

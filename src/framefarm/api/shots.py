@@ -14,15 +14,14 @@ from framefarm.api.edits import check_unchanged, place_tag
 from framefarm.api.once import asked_once
 from framefarm.api.shot_bodies import ManyShots, NewShot, ShotChange
 from framefarm.api.shot_edits import (
-    Deletion,
     check_maker,
-    delete_place,
     name_of,
     tagged,
     viewer_of,
 )
 from framefarm.core.shots import ShotStatus
 from framefarm.db import tables as t
+from framefarm.farm.removal import Deletion, remove_place
 from framefarm.farm.service import Farm
 from framefarm.farm.shot_changes import change, change_shots, make_shot
 from framefarm.farm.shot_telling import MADE
@@ -153,6 +152,6 @@ def editing_routes(farm: Farm) -> APIRouter:
             check_unchanged(request, place_tag(view))
 
         what = Deletion(t.shots, shot_id, viewer_of(request), jobs, outputs)
-        await delete_place(farm, what, check)
+        await remove_place(farm, what, check)
 
     return router

@@ -120,7 +120,7 @@ jobs = Table(
 )
 """`project`, `sequence` and `shot` name the folder of its outputs. `project_id` and `shot_id` say
 where it belongs: with `version` it is one of the shot's. What a job belongs to is not deleted
-before it (`framefarm.farm.shot_deleting`).
+before it (`framefarm.farm.shot_changes`).
 `pool` is the least trusted pool whose workers may do the job; `tags`, `min_memory_bytes` and
 `gpu` are what else it asks of them. `task_key`: what a render task is asked for by.
 `holds`: how many times running it was held because all that was tried of it failed alike. It is

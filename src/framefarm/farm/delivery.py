@@ -101,6 +101,8 @@ class Delivery:
 
     async def remove(self, places: list[Path]) -> None:
         """Remove files from where people look."""
+        if not places:
+            return
         remove = partial(self._outputs.remove, places)
         await asyncio.get_running_loop().run_in_executor(self._porter, remove)
 

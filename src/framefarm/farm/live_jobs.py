@@ -14,16 +14,16 @@ from framefarm.core.spans import Spans
 from framefarm.core.states import JobState
 from framefarm.core.versions import BlenderVersion
 from framefarm.farm.blender_choice import settle_open
-from framefarm.farm.deleting import delete_job
 from framefarm.farm.duties import guarded
 from framefarm.farm.new_jobs import PlannedJob, job_with_fingerprint, store_job
 from framefarm.farm.news import News
 from framefarm.farm.quotas import check_again, check_quota
 from framefarm.farm.redoing import retry
 from framefarm.farm.refusals import told_when_refused
+from framefarm.farm.removal import remove_job
 from framefarm.farm.reviving import plan_revival
 from framefarm.farm.shot_places import place_job
-from framefarm.farm.steering import find_job, job_state
+from framefarm.farm.steering import job_state
 from framefarm.farm.views import JobView
 
 if TYPE_CHECKING:
@@ -139,26 +139,12 @@ class LiveJobs:
 
         Args:
             outputs: Also remove its files from the outputs folder.
-            check: Called by the same transaction before; may refuse.
+            check: Called before, and by the transaction that deletes; may refuse.
 
         Raises:
             NoSuchJobError: There is no such job.
         """
-        job = await self._farm.read(lambda connection: find_job(connection, job_id))
-        placed = await asyncio.to_thread(self._farm.delivery.places, job_id) if outputs else []
-
-        def work(connection: Connection) -> News:
-            check(connection)
-            return delete_job(connection, self._farm.catalog, job_id)
-
-        await self._farm.change(work)
-        # Again: a transaction that was rolled back and repeated may have read it anew meanwhile.
-        self._farm.catalog.forget(job_id)
-        self._farm.deleted.set()
-        self._farm.telling.deleted(job_id, job.owner)
-        self._farm.delivery.forget(job_id)
-        if placed:
-            await self._farm.delivery.remove(placed)
+        await remove_job(self._farm, job_id, outputs=outputs, check=check)
 
     async def view(self, job_id: int) -> JobView:
         """A job as people see it.

@@ -29,6 +29,7 @@ from framefarm.farm.shots import (
     shot_view,
     shot_views,
 )
+from framefarm.farm.steering import find_job
 
 MOST_AT_ONCE = 1_000
 
@@ -148,11 +149,28 @@ def ended_jobs(connection: Connection, table: Table, row_id: int, by: str | None
     others = [row.id for row in rows if by is not None and row.owner != by]
     if others:
         raise InUseError("Jobs of others belong to it; ask an admin.")
-    going_on = [str(row.id) for row in rows if row.state not in ENDED_JOBS]
+    going_on = [row.id for row in rows if row.state not in ENDED_JOBS]
     if going_on:
-        text = f"{plural(len(going_on), 'job')} of it did not end: {first_of(going_on)}."
-        raise InUseError(f"{text} Cancel them first.")
+        raise _going_on(going_on)
     return [row.id for row in rows]
+
+
+def check_ended(connection: Connection, job_id: int) -> None:
+    """Make sure that a job, which is to go with what it belongs to, has ended.
+
+    Raises:
+        NoSuchJobError: There is no such job.
+        InUseError: It has not.
+    """
+    if find_job(connection, job_id).state not in ENDED_JOBS:
+        raise _going_on([job_id])
+
+
+def _going_on(jobs: Sequence[int]) -> InUseError:
+    numbers = first_of([str(job) for job in jobs])
+    return InUseError(
+        f"{plural(len(jobs), 'job')} of it did not end: {numbers}. Cancel them first."
+    )
 
 
 def remove(connection: Connection, table: Table, row_id: int, by: str | None) -> Sequence[Row[Any]]:
