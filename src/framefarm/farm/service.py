@@ -29,7 +29,7 @@ from framefarm.db import tables as t
 from framefarm.farm.catalog import Catalog
 from framefarm.farm.delivery import Delivery
 from framefarm.farm.dispatch import Dispatcher
-from framefarm.farm.duties import duties_of
+from framefarm.farm.duties import duties_of, guarded
 from framefarm.farm.heartbeats import Heartbeats
 from framefarm.farm.keeper import Keeper
 from framefarm.farm.live_facts import LiveFacts
@@ -39,6 +39,7 @@ from framefarm.farm.live_sessions import LiveSessions
 from framefarm.farm.live_workers import LiveWorkers
 from framefarm.farm.news import News, UnitNews
 from framefarm.farm.notifying import Notifying
+from framefarm.farm.old_uploads import count_old_uploads
 from framefarm.farm.prefetching import Prefetching
 from framefarm.farm.pulse import Pulse
 from framefarm.farm.roster import Roster
@@ -146,6 +147,9 @@ class Farm:
             asyncio.create_task(self.jobs.settle_for_newcomers(), name="settle_for_newcomers"),
             asyncio.create_task(self.sessions.run(), name="settle_sessions"),
             asyncio.create_task(self.delivery.leftovers(), name="deliver_leftovers"),
+            asyncio.create_task(
+                guarded("count_old_uploads", count_old_uploads(self)), name="count_old_uploads"
+            ),
             *(asyncio.create_task(duty, name=name) for name, duty in duties_of(self).items()),
         ]
 

@@ -1,6 +1,7 @@
 """What a person's files take of the farm.
 
-Of blobs that were uploaded before nobody knows the size here: they count as nothing.
+Of blobs that were uploaded before nobody knows the size here: they count as nothing until a manager
+sees their files (`framefarm.farm.old_uploads`).
 """
 
 from __future__ import annotations
