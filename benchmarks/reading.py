@@ -73,6 +73,13 @@ MIX: dict[str, tuple[int, Path]] = {
             f"/api/jobs?sort=name&cursor={_cursor(f'sq{r.randrange(40):02d}', _job(r, n))}"
         ),
     ),
+    "jobs, by project": (
+        6,
+        lambda r, n: (
+            f"/api/jobs?sort={r.choice(['-', ''])}project"
+            f"&cursor={_cursor(f'film {r.randrange(PROJECTS):02d}', _job(r, n))}"
+        ),
+    ),
     "job": (30, lambda r, n: f"/api/jobs/{_job(r, n)}"),
     "job at work": (10, lambda _, __: "/api/jobs/1"),
     "why": (3, lambda _, __: "/api/jobs/1/why"),

@@ -8,7 +8,7 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 from framefarm.core.errors import FrameFarmError
 from framefarm.db.tables import metadata
 
-HEAD = "0008"
+HEAD = "0009"
 """The newest migration."""
 
 # Alembic's own record of a database's version (alembic.runtime.migration.MigrationContext).

@@ -10,6 +10,8 @@ Only what both SQLite and PostgreSQL can do is used here.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from sqlalchemy import (
     JSON,
     BigInteger,
@@ -67,6 +69,17 @@ join_tokens = Table(
 )
 """What lets unknown workers in; only hashes are kept."""
 
+
+def _sorted_by(*columns: str) -> Iterator[Index]:
+    """Indices by which pages of jobs are read in the order of a column, the newest of equals first.
+
+    One for each way: backwards, an index has the oldest of equals first.
+    """
+    for column in columns:
+        yield Index(f"ix_jobs_{column}", column, "id")
+        yield Index(f"ix_jobs_{column}_up", column, text("id DESC"))
+
+
 jobs = Table(
     "jobs",
     metadata,
@@ -116,6 +129,7 @@ jobs = Table(
     Index("ix_jobs_holds", "holds"),
     Index("ix_jobs_project_id", "project_id"),
     Index("ix_jobs_version", "shot_id", "version", unique=True),
+    *_sorted_by("name", "priority", "project"),
     sqlite_autoincrement=True,
 )
 """`project`, `sequence` and `shot` name the folder of its outputs. `project_id` and `shot_id` say

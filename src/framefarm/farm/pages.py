@@ -70,7 +70,11 @@ def page_of(
 def _after(order: Order, place: tuple[int | str, int]) -> ColumnElement[bool]:
     value, row_id = place
     beyond = order.by < value if order.down else order.by > value
-    return beyond if order.by_id else or_(beyond, and_(order.by == value, order.id < row_id))
+    if order.by_id:
+        return beyond
+    # Said twice, so that an index is read from there on: SQLite makes no beginning of an OR.
+    here = order.by <= value if order.down else order.by >= value
+    return and_(here, or_(beyond, order.id < row_id))
 
 
 def _cursor(order: Order, row: Row[Any]) -> str | int:

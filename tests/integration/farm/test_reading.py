@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from sqlalchemy import Connection, Engine, event, insert
@@ -13,7 +13,7 @@ from framefarm.core.requirements import Requirements
 from framefarm.db import open_engine, sqlite_url
 from framefarm.db import tables as t
 from framefarm.db.migrate import migrate
-from framefarm.farm.job_pages import JobFilter, job_page
+from framefarm.farm.job_pages import JobFilter, Sort, job_page
 from framefarm.farm.why import explain
 from framefarm.farm.worker_pages import WorkerFilter, worker_page
 
@@ -77,6 +77,30 @@ def test_newest_jobs_are_found_without_sorting_the_others(
 
     assert [row.id for row in rows] == list(range(JOBS, JOBS - 10, -1))
     assert not any("TEMP B-TREE" in step for step in plan), plan
+
+
+def plans(engine: Engine, asked: list[Statement], **page: Any) -> tuple[list[Any], Any, list[str]]:
+    """Rows of a page of ten jobs, the next cursor, and how SQLite finds them."""
+    asked.clear()
+    with engine.connect().execution_options(reading=True) as connection:
+        rows, cursor = job_page(connection, JobFilter(), limit=10, **page)
+        [(said, given)] = asked
+        plan = [row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {said}", given)]
+    return rows, cursor, plan
+
+
+@pytest.mark.parametrize("sort", get_args(Sort))
+def test_jobs_in_any_order_are_found_without_sorting_the_others(
+    engine: Engine, asked: list[Statement], sort: str
+):
+    rows, cursor, first = plans(engine, asked, sort=sort)
+    more, _, second = plans(engine, asked, sort=sort, cursor=str(cursor))
+
+    assert len({row.id for row in (*rows, *more)}) == 20
+    for step in (*first, *second):
+        assert "TEMP B-TREE" not in step
+    # Nor is what comes before a page read.
+    assert "SEARCH" in second[0], second
 
 
 def test_why_asks_the_database_as_often_for_many_workers_as_for_one(
