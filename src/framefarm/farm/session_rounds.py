@@ -159,6 +159,7 @@ class _Round:
         self._members: defaultdict[int, set[str]] = defaultdict(set)
         for row in members(connection):
             self._members[row.session_id].add(row.worker_id)
+        self._now = database_now(connection)
         self._uses = Uses(connection, here.links, here.request, sessions)
 
     def run(self) -> None:
@@ -180,7 +181,8 @@ class _Round:
     def _asked(self, row: Row[Any]) -> Session:
         members = frozenset(self._members[row.id])
         left_s = self._uses.remaining_s(row.job_id)
-        return Session(row.id, row.wanted, members, row.waiting, row.priority, left_s)
+        waited_s = self._now - row.created_at
+        return Session(row.id, row.wanted, members, row.waiting, row.priority, left_s, waited_s)
 
     def _idle(self) -> dict[str, int]:
         """Members that are here and have nothing of their job in work, with their sessions."""
@@ -226,13 +228,12 @@ class _Round:
                 self._tell("released", move.origin, move.worker, why)
         self._settled.names.update((row.id, row.name) for row in rows.values())
         joining = [(move.worker, move.target) for move in moves if move.target is not None]
-        now = database_now(self._connection)
         values = [
             {
                 "worker_id": worker,
                 "session_id": session,
                 "boot_id": rows[worker].boot_id,
-                "joined_at": now,
+                "joined_at": self._now,
             }
             for worker, session in joining
         ]

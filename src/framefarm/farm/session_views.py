@@ -139,7 +139,7 @@ def _view(connection: Connection, row: Row[Any], links: LinkOf) -> SessionView:
         job=row.job_id,
         owner=row.owner,
         status=_status(row),
-        message=_message(row, members),
+        message=_message(connection, row, members),
         workers=[one.id for one in members],
         notice="SUFFICIENT" if enough else "NOT_SUFFICIENT",
         wanted=row.wanted,
@@ -173,7 +173,7 @@ def _status(row: Row[Any]) -> Literal["waiting", "working", "ended"]:
     return "waiting" if row.waiting else "working"
 
 
-def _message(row: Row[Any], members: Sequence[SessionWorker]) -> str:
+def _message(connection: Connection, row: Row[Any], members: Sequence[SessionWorker]) -> str:
     if row.ended_at is not None:
         return f"The session of job {row.job_id} has ended: {row.reason}."
     asked = "the one worker" if row.wanted == 1 else f"the {row.wanted:,} workers"
@@ -184,7 +184,23 @@ def _message(row: Row[Any], members: Sequence[SessionWorker]) -> str:
         )
     if len(members) >= row.wanted:
         return f"Job {row.job_id} has {asked} it asked for."
+    first = connection.execute(_FIRST_THAT_WAITS).first()
+    before = "."
+    if first is not None:
+        before = (
+            f", unless they are kept for job {first.job_id}, which waits for {first.wanted:,} "
+            "together."
+        )
     return (
         f"Job {row.job_id} has {len(members):,} of {asked} it asked for; others join it as they "
-        "come or are freed."
+        f"come or are freed{before}"
     )
+
+
+_FIRST_THAT_WAITS = (
+    select(t.sessions.c.job_id, t.sessions.c.wanted)
+    .join(t.jobs, t.jobs.c.id == t.sessions.c.job_id)
+    .where(t.sessions.c.ended_at.is_(None), t.sessions.c.waiting)
+    .order_by((t.jobs.c.priority + t.jobs.c.raised).desc(), t.sessions.c.id)
+    .limit(1)
+)

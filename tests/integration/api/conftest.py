@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import json
 import subprocess
 import sys
@@ -11,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.integration.api.far import Far
-from tests.integration.api.manager import Manager
+from tests.integration.api.manager import Manager, Worker
 from tests.integration.api.openid_provider import Provider, openid_provider
 from tests.integration.api.openid_site import Site
 from tests.integration.api.people import People
@@ -43,6 +44,15 @@ def manager(tmp_path: Path) -> Iterator[Manager]:
     yield made
     made.close()
     made.check()
+
+
+@pytest.fixture
+def workers(manager: Manager) -> Iterator[list[Worker]]:
+    """Three workers, which ask for nothing yet."""
+    with contextlib.ExitStack() as stack:
+        yield [
+            stack.enter_context(manager.worker(name=name, boot_id=name)) for name in ("a", "b", "c")
+        ]
 
 
 @pytest.fixture(scope="session")

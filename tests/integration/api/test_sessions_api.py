@@ -5,71 +5,13 @@ from __future__ import annotations
 import contextlib
 import json
 import socket
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
-from tests.integration.api.manager import SOON_S, Manager, Worker, is_problem, until
-from tests.integration.api.test_why import reasons, why
-
-
-def ask(manager: Manager, job: dict[str, Any], workers: int, **how: Any) -> dict[str, Any]:
-    body = {"job": job["id"], "workers": workers, **how}
-    answer = manager.http.post("/api/sessions", json=body)
-    assert answer.status_code == 201, answer.text
-    return dict(answer.json())
-
-
-def session(manager: Manager, made: dict[str, Any]) -> dict[str, Any]:
-    return dict(manager.http.get(f"/api/sessions/{made['id']}").raise_for_status().json())
-
-
-def post(manager: Manager, made: dict[str, Any], what: str, **body: Any) -> dict[str, Any]:
-    answer = manager.http.post(f"/api/sessions/{made['id']}/{what}", json=body)
-    return dict(answer.raise_for_status().json())
-
-
-def until_has(manager: Manager, made: dict[str, Any], *workers: str) -> None:
-    until(lambda: set(session(manager, made)["workers"]) == set(workers), f"having {workers}")
-
-
-Told = Callable[[str], list[dict[str, Any]]]
-
-
-@contextlib.contextmanager
-def following(manager: Manager, job: dict[str, Any]) -> Iterator[Told]:
-    """What is told of a job's session, until something happens."""
-    seen: list[dict[str, Any]] = []
-    path = f"/api/events?kind=session&job={job['id']}"
-    timeout = httpx.Timeout(SOON_S)
-    with (
-        httpx.Client(base_url=manager.server.url, timeout=timeout) as client,
-        client.stream("GET", path) as answer,
-    ):
-        lines = answer.iter_lines()
-        assert any(line.startswith("event: begin") for line in lines)
-
-        def told(what: str) -> list[dict[str, Any]]:
-            for line in lines:
-                if line.startswith("data: {") and len(line) > 10:
-                    seen.append(json.loads(line.removeprefix("data: ")))
-                    if seen[-1]["what"] == what:
-                        return seen
-            raise AssertionError(seen)
-
-        yield told
-
-
-@pytest.fixture
-def workers(manager: Manager) -> Iterator[list[Worker]]:
-    """Three workers, which ask for nothing yet."""
-    with contextlib.ExitStack() as stack:
-        yield [
-            stack.enter_context(manager.worker(name=name, boot_id=name)) for name in ("a", "b", "c")
-        ]
+from tests.integration.api.manager import Manager, Worker, is_problem, until
+from tests.integration.api.sessions import ask, post, session, until_has
 
 
 def test_a_session_has_the_workers_it_asked_for_and_they_work_for_its_job_first(
@@ -104,37 +46,6 @@ def test_a_session_that_lacks_workers_gets_those_that_join_later(
         until_has(manager, made, late.id, *(worker.id for worker in workers))
 
         assert session(manager, made)["notice"] == "SUFFICIENT"
-
-
-def test_a_job_that_waits_begins_once_it_has_all_workers(manager: Manager):
-    job = manager.trial("1-9")
-    made = ask(manager, job, 2, wait=True)
-    assert made["status"] == "waiting"
-    assert made["notice"] == "NOT_SUFFICIENT"
-    with manager.worker(name="a", boot_id="a") as first:
-        first.say({"type": "ready", "slot": "cpu"})
-        assert first.hears() == []
-        assert session(manager, made)["workers"] == []
-        manager.check()  # nothing of it is claimable
-
-        with manager.worker(name="b", boot_id="b") as second:
-            assert first.hear("lease")
-            assert second.lease()
-            until_has(manager, made, first.id, second.id)
-            assert session(manager, made)["status"] == "working"
-
-
-def test_a_job_that_waits_begins_when_its_session_is_given_up(
-    manager: Manager, workers: list[Worker]
-):
-    made = ask(manager, manager.trial("1-9"), 4, wait=True)
-    workers[0].say({"type": "ready", "slot": "cpu"})
-    assert workers[0].hears() == []
-
-    ended = post(manager, made, "release", all=True)
-
-    assert ended["status"] == "ended"
-    assert workers[0].hear("lease")
 
 
 def test_one_that_is_released_works_for_others_and_nobody_replaces_it(
@@ -365,61 +276,6 @@ def test_l9_a_unit_that_fails_on_its_only_worker_is_tried_by_others_in_its_place
     until(lambda: session(manager, made)["status"] == "ended", "the end of the session")
     assert set(tried) == set(by_id)
     assert "is failed" in session(manager, made)["message"]
-
-
-def test_why_tells_who_is_kept_by_sessions(manager: Manager, workers: list[Worker]):
-    job, other = manager.trial("1-9"), manager.trial("1-9")
-    made = ask(manager, job, 2)
-    names = {worker.id: name for worker, name in zip(workers, "abc", strict=True)}
-    inside = [names[one] for one in made["workers"]]
-    [outside] = set(names.values()) - set(inside)
-
-    its, others = reasons(why(manager, job)), reasons(why(manager, other))
-
-    assert "it is not in the job's session" in its[outside][0]
-    assert f"`framefarm session more {job['id']} 1`" in its[outside][0]
-    for name in inside:
-        assert its[name] == []
-        assert f"it is in the session of job {job['id']}" in others[name][0]
-    assert others[outside] == []
-
-
-def test_what_happens_in_a_session_is_told_to_followers(manager: Manager):
-    job = manager.trial("1-2")
-    with following(manager, job) as told:
-        made = ask(manager, job, 1)
-        with manager.worker(name="a", boot_id="a") as worker:
-            until_has(manager, made, worker.id)
-            for _ in range(2):
-                worker.finish(worker.lease())
-            happened = told("released")
-
-    assert [(one["what"], one.get("unit")) for one in happened] == [
-        ("joined", None),
-        ("started", None),
-        ("frame", 1),
-        ("frame", 2),
-        ("complete", None),
-        ("released", None),
-    ]
-    assert {(one["session"], one["job"]) for one in happened} == {(made["id"], job["id"])}
-    assert [one["worker"] for one in happened if "worker" in one] == ["a"] * 5
-    [complete] = [one for one in happened if one["what"] == "complete"]
-    assert complete["workers"] == ["a"]
-
-
-def test_leaving_and_finishing_ones_share_are_told(manager: Manager):
-    job = manager.trial("1-2")
-    with following(manager, job) as told, manager.worker(name="a", boot_id="a") as first:
-        with manager.worker(name="b", boot_id="b") as second:
-            ask(manager, job, 2)
-            held = first.lease()
-            second.finish(second.lease())
-            share = told("share")[-1]
-        left = told("left")[-1]
-        first.finish(held)
-
-    assert (share["worker"], left["worker"], left["reason"]) == ("b", "b", "it left")
 
 
 @pytest.mark.parametrize("body", [{}, {"job": 1}, {"job": 1, "workers": 0}, {"job": "x"}])

@@ -183,6 +183,8 @@ def test_who_has_work_is_left_in_peace_and_who_leaves_had_none(case: Case):
 
 @given(cases())
 def test_nobody_stays_away_from_a_job_that_lacks_workers_and_has_work_for_it(case: Case):
+    # What is kept for one that waits is another matter, see test_holding_back.
+    case.sessions = [s for s in case.sessions if not s.waiting]
     moves = assign(case.sessions, case.free, case.idle, works=case.works_for, suits=never)
 
     place = after(case, moves)
@@ -196,7 +198,7 @@ def test_nobody_stays_away_from_a_job_that_lacks_workers_and_has_work_for_it(cas
     for worker, at in place.items():
         if at is None:
             for session in case.sessions:
-                could = (session.id, worker) in case.works and not session.waiting
+                could = (session.id, worker) in case.works
                 assert not (could and useful[session.id] < session.wanted)
 
 
@@ -213,6 +215,19 @@ def test_a_single_freed_worker_goes_to_the_highest_gain_of_the_highest_priority(
     [chosen] = [s for s in sessions if s.id == move.target]
     best = max((s.priority, gain_s(s.remaining_s, len(s.members))) for s in lacking)
     assert (chosen.priority, gain_s(chosen.remaining_s, len(chosen.members))) == best
+
+
+@given(cases())
+def test_workers_of_a_kind_are_given_away_as_if_each_were_its_own(case: Case):
+    """A kind here: for whom they have work, and whose they are."""
+
+    def kind(worker: str) -> tuple[object, ...]:
+        return tuple((s.id, worker) in case.works for s in case.sessions)
+
+    asked = {"works": case.works_for, "suits": case.works_for}
+    alone = assign(case.sessions, case.free, case.idle, **asked)
+
+    assert assign(case.sessions, case.free, case.idle, **asked, kind=kind) == alone
 
 
 @given(cases())
