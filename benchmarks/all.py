@@ -19,6 +19,7 @@ _RUNS = (
     ("tail",),
     ("large_job",),
     ("shots",),
+    ("sessions",),
     ("movie",),
     ("uploads",),
     ("render",),

@@ -62,8 +62,11 @@ def settle_sessions(connection: Connection, here: Here, before: Sequence[Row[Any
     _tell_who_was_let_go(before, present, settled)
     sessions = connection.execute(_OPEN).all()
     going_on = [one for one in sessions if not _end_with_job(connection, one, settled)]
-    _let_gone_leave(connection, settled)
-    _Round(connection, here, going_on, settled).run()
+    open_ones = {one.id for one in going_on}
+    present = [row for row in present if row.session_id in open_ones]
+    gone = _let_gone_leave(connection, present, settled)
+    stay = [row for row in present if row.worker_id not in gone]
+    _Round(connection, here, going_on, stay, settled).run()
     early = {one.id for one in going_on if one.prefetch}
     for row in members(connection):
         settled.jobs[row.worker_id] = row.job_id
@@ -122,12 +125,15 @@ def _end_with_job(connection: Connection, session: Row[Any], settled: Settled) -
     return True
 
 
-def _let_gone_leave(connection: Connection, settled: Settled) -> None:
-    """Take out who has left, was lost (L8) or is not to work any more."""
-    gone = {row: why for row in members(connection) if (why := _why_gone(row))}
-    take_out(connection, [row.worker_id for row in gone])
-    for row, why in gone.items():
+def _let_gone_leave(
+    connection: Connection, present: Sequence[Row[Any]], settled: Settled
+) -> set[str]:
+    """Take out who has left, was lost (L8) or is not to work any more; returns them."""
+    gone = {row.worker_id: (row, why) for row in present if (why := _why_gone(row))}
+    take_out(connection, gone)
+    for row, why in gone.values():
         settled.tell("left", row.session_id, row.job_id, row.worker_id, why)
+    return set(gone)
 
 
 def _why_gone(member: Row[Any]) -> str:
@@ -150,6 +156,7 @@ class _Round:
         connection: Connection,
         here: Here,
         sessions: Sequence[Row[Any]],
+        present: Sequence[Row[Any]],
         settled: Settled,
     ) -> None:
         self._connection = connection
@@ -157,7 +164,7 @@ class _Round:
         self._sessions = {one.id: one for one in sessions}
         self._settled = settled
         self._members: defaultdict[int, set[str]] = defaultdict(set)
-        for row in members(connection):
+        for row in present:
             self._members[row.session_id].add(row.worker_id)
         self._now = database_now(connection)
         self._uses = Uses(connection, here.links, here.request, sessions)
@@ -210,8 +217,8 @@ class _Round:
     ) -> tuple[list[Move], dict[str, Row[Any]]]:
         """Who goes where, and the rows of those who join."""
         while True:
-            works, suits = self._uses.works, self._uses.suits
-            moves = assign(asked, free, idle, works=works, suits=suits)
+            uses = self._uses
+            moves = assign(asked, free, idle, works=uses.works, suits=uses.suits, kind=uses.kind)
             joining = {move.worker for move in moves if move.target is not None}
             rows = {row.id: row for row in _WORKERS.rows(self._connection, sorted(joining))}
             if not joining - rows.keys():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, select
@@ -51,6 +51,28 @@ class Uses:
             self._stages[row.job_id].append(Source(connection, row, asked))
         self._room = Room(connection)
         self._requests: dict[str, list[ClaimRequest]] = {}
+        self._kinds: dict[str, Hashable] = {}
+        self._works: dict[tuple[int, Hashable], bool] = {}
+        faulty = _FAULTY.rows(connection, self._jobs) if self._jobs else ()
+        self._faulty = {row.worker_id for row in faulty}
+
+    def kind(self, worker_id: str) -> Hashable:
+        """Something that workers share for whom any session has use or for whom none has.
+
+        One that failed at something is kept off it, and so is like no other (L9).
+        """
+        found = self._kinds.get(worker_id)
+        if found is None:
+            found = self._kinds[worker_id] = self._kind(worker_id)
+        return found
+
+    def _kind(self, worker_id: str) -> Hashable:
+        link = self._links.get(worker_id)
+        if link is None or not _takes_work(link):
+            return None
+        if worker_id in self._faulty:
+            return worker_id
+        return frozenset(slot.ability.of_nobody for slot in link.slots.values()), link.barred
 
     def works(self, session_id: int, worker_id: str) -> bool:
         """Whether a session's job has a unit for a worker that may be leased now.
@@ -59,6 +81,13 @@ class Uses:
         as may be, nor to a worker that asks for no work. Waiting for the session itself counts as
         nothing: that is to end by this.
         """
+        what = session_id, self.kind(worker_id)
+        found = self._works.get(what)
+        if found is None:
+            found = self._works[what] = self._works_now(session_id, worker_id)
+        return found
+
+    def _works_now(self, session_id: int, worker_id: str) -> bool:
         session = self._sessions[session_id]
         if session.at_limit:
             return False
@@ -104,9 +133,13 @@ class Uses:
         return found
 
     def _asking(self, link: Link) -> Iterator[ClaimRequest]:
-        if link.enabled and not link.facts.resting:
+        if _takes_work(link):
             for slot in link.slots.values():
                 yield self._request(link, slot)
+
+
+def _takes_work(link: Link) -> bool:
+    return link.enabled and not link.facts.resting
 
 
 def _is_settled(stage: Any) -> bool:
@@ -137,6 +170,13 @@ _STAGES = Prepared(
     )
     .where(t.stages.c.job_id.in_(bindparam("jobs", expanding=True)))
     .order_by(t.stages.c.job_id, t.stages.c.position),
+    listed="jobs",
+)
+_FAULTY = Prepared(
+    select(t.faults.c.worker_id)
+    .join(t.stages, t.stages.c.id == t.faults.c.stage_id)
+    .where(t.stages.c.job_id.in_(bindparam("jobs", expanding=True)), ~t.faults.c.forgiven)
+    .distinct(),
     listed="jobs",
 )
 _HOLDERS = Prepared(

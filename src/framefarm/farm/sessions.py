@@ -239,8 +239,9 @@ def release(connection: Connection, session_id: int, workers: Collection[str]) -
 
 def take_out(connection: Connection, workers: Collection[str]) -> None:
     """Take workers out of the sessions that they are in."""
-    gone = t.session_workers.c.worker_id.in_(sorted(workers))
-    connection.execute(delete(t.session_workers).where(gone))
+    if workers:
+        gone = t.session_workers.c.worker_id.in_(sorted(workers))
+        connection.execute(delete(t.session_workers).where(gone))
 
 
 def end(connection: Connection, session_id: int, reason: str) -> None:
