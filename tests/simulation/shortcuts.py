@@ -18,8 +18,9 @@ from framefarm.core.grace import Moment, Watch
 from framefarm.core.spans import Spans
 from framefarm.core.tail import expected_ends, worth_starting
 from framefarm.farm.claim_requests import ClaimRequest
-from framefarm.farm.dispatch import Dispatcher, Grant
+from framefarm.farm.dispatch import Dispatcher
 from framefarm.farm.expiry import Round
+from framefarm.farm.grants import Grant
 from framefarm.farm.holding import try_held
 from framefarm.farm.news import News
 from framefarm.farm.oversized import give_up_oversized

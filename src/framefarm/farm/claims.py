@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, bindparam, func, insert, update
 
+from framefarm.core.requirements import Pool, trusted_enough
 from framefarm.core.spans import Spans
 from framefarm.core.states import JOB, JobEvent, JobState
 from framefarm.db import Many, Prepared, database_now
@@ -56,6 +57,31 @@ def claim_many(
     _store(connection, [(r, c) for r, c in zip(requests, claimed, strict=True) if c], offer, now)
     note_limits(connection, offer.room, limited)
     return claimed
+
+
+def pools_with_work(connection: Connection, limited: Limited) -> frozenset[Pool]:
+    """The pools of which a slot might be given something, were it of the right kind.
+
+    Args:
+        connection: Open transaction; the caller commits.
+        limited: Is told what limits keep back.
+    """
+    open_jobs(connection, limited)
+    offer = Offer(connection)
+    found = frozenset(pool for pool in Pool if _has_for(offer, pool))
+    note_limits(connection, offer.room, limited)
+    return found
+
+
+def _has_for(offer: Offer, pool: Pool) -> bool:
+    """Whether limits leave anything for slots of a pool, whatever else it asks of them."""
+    room = offer.room
+    return not room.pools.full(pool) and any(
+        not room.full(source.stage, pool)
+        for queue in offer.queues()
+        if trusted_enough(pool, queue.asked.pool) and not room.full_for(queue.asked.owner, pool)
+        for source in queue
+    )
 
 
 def _claim(request: ClaimRequest, offer: Offer, id_: str) -> ClaimedLease | None:

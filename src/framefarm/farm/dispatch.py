@@ -5,27 +5,25 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Collection, Sequence
+from functools import partial
 
 import msgspec
 import structlog
-from sqlalchemy import Connection
 
 from framefarm.core.errors import FrameFarmError
 from framefarm.db import GroupCommitWriter, Handler
-from framefarm.farm.blame import asked_of
-from framefarm.farm.catalog import Catalog, StageFacts
-from framefarm.farm.claim_requests import ClaimedLease, ClaimRequest
-from framefarm.farm.claims import claim_many
-from framefarm.farm.inputs import files_of, inputs_of_units
+from framefarm.farm.catalog import Catalog
+from framefarm.farm.claim_requests import ClaimRequest
+from framefarm.farm.claims import pools_with_work
+from framefarm.farm.grants import Grant, Grants
+from framefarm.farm.inputs import files_of
 from framefarm.farm.limits import Limited
 from framefarm.farm.paces import Paces
-from framefarm.farm.quarantine import begin_trial
-from framefarm.farm.queues import anything_claimable
 from framefarm.farm.requeue import release
 from framefarm.farm.roster import Link, Roster, Slot, Work
 from framefarm.farm.stalls import stall_limit_s
-from framefarm.farm.tails import TailRequest, lease_tails
-from framefarm.protocol.messages import InputFile, Lease, Order, Task
+from framefarm.farm.tails import TailRequest
+from framefarm.protocol.messages import Lease, Order, Task
 
 _log = structlog.get_logger(__name__)
 _TOLD_REMEMBERED = 1_000
@@ -35,14 +33,6 @@ _TAILS_AT_A_TIME = 64
 _WAVE = 128
 """Idle slots that ask at a time when work appears."""
 _AGAIN_S = 1.0
-
-
-class Grant(msgspec.Struct, frozen=True):
-    """A lease with what its worker must be told."""
-
-    lease: ClaimedLease
-    stage: StageFacts
-    inputs: tuple[InputFile, ...] = ()
 
 
 def _nobody_listens(_link: Link, _job_id: int) -> None:
@@ -77,11 +67,13 @@ class Dispatcher:
         self._paces = Paces(roster)
         self._limited = Limited()
         self._tail_turn = 0
-        self._claims: Handler[ClaimRequest, Grant | None] = Handler(self._grant_many, rank=80)
-        self._tails: Handler[TailRequest, Grant | None] = Handler(self._grant_tails, rank=85)
+        grants = Grants(catalog, self._limited)
+        self._claims: Handler[ClaimRequest, Grant | None] = Handler(grants.of_claims, rank=80)
+        self._tails: Handler[TailRequest, Grant | None] = Handler(grants.of_tails, rank=85)
         self.on_lease: Callable[[Link, int], None] = _nobody_listens
         self._appeared = 0
         self._woken = asyncio.Event()
+        self._only_limits = True
         self._again: asyncio.TimerHandle | None = None
 
     def claim(self, link: Link, slot: Slot) -> asyncio.Future[Grant | None]:
@@ -146,40 +138,51 @@ class Dispatcher:
 
     def work_appeared(self) -> None:
         """Units became pending: slots that wait shall have them."""
-        self._appeared += 1
-        self._woken.set()
+        self._only_limits = False
+        self._wake()
 
     def jobs_changed(self, jobs: Collection[int]) -> None:
         """Leases of some jobs may have ended: what a limit kept back may go on now."""
         if self._limited.concerned(jobs, self._catalog.owner_of):
-            self.work_appeared()
+            self._wake()
+
+    def _wake(self) -> None:
+        self._appeared += 1
+        self._woken.set()
 
     async def serve_waiting(self) -> None:
         """Give work that appears to the slots that wait for it, for ever."""
         while True:
             await self._woken.wait()
             self._woken.clear()
-            await self._serve_in_waves(self._roster.waiting())
+            only_limits, self._only_limits = self._only_limits, True
+            waiting = self._roster.waiting()
+            if only_limits and waiting:
+                # Nearly always whoever ended a lease has taken the place that it left.
+                waiting = await self._of_pools_with_work(waiting)
+            await self._serve_in_waves(waiting)
 
-    async def _serve_in_waves(self, waiting: Sequence[tuple[Link, Slot]]) -> None:
+    async def _serve_in_waves(self, waiting: list[tuple[Link, Slot]]) -> None:
         """Let some slots ask at a time, until nothing is left that anybody could have.
 
         All of ten thousand idle slots asking for one unit that appeared held up everybody else's
         messages for a second.
         """
-        for first in range(0, len(waiting), _WAVE):
-            wave = waiting[first : first + _WAVE]
+        while waiting:
+            wave, waiting = waiting[:_WAVE], waiting[_WAVE:]
             served = await asyncio.gather(*(self._serve(link, slot) for link, slot in wave))
-            last = first + _WAVE >= len(waiting)
-            if not last and not any(served) and not await self._any_left():
-                return
+            if waiting and not any(served):
+                waiting = await self._of_pools_with_work(waiting)
 
-    async def _any_left(self) -> bool:
-        """Whether anything is pending that a slot of the right kind could have."""
+    async def _of_pools_with_work(
+        self, waiting: Sequence[tuple[Link, Slot]]
+    ) -> list[tuple[Link, Slot]]:
+        """Those of some slots for whose pools something is pending that limits leave them."""
         try:
-            return await self._writer.write(anything_claimable)
+            pools = await self._writer.write(partial(pools_with_work, limited=self._limited))
         except FrameFarmError:
-            return True
+            return list(waiting)
+        return [(link, slot) for link, slot in waiting if link.pool in pools]
 
     async def _serve(self, link: Link, slot: Slot, *, tail: bool = False) -> bool:
         """Let a slot ask if it still waits; whether it got something."""
@@ -275,43 +278,3 @@ class Dispatcher:
             )
         )
         return orders
-
-    def _grant_many(
-        self, connection: Connection, requests: Sequence[ClaimRequest]
-    ) -> list[Grant | None]:
-        claimed = claim_many(connection, requests, self._limited)
-        allowed = [
-            self._on_trial(connection, *pair) for pair in zip(requests, claimed, strict=True)
-        ]
-        return self._grants(connection, allowed)
-
-    def _on_trial(
-        self, connection: Connection, request: ClaimRequest, lease: ClaimedLease | None
-    ) -> ClaimedLease | None:
-        """Make a lease of what its worker is on probation for its trial; it gets but one (L9)."""
-        if lease is None or not request.probation:
-            return lease
-        asked = asked_of(connection, lease.stage_id)
-        what = (asked.kind, asked.blender)
-        if what not in request.probation:
-            return lease
-        if begin_trial(connection, request.worker_id, what, lease.lease_id):
-            return lease
-        release(connection, self._catalog, request.worker_id, lease.lease_id)
-        return None
-
-    def _grant_tails(
-        self, connection: Connection, requests: Sequence[TailRequest]
-    ) -> list[Grant | None]:
-        return self._grants(connection, lease_tails(connection, requests, self._limited))
-
-    def _grants(
-        self, connection: Connection, claimed: Sequence[ClaimedLease | None]
-    ) -> list[Grant | None]:
-        return [self._grant(connection, lease) if lease else None for lease in claimed]
-
-    def _grant(self, connection: Connection, lease: ClaimedLease) -> Grant:
-        stage = self._catalog.stage(connection, lease.stage_id)
-        assert stage is not None
-        inputs = inputs_of_units(connection, self._catalog, stage, lease.units)
-        return Grant(lease, stage, inputs)

@@ -95,14 +95,8 @@ _STAGES = Prepared(
     .order_by(t.stages.c.job_id, t.stages.c.position)
     .limit(_AT_A_TIME)
 )
-_ANY = Prepared(select(t.stages.c.id).where(t.stages.c.claimable).limit(1))
 _BEFORE_ALL = (-1, -1)
 _LAST_POSITION = 1 << 30
-
-
-def anything_claimable(connection: Connection) -> bool:
-    """Whether there is anything to work on at all, for whomever."""
-    return bool(_ANY.rows(connection))
 
 
 _Key = tuple[int, int, int, int]
@@ -194,6 +188,10 @@ class Offer:
     def sources(self) -> Iterable[Source]:
         """Those that were looked at."""
         return self._sources.values()
+
+    def queues(self) -> Iterator[Queue]:
+        """All of them, also those of sessions."""
+        return chain(self._queues, *self._reserved.values())
 
     def source(self, row: Any, asked: Requirements) -> Source:
         """The one source of a stage."""
@@ -290,6 +288,5 @@ class Offer:
     def _share(self, asked: Requirements) -> int:
         """How many leases an owner has; the same for all where there is but one."""
         if self._alone is None:
-            reserved = (queue for queues in self._reserved.values() for queue in queues)
-            self._alone = len({q.asked.owner for q in chain(self._queues, reserved)}) <= 1
+            self._alone = len({queue.asked.owner for queue in self.queues()}) <= 1
         return 0 if self._alone else self.room.taken_by(asked.owner)

@@ -7,7 +7,7 @@ from sqlalchemy import insert
 
 from framefarm.core.requirements import Pool
 from framefarm.db import tables as t
-from framefarm.farm.claims import claim_many
+from framefarm.farm.claims import claim_many, pools_with_work
 from framefarm.farm.limits import Limited
 from framefarm.farm.new_jobs import Wishes
 from framefarm.farm.pool_limits import pools_holding_back
@@ -155,6 +155,45 @@ def test_whatever_changes_wakes_slots_that_a_pool_kept_back(bench: Bench):
 
     assert limited.concerned([99], lambda _: "bob")
     assert not limited.concerned([99], lambda _: "bob")
+
+
+@pytest.mark.parametrize(
+    "limits", [{"max_slots": 1}, {"max_slots_per_user": 1}, {"max_slots_per_job": 1}]
+)
+def test_pools_for_which_limits_leave_nothing_are_known_without_asking_for_a_slot(
+    bench: Bench, limits: dict[str, int]
+):
+    limit(bench, **limits)
+    bench.trial("1-9", largest=1, wishes=ANN)
+    limited = Limited()
+    assert bench.do(pools_with_work, limited) == set(Pool)
+    [lease] = bench.claims(asking(PUBLIC, 1))
+    assert lease is not None
+
+    assert bench.do(pools_with_work, limited) == {Pool.OWN, Pool.FRIENDS}
+    # Whoever waits is still woken by what changes next.
+    assert limited.concerned([99], lambda _: "bob")
+    bench.finish(lease)
+    assert bench.do(pools_with_work, limited) == set(Pool)
+
+
+def test_pools_are_not_trusted_with_what_is_for_others(bench: Bench):
+    bench.trial("1-9")
+    assert bench.do(pools_with_work, Limited()) == {Pool.OWN}
+    bench.work_off()
+    assert bench.do(pools_with_work, Limited()) == set()
+
+
+def test_job_at_its_limit_is_let_go_on_where_it_is_looked_for_work(bench: Bench):
+    job, limited = bench.trial("1-9", largest=1, max_workers=1), Limited()
+    [lease, kept] = bench.claims([ask("w1"), ask("w2")])
+    assert (lease is not None, kept) == (True, None)
+    assert bench.do(pools_with_work, limited) == set()
+    assert limited.concerned([job], lambda _: "")
+
+    bench.finish(lease)
+
+    assert bench.do(pools_with_work, limited) == {Pool.OWN}
 
 
 def test_claims_count_the_leases_of_a_pool_once_for_each_group(bench: Bench):

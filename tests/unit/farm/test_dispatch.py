@@ -9,13 +9,14 @@ from typing import Any
 
 import msgspec
 
-from framefarm.core.requirements import Requirements
+from framefarm.core.requirements import Pool, Requirements
 from framefarm.core.spans import Spans
 from framefarm.db.writer import DatabaseError
 from framefarm.farm.catalog import Catalog, StageFacts
 from framefarm.farm.claim_requests import ClaimedLease
-from framefarm.farm.dispatch import Dispatcher, Grant
-from framefarm.farm.queues import anything_claimable
+from framefarm.farm.claims import pools_with_work
+from framefarm.farm.dispatch import Dispatcher
+from framefarm.farm.grants import Grant
 from framefarm.farm.roster import Link, Roster, slots_of
 from framefarm.protocol.messages import Lease, MachineFacts, Order, SlotOffer
 
@@ -29,7 +30,7 @@ class Claims:
     def __init__(self) -> None:
         self.futures: list[asyncio.Future[Any]] = []
         self.asked = asyncio.Event()
-        self.any_left = False
+        self.pools_left: frozenset[Pool] = frozenset()
         self.looked = 0
 
     def submit(self, _handler: object, _request: object) -> asyncio.Future[Any]:
@@ -37,10 +38,10 @@ class Claims:
         self.asked.set()
         return self.futures[-1]
 
-    async def write(self, work: object) -> bool:
-        assert work is anything_claimable
+    async def write(self, work: Any) -> frozenset[Pool]:
+        assert work.func is pools_with_work
         self.looked += 1
-        return self.any_left
+        return self.pools_left
 
     def answer(self, *answers: object) -> None:
         """To those that have no answer yet; to the rest of them, nothing."""
@@ -68,7 +69,7 @@ def set_up(claims: Claims) -> tuple[Dispatcher, Link, list[Order]]:
     return Dispatcher(claims, Catalog(), roster), link, sent  # type: ignore[arg-type]
 
 
-def idle(dispatcher: Dispatcher, count: int) -> list[Order]:
+def idle(dispatcher: Dispatcher, count: int, pool: Pool = Pool.OWN) -> list[Order]:
     """Let a worker of so many idle slots be connected; returns what it is sent."""
     sent: list[Order] = []
 
@@ -76,7 +77,7 @@ def idle(dispatcher: Dispatcher, count: int) -> list[Order]:
         sent.extend(orders)
 
     offers = [SlotOffer(f"cpu-{n}", ("trial",)) for n in range(count)]
-    link = Link("many", "many", "boot", "0", MachineFacts("host"), slots_of(offers), send)
+    link = Link(pool, "many", "boot", "0", MachineFacts("host"), slots_of(offers), send, pool=pool)
     dispatcher._roster.add(link)
     for slot in link.slots.values():
         slot.waiting = True
@@ -216,7 +217,7 @@ async def test_idle_slots_stop_asking_when_nothing_is_left_for_anybody():
 
 async def test_all_idle_slots_ask_while_anything_is_left_that_the_first_cannot_have():
     claims = Claims()
-    claims.any_left = True
+    claims.pools_left = frozenset({Pool.OWN})
     dispatcher, _, _ = set_up(claims)
     idle(dispatcher, 1_000)
     duty = asyncio.create_task(dispatcher.serve_waiting())
@@ -231,9 +232,56 @@ async def test_all_idle_slots_ask_while_anything_is_left_that_the_first_cannot_h
     duty.cancel()
 
 
+async def test_slots_of_pools_for_which_limits_leave_nothing_stop_asking():
+    claims = Claims()
+    claims.pools_left = frozenset({Pool.PUBLIC})
+    dispatcher, _, _ = set_up(claims)
+    idle(dispatcher, 900)
+    idle(dispatcher, 100, Pool.PUBLIC)
+    duty = asyncio.create_task(dispatcher.serve_waiting())
+
+    dispatcher.work_appeared()
+    for _ in range(20):
+        await rounds()
+        claims.answer()
+    await rounds()
+
+    # One wave of those that may have nothing, then those that may.
+    assert len(claims.futures) == 128 + 100
+    duty.cancel()
+
+
+async def test_when_only_a_limit_may_have_room_slots_ask_where_it_has():
+    claims = Claims()
+    dispatcher, _, _ = set_up(claims)
+    idle(dispatcher, 1_000)
+    duty = asyncio.create_task(dispatcher.serve_waiting())
+
+    dispatcher._limited.note([7], ())
+    dispatcher.jobs_changed([7])
+    await rounds()
+    assert (claims.looked, len(claims.futures)) == (1, 0)
+
+    claims.pools_left = frozenset({Pool.OWN})
+    dispatcher._limited.note([7], ())
+    dispatcher.jobs_changed([7])
+    await rounds()
+    assert len(claims.futures) == 128
+    # What appeared is asked for at once, and so is what came with it.
+    claims.answer(*[GRANT] * 128)
+    claims.pools_left = frozenset()
+    dispatcher._limited.note([7], ())
+    dispatcher.jobs_changed([7])
+    dispatcher.work_appeared()
+    looked = claims.looked
+    await rounds()
+    assert (claims.looked, len(claims.futures)) == (looked, 256)
+    duty.cancel()
+
+
 async def test_a_slot_that_asked_itself_meanwhile_does_not_ask_twice():
     claims = Claims()
-    claims.any_left = True
+    claims.pools_left = frozenset({Pool.OWN})
     dispatcher, _, _ = set_up(claims)
     idle(dispatcher, 200)
     [(link, slot)] = dispatcher._roster.waiting()[-1:]
