@@ -10,15 +10,13 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Any
 
-import msgspec
 from sqlalchemy import Connection, Row, delete, insert, select, update
 
 from framefarm.core.errors import FrameFarmError
-from framefarm.core.requirements import requirements_of
 from framefarm.core.states import ENDED_JOBS, JobState
 from framefarm.db import database_now
 from framefarm.db import tables as t
-from framefarm.farm.settling import refresh_claimable
+from framefarm.farm.session_queues import refresh, reserve
 from framefarm.farm.steering import find_job
 
 MOST_WORKERS = 100_000
@@ -162,7 +160,7 @@ def ask(
             .returning(t.sessions.c.id)
         ).scalar_one()
     )
-    _reserve(connection, job_id, for_session=True)
+    reserve(connection, job_id, for_session=True)
     return session_id
 
 
@@ -259,7 +257,7 @@ def end(connection: Connection, session_id: int, reason: str) -> None:
     connection.execute(delete(t.session_workers).where(its))
     ended = {"ended_at": database_now(connection), "reason": reason, "waiting": False}
     connection.execute(_this(session_id).values(**ended))
-    _reserve(connection, session.job_id, for_session=False)
+    reserve(connection, session.job_id, for_session=False)
 
 
 def forget(connection: Connection, session_id: int) -> None:
@@ -276,28 +274,7 @@ def forget(connection: Connection, session_id: int) -> None:
 def begin(connection: Connection, session_id: int, job_id: int) -> None:
     """Let a job begin that waited for its workers."""
     connection.execute(_this(session_id).values(waiting=False))
-    _refresh(connection, job_id)
-
-
-# --- the job's queues ---------------------------------------------------------------------------
-
-
-def _reserve(connection: Connection, job_id: int, *, for_session: bool) -> None:
-    """Put a job's stages into queues of its session's workers, or into those for anybody."""
-    job = job_id if for_session else 0
-    rows = connection.execute(
-        select(t.stages.c.id, t.stages.c.queue).where(t.stages.c.job_id == job_id)
-    ).all()
-    for row in rows:
-        asked = msgspec.structs.replace(requirements_of(row.queue), job=job)
-        stage = update(t.stages).where(t.stages.c.id == row.id, t.stages.c.queue == row.queue)
-        connection.execute(stage.values(queue=asked.queue))
-    refresh_claimable(connection, [row.id for row in rows])
-
-
-def _refresh(connection: Connection, job_id: int) -> None:
-    stages = select(t.stages.c.id).where(t.stages.c.job_id == job_id)
-    refresh_claimable(connection, connection.execute(stages).scalars().all())
+    refresh(connection, job_id)
 
 
 def _this(session_id: int) -> Any:
