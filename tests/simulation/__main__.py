@@ -11,7 +11,8 @@ from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 
 from .mutations import MUTATIONS, broken
-from .world import SHORT_MINUTES, Verdict, simulate
+from .verdict import Verdict
+from .world import SHORT_MINUTES, simulate
 
 DAY_S = 86_400.0
 TOLD_EVERY = 200

@@ -18,6 +18,11 @@ class DatabaseClock:
     def __call__(self, _: object = None) -> float:
         return self._now() + self._ahead_s
 
+    @property
+    def stepped(self) -> bool:
+        """Whether it has ever been wrong."""
+        return self.stepped_at > float("-inf")
+
     def step(self, seconds: float) -> None:
         """Jump forwards or backwards."""
         self._ahead_s += seconds

@@ -12,6 +12,7 @@ from .audit import Audit
 from .farmwork import AWAY
 from .lean import check_stages
 from .pools import PoolLooks
+from .quotas import QuotaLooks
 from .reserved import Reserved
 from .turns import Turns
 
@@ -50,8 +51,9 @@ class Looks:
             world.manager.settings.stall_s,
         )
         self._pools = PoolLooks(world.database)
-        self._turns = Turns(world.database, now, world.link_of, self._pools.full_for)
-        self._reserved = Reserved(world.database, now, world.link_of, self._pools.full_for)
+        self._quotas = QuotaLooks(world.database)
+        self._turns = Turns(world.database, now, world.link_of, self._full_for)
+        self._reserved = Reserved(world.database, now, world.link_of, self._full_for)
         self._waiting: dict[tuple[int, int], int] = {}
         self.commits = 0
 
@@ -68,6 +70,7 @@ class Looks:
             self._audit.of_commit(changes.notes),
             self._turns.of_commit(changes),
             self._pools.of_commit(changes.notes),
+            self._quotas.of_commit(changes.notes),
             self._reserved.of_commit(changes.notes),
             check_stages(self._database, changes.stages),
         ):
@@ -149,7 +152,7 @@ class Looks:
             suits = not kinds.isdisjoint(slot.ability.kinds)
             if suits and self._would_be_served(farm, link, slot):
                 forgotten = "waits while work waits for it"
-            elif not any(self._pools.limits()) and dispatcher.idles(link, slot):
+            elif not self._limits_slots() and dispatcher.idles(link, slot):
                 forgotten = "idles, though it could help out with the last units (L11)"
             else:
                 continue
@@ -158,6 +161,13 @@ class Looks:
             strikes = self._waiting[at] = before.get(at, 0) + 1
             if strikes > STRIKES:
                 self._world.fail(f"slot {slot.offer.slot} of {link.name} {forgotten}")
+
+    def _limits_slots(self) -> bool:
+        return any(self._pools.limits()) or self._quotas.limits_slots()
+
+    def _full_for(self, stage: int) -> bool:
+        """Whether limits let no more slots work for a stage."""
+        return self._pools.full_for(stage) or self._quotas.full_for(stage)
 
     def _would_be_served(self, farm: SimulatedFarm, link: Any, slot: Any) -> bool:
         with self._database.engine.connect() as connection, connection.begin() as transaction:
@@ -172,6 +182,8 @@ class Looks:
         self.at_all()
         self._look_at_failed_units()
         self._world.ledger.close()
+        for fault in self._world.post.of_end():
+            self._world.fail(fault)
 
     def _look_at_failed_units(self) -> None:
         """A unit fails only if something was wrong with it, or with workers that tried it (L9).

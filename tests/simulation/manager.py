@@ -6,6 +6,7 @@ import contextlib
 import random
 from collections.abc import Callable, Iterator
 from functools import partial
+from typing import Any
 from unittest import mock
 
 from framefarm.core.errors import FrameFarmError
@@ -153,6 +154,7 @@ class ManagerMachine:
         self.serving = False
         self.on_news: Callable[[News], None] = lambda _: None
         self.on_commit: Callable[[], None] = lambda: None
+        self.notifying: Callable[[Farm], Any] = NoNotifying
         self.on_start: Callable[[], None] = lambda: None
         self.on_death: Callable[[], None] = lambda: None
         database.on_crash = partial(self.kill, "in the middle of a statement")
@@ -245,7 +247,7 @@ class ManagerMachine:
                 "Delivery": NoDelivery,
                 "LiveWorkers": partial(SimulatedWorkers, shortcuts=life.shortcuts),
                 "Uploads": NoUploads,
-                "Notifying": NoNotifying,
+                "Notifying": self.notifying,
                 "BlobFolder": lambda *_, **__: self.blobs,
                 "GroupCommitWriter": partial(SimulatedWriter, life=life),
                 "Dispatcher": partial(

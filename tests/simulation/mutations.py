@@ -38,8 +38,11 @@ from framefarm.farm import (
     finishes,
     holding,
     limits,
+    live_jobs,
     live_workers,
     losses,
+    notify_finding,
+    notify_sending,
     quarantine,
     queues,
     registry,
@@ -205,6 +208,16 @@ def _as_if_all_were_busy(
     return _real(asking, free, {}, **u)
 
 
+# --- notices
+
+
+def _none_was_begun(
+    connection: Any, farm_id: str, _real: Any = notify_sending.recover, **_: object
+) -> None:
+    # As if there were no journal of what was being sent.
+    _real(connection, farm_id, noted={})
+
+
 # --- bounds: L14
 
 
@@ -272,6 +285,12 @@ MUTATIONS: dict[str, Break] = {
     "sessions.others_first": swap(queues.Offer, "preferred", _others_first),
     "sessions.tails_for_anybody": swap(Ability, "suits", _suits_in_any),
     "sessions.nobody_makes_room": swap(session_rounds, "assign", _as_if_all_were_busy),
+    "quotas.slots_overfull": swap(limits.Room, "quota_full", lambda *_: False),
+    "quotas.jobs_unchecked": swap(live_jobs, "check_quota", _nothing),
+    "quotas.old_jobs_unchecked": swap(live_jobs, "check_again", _nothing),
+    "notices.sent_again": swap(notify_sending, "recover", _none_was_begun),
+    "notices.never_settled": swap(notify_sending, "recover", _nothing),
+    "notices.looks_ahead": swap(notify_finding, "_since", lambda _, __, now: now),
     "units_vanish": swap(requeue, "make_pending", _nothing),
     "work_wakes_nobody": swap(dispatch.Dispatcher, "work_appeared", _nothing),
 }

@@ -9,7 +9,8 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,8 @@ from .asking import Asking
 from .blobs import any_picture
 from .clock import DatabaseClock
 from .database import Database, SimulatedCrashError
-from .farmwork import LONG, SECONDS, Nature
+from .ending import calm, until_all_ended
+from .farmwork import LONG, Nature
 from .faults import Fault, draw_chances, draw_faults
 from .hermetic import sealed, uncollected
 from .ledger import Ledger
@@ -31,9 +33,12 @@ from .looks import LEASE_S, LOOK_EVERY_S, Looks
 from .manager import ManagerMachine
 from .network import Cable
 from .people import People
+from .post import Post, PostedNotifying
+from .quotas import Admin
 from .stale import checked_failures
 from .timeline import Process, Timeline
 from .trace import Trace
+from .verdict import Verdict
 from .workers import Machine, simulated_agents
 
 SHORT_MINUTES = 3.0
@@ -50,33 +55,6 @@ short there, so that it is tried again before the job ends (L9)."""
 AWAY_FOR_A_WHILE = 0.25
 """Of the seeds, those with a long job of which everything fails until what it needs is back. It is
 held meanwhile, and has to go on with nobody resuming it (L9)."""
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """How a simulation went.
-
-    Attributes:
-        seed: Its seed.
-        broken: What is wrong, empty when nothing is.
-        simulated_s: How much time passed in it.
-        cpu_s: What it took here.
-        renders, extra_renders, excused: Units rendered, those among them that had been rendered
-            before, and how many of these the faults explain.
-        commits: Transactions.
-        trace: The latest lines.
-    """
-
-    seed: int
-    broken: str
-    simulated_s: float
-    cpu_s: float
-    renders: int
-    extra_renders: int
-    excused: int
-    commits: int
-    steps: int
-    trace: str
 
 
 class World:
@@ -121,6 +99,10 @@ class World:
         self.faults: list[Fault] = draw_faults(self.rng)
         self.people = People(self)
         self.asking = Asking(self)
+        self.admin = Admin(self)
+        self.post = Post(self)
+        if self.post.tells:
+            self.manager.notifying = partial(PostedNotifying, post=self.post)
 
     def _blame(self) -> BlameLimits:
         return BlameLimits(quarantine_s=10.0 if self.has_bad_machine else 45.0)
@@ -242,6 +224,7 @@ class World:
             simulated_agents(),
             any_picture(),
             checked_failures(self.database),
+            self.post.at_work(),
         ):
             yield
 
@@ -259,6 +242,8 @@ class World:
             machine.start()
         tasks = [self._begin(self._watch()), self._begin(self.people.live())]
         tasks.append(self._begin(self.asking.live()))
+        tasks.append(self._begin(self.admin.live()))
+        tasks.append(self._begin(self.post.live()))
         tasks += [self._begin(self._repeat(fault)) for fault in self.faults]
         await asyncio.sleep(5.0)
         for _ in range(self.rng.randint(1, 4)):
@@ -272,8 +257,8 @@ class World:
         await asyncio.sleep(seconds)
         for task in tasks[1:]:
             task.cancel()
-        await self._calm()
-        await self._until_all_ended()
+        await calm(self)
+        await until_all_ended(self)
         self.looks.of_end()
 
     def _begin(self, work: Any) -> asyncio.Task[None]:
@@ -288,50 +273,6 @@ class World:
         while True:
             await asyncio.sleep(self.rng.expovariate(1 / fault.every_s))
             await fault.happen(self)
-
-    async def _calm(self) -> None:
-        """End all faults, and put everything back to work."""
-        self.trace("world", "faults end")
-        if not (self.database.usable and self.manager.awake):
-            self.disturb()
-        self.database.calm()
-        self.manager.blobs.full = False
-        for machine in self.machines:
-            self.ledger.lose_touch(machine, "faults end")
-            machine.cable.chances = type(machine.cable.chances)()
-            machine.cable.unblock()
-            machine.disk.full = False
-            machine.failing = 0.0
-            machine.thaw()
-        self.manager.thaw()
-        await asyncio.sleep(2.0)
-        if self.manager.life is None:
-            self.manager.start()
-        for _ in range(10):
-            for machine in self.machines:
-                machine.start()
-            await asyncio.sleep(3.0)
-            self.people.bring_all_back()
-            self.asking.wait_no_more()
-
-    async def _until_all_ended(self) -> None:
-        [(units,)] = self.database.ask("SELECT sum(total - done) FROM stages")
-        # Of the slowest machine, if it were alone with one slot.
-        allowed_s = 3_600.0 + max(SECONDS) * 2.0 * 1.4 * (units or 0)
-        deadline = self.timeline.time() + allowed_s
-        while self.timeline.time() < deadline:
-            await asyncio.sleep(10.0)
-            for machine in self.machines:
-                machine.start()
-            left = self.database.ask(
-                "SELECT id, state FROM jobs WHERE state NOT IN ('done', 'failed', 'cancelled')"
-            )
-            owed = [f"{m.name} {entry}" for m in self.machines for entry in m.disk.unsettled]
-            if not left and not owed:
-                return
-        if left:
-            self.fail(f"{allowed_s:.0f} s after the last fault these jobs have not ended: {left}")
-        self.fail(f"L6: {allowed_s:.0f} s after the last fault these are not delivered: {owed}")
 
 
 def simulate(

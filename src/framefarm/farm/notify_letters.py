@@ -59,7 +59,7 @@ class Letters:
             secret=kept["secret"],
             title=words.title[:1].upper() + words.title[1:],
             body=words.body,
-            payload=_payload(parcel) if parcel.kind == Kind.HOOK else "",
+            payload=letter_payload(parcel) if parcel.kind == Kind.HOOK else "",
             allowed=(*self._settings.notify_allow, *own),
             mail_server=server,
         )
@@ -69,8 +69,8 @@ class Letters:
         return kept
 
 
-def _payload(parcel: Parcel) -> str:
-    """What a web hook is sent."""
+def letter_payload(parcel: Parcel) -> str:
+    """What a web hook is sent: JSON."""
     words = compose(parcel.notices)
     events = [_event(notice) for notice in parcel.notices]
     told = {"id": parcel.letter, "title": words.title, "text": words.body, "events": events}
