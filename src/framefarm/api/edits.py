@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
 from dataclasses import astuple
-from typing import Any
+from typing import Any, TypeVar
 
 from starlette.requests import Request
+from starlette.responses import Response
 
 from framefarm.core.errors import FrameFarmError
 from framefarm.farm.accounts import UserView
@@ -22,6 +24,7 @@ from framefarm.farm.shots import ShotView
 from framefarm.farm.views import JobView
 
 _ANY = "*"
+_View = TypeVar("_View")
 
 
 class ChangedError(FrameFarmError):
@@ -67,6 +70,12 @@ def target_tag(target: TargetView) -> str:
 def worker_tag(worker: Any) -> str:
     """Stands for a worker's name, pool and tags; of a view, or of its row."""
     return _tag([worker.id, worker.name, worker.pool, sorted(worker.tags)])
+
+
+def tagged(response: Response, view: _View, tag_of: Callable[[_View], str]) -> _View:
+    """An answer's view of a thing, with the `ETag` by which the thing is changed."""
+    response.headers["ETag"] = tag_of(view)
+    return view
 
 
 def check_unchanged(request: Request, tag: str) -> None:

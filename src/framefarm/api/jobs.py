@@ -26,7 +26,7 @@ from framefarm.api.bodies import (
     clamped,
     seconds,
 )
-from framefarm.api.edits import check_unchanged, job_tag
+from framefarm.api.edits import check_unchanged, job_tag, tagged
 from framefarm.api.file_answers import FileAnswer
 from framefarm.api.guard import caller_of
 from framefarm.api.once import asked_once
@@ -115,7 +115,7 @@ def routes(farm: Farm) -> APIRouter:  # noqa: C901  one short function for each 
     @router.get("/{job_id}")
     async def job(job_id: Number, response: Response) -> JobView:
         """One job. Its `ETag` is for `If-Match` where it is steered."""
-        return _tagged(response, await farm.jobs.view(job_id))
+        return tagged(response, await farm.jobs.view(job_id), job_tag)
 
     @router.get("/{job_id}/why")
     async def why(job_id: Number) -> Why:
@@ -200,7 +200,7 @@ def steering_routes(farm: Farm) -> APIRouter:  # noqa: C901  one short function 
             _check(farm, request, connection, job_id)
             return work(connection)
 
-        return _tagged(response, await farm.jobs.steer(job_id, unless_changed))
+        return tagged(response, await farm.jobs.steer(job_id, unless_changed), job_tag)
 
     @router.post("/{job_id}/cancel")
     async def cancel(job_id: Number, request: Request, response: Response) -> JobView:
@@ -259,7 +259,7 @@ def steering_routes(farm: Farm) -> APIRouter:  # noqa: C901  one short function 
         frames, everything = (what.units, what.all) if what is not None else (None, False)
         await farm.read(lambda c: _check(farm, request, c, job_id))
         view = await farm.jobs.retry(job_id, frames=frames, everything=everything)
-        return _tagged(response, view)
+        return tagged(response, view, job_tag)
 
     @router.delete("/{job_id}", status_code=204)
     async def delete(job_id: Number, request: Request, *, outputs: bool = False) -> None:
@@ -268,11 +268,6 @@ def steering_routes(farm: Farm) -> APIRouter:  # noqa: C901  one short function 
         await farm.jobs.delete(job_id, outputs=outputs, check=check)
 
     return router
-
-
-def _tagged(response: Response, view: JobView) -> JobView:
-    response.headers["ETag"] = job_tag(view)
-    return view
 
 
 def _check(farm: Farm, request: Request, connection: Connection, job_id: int) -> None:

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import Connection
 
 from framefarm.api.bodies import Number
-from framefarm.api.edits import check_unchanged, target_tag
+from framefarm.api.edits import check_unchanged, tagged, target_tag
 from framefarm.api.guard import caller_of
 from framefarm.api.once import asked_once
 from framefarm.core.notices import Event
@@ -137,8 +137,7 @@ def routes(farm: Farm) -> APIRouter:  # noqa: C901  one short function for each 
         """One target. The `ETag` is for `If-Match` where it is changed."""
         listener = _listener(request)
         found = await farm.read(lambda c: targets.target(c, listener, target))
-        response.headers["ETag"] = target_tag(found)
-        return found
+        return tagged(response, found, target_tag)
 
     @router.patch("/targets/{target}")
     async def change(
@@ -157,8 +156,7 @@ def routes(farm: Farm) -> APIRouter:  # noqa: C901  one short function for each 
         changed = await farm.notifying.change(
             listener, target, asked.address, check=check, **values
         )
-        response.headers["ETag"] = target_tag(changed)
-        return changed
+        return tagged(response, changed, target_tag)
 
     @router.delete("/targets/{target}", status_code=204)
     async def remove(request: Request, target: Number) -> None:

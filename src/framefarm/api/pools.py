@@ -9,7 +9,7 @@ from fastapi import APIRouter, Path, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import Connection
 
-from framefarm.api.edits import check_unchanged, pool_tag
+from framefarm.api.edits import check_unchanged, pool_tag, tagged
 from framefarm.farm.pools import PoolView, limit_pool, pool_named, view_pool, view_pools
 from framefarm.farm.service import Farm
 
@@ -51,8 +51,7 @@ def routes(farm: Farm) -> APIRouter:
         """One pool. The `ETag` is for `If-Match` where its limits are changed."""
         named = pool_named(pool)
         found = await farm.read(partial(view_pool, pool=named, links=farm.roster))
-        response.headers["ETag"] = pool_tag(found)
-        return found
+        return tagged(response, found, pool_tag)
 
     @router.patch("/{pool}")
     async def change(
@@ -69,7 +68,6 @@ def routes(farm: Farm) -> APIRouter:
 
         changed = await farm.writer.write(work)
         farm.dispatcher.work_appeared()
-        response.headers["ETag"] = pool_tag(changed)
-        return changed
+        return tagged(response, changed, pool_tag)
 
     return router

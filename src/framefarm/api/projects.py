@@ -8,13 +8,12 @@ from fastapi import APIRouter, Request, Response
 from sqlalchemy import Connection
 
 from framefarm.api.bodies import Number
-from framefarm.api.edits import check_unchanged, place_tag
+from framefarm.api.edits import check_unchanged, place_tag, tagged
 from framefarm.api.once import asked_once
 from framefarm.api.shot_bodies import NewProject, NewSequence, ProjectChange, SequenceChange
 from framefarm.api.shot_edits import (
     check_maker,
     name_of,
-    tagged,
     viewer_of,
 )
 from framefarm.api.shots import Cursor, Limit, Text
@@ -68,13 +67,13 @@ def project_routes(farm: Farm) -> APIRouter:
             once.keep(connection, view)
             return view
 
-        return tagged(response, await farm.writer.write(work))
+        return tagged(response, await farm.writer.write(work), place_tag)
 
     @router.get("/{project_id}")
     async def one(project_id: Number, request: Request, response: Response) -> ProjectView:
         """One project. Its `ETag` is for `If-Match` where it is changed."""
         read = partial(project_view, project_id=project_id, seen_by=viewer_of(request))
-        return tagged(response, await farm.read(read))
+        return tagged(response, await farm.read(read), place_tag)
 
     @router.patch("/{project_id}")
     async def edit(
@@ -87,7 +86,7 @@ def project_routes(farm: Farm) -> APIRouter:
             change(connection, t.projects, project_id, asked.values())
             return project_view(connection, project_id, viewer_of(request))
 
-        return tagged(response, await farm.writer.write(work))
+        return tagged(response, await farm.writer.write(work), place_tag)
 
     @router.delete("/{project_id}", status_code=204)
     async def delete(
@@ -141,13 +140,13 @@ def sequence_routes(farm: Farm) -> APIRouter:
             once.keep(connection, view)
             return view
 
-        return tagged(response, await farm.writer.write(work))
+        return tagged(response, await farm.writer.write(work), place_tag)
 
     @router.get("/{sequence_id}")
     async def one(sequence_id: Number, request: Request, response: Response) -> SequenceView:
         """One sequence. Its `ETag` is for `If-Match` where it is changed."""
         read = partial(sequence_view, sequence_id=sequence_id, seen_by=viewer_of(request))
-        return tagged(response, await farm.read(read))
+        return tagged(response, await farm.read(read), place_tag)
 
     @router.patch("/{sequence_id}")
     async def edit(
@@ -160,7 +159,7 @@ def sequence_routes(farm: Farm) -> APIRouter:
             change(connection, t.sequences, sequence_id, asked.values())
             return sequence_view(connection, sequence_id, viewer_of(request))
 
-        return tagged(response, await farm.writer.write(work))
+        return tagged(response, await farm.writer.write(work), place_tag)
 
     @router.delete("/{sequence_id}", status_code=204)
     async def delete(

@@ -2,19 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
-
 from starlette.requests import Request
-from starlette.responses import Response
 
 from framefarm.api.access import NotAllowedError
-from framefarm.api.edits import place_tag
 from framefarm.api.guard import caller_of
-from framefarm.farm.projects import ProjectView, SequenceView
 from framefarm.farm.shot_rights import seen_by
-from framefarm.farm.shots import ShotView
-
-_View = TypeVar("_View", ProjectView, SequenceView, ShotView)
 
 
 def viewer_of(request: Request) -> str | None:
@@ -39,9 +31,3 @@ def check_maker(request: Request, what: str, made_by: str) -> None:
         raise NotAllowedError(
             f"{what} was made by {made_by or 'the manager itself'}; {artist} cannot change it so."
         )
-
-
-def tagged(response: Response, view: _View) -> _View:
-    """A project, sequence or shot, with the `ETag` by which it is changed."""
-    response.headers["ETag"] = place_tag(view)
-    return view

@@ -10,13 +10,12 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from sqlalchemy import Connection
 
 from framefarm.api.bodies import NO_ZERO, Number
-from framefarm.api.edits import check_unchanged, place_tag
+from framefarm.api.edits import check_unchanged, place_tag, tagged
 from framefarm.api.once import asked_once
 from framefarm.api.shot_bodies import ManyShots, NewShot, ShotChange
 from framefarm.api.shot_edits import (
     check_maker,
     name_of,
-    tagged,
     viewer_of,
 )
 from framefarm.core.shots import ShotStatus
@@ -67,7 +66,7 @@ def routes(farm: Farm) -> APIRouter:
     async def shot(shot_id: Number, request: Request, response: Response) -> ShotView:
         """One shot. Its `ETag` is for `If-Match` where it is changed."""
         read = partial(shot_view, shot_id=shot_id, seen_by=viewer_of(request))
-        return tagged(response, await farm.read(read))
+        return tagged(response, await farm.read(read), place_tag)
 
     @router.get("/{shot_id}/versions")
     async def versions(
@@ -109,7 +108,7 @@ def editing_routes(farm: Farm) -> APIRouter:
 
         made = await farm.writer.write(work)
         farm.telling.shots([made.id], MADE)
-        return tagged(response, made)
+        return tagged(response, made, place_tag)
 
     @router.post("/update")
     async def update(asked: ManyShots, request: Request) -> ShotList:
@@ -135,7 +134,7 @@ def editing_routes(farm: Farm) -> APIRouter:
 
         changed = await farm.writer.write(work)
         farm.telling.shots([shot_id])
-        return tagged(response, changed)
+        return tagged(response, changed, place_tag)
 
     @router.delete("/{shot_id}", status_code=204)
     async def delete(

@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 
 from framefarm.api.access import NotAllowedError
 from framefarm.api.bodies import EMAIL, NO_ZERO, USER_NAME, Number
-from framefarm.api.edits import check_unchanged, user_tag
+from framefarm.api.edits import check_unchanged, tagged, user_tag
 from framefarm.api.guard import caller_of
 from framefarm.api.once import Once, asked_once
 from framefarm.api.password_door import PasswordDoor
@@ -156,8 +156,7 @@ def user_routes(  # noqa: C901  one short function for each route
     async def one(user: UserName, response: Response) -> UserView:
         """One person. The `ETag` is for `If-Match` where the account is changed."""
         found = await farm.read(partial(accounts.user, name=user))
-        response.headers["ETag"] = user_tag(found)
-        return found
+        return tagged(response, found, user_tag)
 
     @router.patch("/{user}")
     async def change(
@@ -173,9 +172,8 @@ def user_routes(  # noqa: C901  one short function for each route
         changed = await farm.writer.write(work)
         people.forget(user)
         farm.dispatcher.work_appeared()
-        response.headers["ETag"] = user_tag(changed)
         _log.info("user_changed", user=user, **{k: v for k, v in values.items() if k != "email"})
-        return changed
+        return tagged(response, changed, user_tag)
 
     @router.delete("/{user}", status_code=204)
     async def remove(user: UserName, request: Request) -> None:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from sqlalchemy import Connection, Row
 
-from framefarm.api.edits import check_unchanged, worker_tag
+from framefarm.api.edits import check_unchanged, tagged, worker_tag
 from framefarm.api.worker_bodies import NewName, SteerWorkers, WorkerStates
 from framefarm.core.requirements import Pool
 from framefarm.farm.service import Farm
@@ -77,8 +77,7 @@ def routes(farm: Farm) -> APIRouter:
         answered = await farm.live.ask(link) if link else None
         links = farm.roster.get
         view = await farm.read(lambda c: worker_details(c, found.id, links, answered=answered))
-        response.headers["ETag"] = worker_tag(view)
-        return view
+        return tagged(response, view, worker_tag)
 
     @router.post("/{worker}/rename")
     async def rename(
@@ -91,8 +90,7 @@ def routes(farm: Farm) -> APIRouter:
 
         worker_id = await farm.orders.rename(worker, body.name, check=check)
         view = await farm.read(lambda c: _one(c, farm, worker_id))
-        response.headers["ETag"] = worker_tag(view)
-        return view
+        return tagged(response, view, worker_tag)
 
     return router
 
