@@ -6,10 +6,10 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 import click
-import msgspec
 
 from framefarm.cli.display.session_list import session_sheet
 from framefarm.cli.failures import UsageFailure
+from framefarm.cli.printing import json_text
 from framefarm.client.farm import Farm
 from framefarm.client.session_views import SessionView
 
@@ -48,4 +48,4 @@ def named_or_all(workers: tuple[str, ...], *, every: bool) -> tuple[str, ...] | 
 
 def tell(session: SessionView, *, as_json: bool) -> None:
     """Print a session: in words, or all of it for a program."""
-    click.echo(msgspec.json.encode(session).decode() if as_json else session_sheet(session))
+    click.echo(json_text(session) if as_json else session_sheet(session))

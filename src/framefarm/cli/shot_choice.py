@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any, TypeVar
 
@@ -34,6 +34,42 @@ def jobs_options(function: _F) -> _F:
     ):
         function = declare(function)
     return function
+
+
+def said_options(statuses: Sequence[str], help: str) -> Callable[[_F], _F]:  # noqa: A002
+    """Add `--status`, `--priority` and `--description`, for commands that change what is said.
+
+    Args:
+        statuses: Those there are.
+        help: What is said of them.
+    """
+
+    def add(function: _F) -> _F:
+        for declare in (
+            option("--description", metavar="TEXT", help="For people."),
+            option(
+                "--priority",
+                callback=read_priority,
+                metavar="0-100|none",
+                help="Of its jobs that say none.",
+            ),
+            option("--status", type=click.Choice(statuses), metavar="STATUS", help=help),
+        ):
+            function = declare(function)
+        return function
+
+    return add
+
+
+def check_said(said: Mapping[str, Any]) -> None:
+    """Make sure that anything is to be different.
+
+    Raises:
+        UsageFailure: Nothing was typed.
+    """
+    if all(value is None for value in said.values()):
+        *others, last = (f"--{name}" for name in said)
+        raise UsageFailure(f"say what is to be different: {', '.join(others)} or {last}")
 
 
 def read_priority(_: click.Context, __: click.Parameter, value: str | None) -> int | str | None:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import click
-import msgspec
 
 from framefarm.cli.display import words
+from framefarm.cli.printing import json_text
 from framefarm.client.views import JobView
 
 
 def tell(job: JobView, *, as_json: bool) -> None:
     """Print a job as it is now: in words, or all of it for a program."""
-    click.echo(msgspec.json.encode(job).decode() if as_json else told(job))
+    click.echo(json_text(job) if as_json else told(job))
 
 
 def told(job: JobView) -> str:

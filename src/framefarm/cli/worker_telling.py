@@ -10,6 +10,7 @@ import click
 
 from framefarm.cli import failures
 from framefarm.cli.farm_options import open_farm
+from framefarm.cli.printing import json_text
 from framefarm.cli.worker_choice import chosen_workers
 from framefarm.client.farm import Farm
 from framefarm.client.worker_views import Steered
@@ -36,9 +37,7 @@ def tell_workers(action: str, chosen: dict[str, Any], *, wait: bool = False, **h
         if wait:
             wait_until_idle(farm, {one.id for one in steered})
     if chosen["as_json"]:
-        import msgspec  # noqa: PLC0415  loaded by the client already
-
-        click.echo(msgspec.json.encode(steered).decode())
+        click.echo(json_text(steered))
     else:
         click.echo("\n".join(steered_lines(steered)))
     refused = any(one.outcome == "refused" for one in steered)

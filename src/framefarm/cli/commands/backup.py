@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import click
 from framefarm.cli.farm_options import json_option
 from framefarm.cli.groups import command as declare
 from framefarm.cli.groups import option
+from framefarm.cli.printing import json_text
 
 
 @declare("backup", short_help="Copy a manager's data while it works.")
@@ -34,7 +34,7 @@ def command(folder: Path, data: Path | None, *, as_json: bool) -> None:
 
     done = back_up(load_settings(data=data).manager_dir, folder)
     if as_json:
-        click.echo(json.dumps(asdict(done)))
+        click.echo(json_text(asdict(done)))
         return
     click.echo(
         f"backed up to {words.place(folder)}: the database and {words.plural(done.blobs, 'file')}, "

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 
 import click
@@ -10,6 +9,7 @@ import click
 from framefarm.cli.farm_options import job_argument, json_option, open_farm, url_option
 from framefarm.cli.groups import command as declare
 from framefarm.cli.groups import option
+from framefarm.cli.printing import json_text
 from framefarm.client.views import JobView
 
 
@@ -29,7 +29,7 @@ def command(job: int, url: str | None, *, outputs: bool, yes: bool, as_json: boo
             _confirm(farm.job(job), outputs=outputs)
         farm.delete(job, outputs=outputs)
     if as_json:
-        click.echo(json.dumps({"id": job, "deleted": True, "outputs_deleted": outputs}))
+        click.echo(json_text({"id": job, "deleted": True, "outputs_deleted": outputs}))
     else:
         click.echo(f"job {job} is deleted")
 

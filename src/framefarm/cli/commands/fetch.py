@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ import click
 from framefarm.cli.farm_options import job_argument, json_option, open_farm, url_option
 from framefarm.cli.groups import command as declare
 from framefarm.cli.groups import option
+from framefarm.cli.printing import json_text
 
 if TYPE_CHECKING:
     from framefarm.client.farm import Farm
@@ -56,7 +56,7 @@ def command(
             fetching.fetch()
     code = 1 if follow and view.state != "done" else 0
     if as_json:
-        click.echo(json.dumps({"job": job, "state": view.state, **fetching.counts()}))
+        click.echo(json_text({"job": job, "state": view.state, **fetching.counts()}))
         return code
     fetching.tell_the_end()
     if not view.finished:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import click
-import msgspec
 
 from framefarm.cli.display import words
 from framefarm.cli.farm_options import job_argument, json_option, open_farm, url_option
 from framefarm.cli.groups import command as declare
 from framefarm.cli.groups import option
+from framefarm.cli.printing import print_list
 from framefarm.cli.tables import table, text_width
 from framefarm.client.views import FrameView
 
@@ -28,12 +30,11 @@ def command(job: int, limit: int, url: str | None, *, as_json: bool, **wanted: s
     """List the frames of JOB, also those that wait: how each is, who made it, what it took."""
     with open_farm(url) as farm:
         found = list(farm.frames(job, limit=limit, **wanted))
-    if as_json:
-        click.echo(msgspec.json.encode(found).decode())
-    elif found:
-        click.echo(table(_HEADS, [_row(one) for one in found], flexible=5, width=text_width()))
-    else:
-        click.echo(f"Job {job} has no such frames.", err=True)
+    print_list(found, _listed, none=f"Job {job} has no such frames.", as_json=as_json)
+
+
+def _listed(frames: Sequence[FrameView]) -> str:
+    return table(_HEADS, [_row(one) for one in frames], flexible=5, width=text_width())
 
 
 def _row(frame: FrameView) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from framefarm.cli.display.held_words import is_held, when_tried
 from framefarm.cli.farm_options import json_option, open_farm, url_option
 from framefarm.cli.groups import command as declare
 from framefarm.cli.groups import option
+from framefarm.cli.printing import json_text
 from framefarm.cli.tables import table, text_width
 from framefarm.client.views import JobView
 
@@ -34,9 +35,7 @@ def command(state: str | None, limit: int, url: str | None, *, as_json: bool) ->
     with open_farm(url) as farm:
         jobs = list(farm.jobs(state=state, limit=limit))
     if as_json:
-        import msgspec  # noqa: PLC0415  loaded by the client already
-
-        click.echo(msgspec.json.encode(jobs).decode())
+        click.echo(json_text(jobs))
     elif jobs:
         click.echo(_listed(jobs))
         for line in _failures(jobs):

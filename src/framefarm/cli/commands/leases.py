@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import click
-import msgspec
 
 from framefarm.cli.farm_options import json_option, open_farm, url_option
 from framefarm.cli.groups import command as declare
 from framefarm.cli.groups import option
+from framefarm.cli.printing import print_list
 from framefarm.cli.tables import table, text_width
 from framefarm.client.worker_views import LeaseView
 
@@ -30,12 +32,11 @@ def command(job: int | None, url: str | None, *, as_json: bool, **wanted: str | 
     """List what is given out at this moment: which slot is at which frames, and since when."""
     with open_farm(url) as farm:
         found = list(farm.leases(job=job, **wanted))
-    if as_json:
-        click.echo(msgspec.json.encode(found).decode())
-    elif found:
-        click.echo(table(_HEADS, [_row(one) for one in found], flexible=2, width=text_width()))
-    else:
-        click.echo("Nothing is given out.", err=True)
+    print_list(found, _listed, none="Nothing is given out.", as_json=as_json)
+
+
+def _listed(leases: Sequence[LeaseView]) -> str:
+    return table(_HEADS, [_row(one) for one in leases], flexible=2, width=text_width())
 
 
 def _row(lease: LeaseView) -> tuple[str, ...]:

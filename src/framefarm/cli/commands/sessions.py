@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import click
-import msgspec
-
 from framefarm.cli.display.session_list import session_lines
 from framefarm.cli.farm_options import json_option, open_farm, url_option
 from framefarm.cli.groups import command as declare
 from framefarm.cli.groups import option
+from framefarm.cli.printing import print_list
 
 _NONE = "No job has workers of its own; `framefarm session ask JOB N` asks for some."
 
@@ -21,9 +19,4 @@ def command(url: str | None, *, ended: bool, as_json: bool) -> None:
     """List the jobs that asked for workers of their own, and those that they have."""
     with open_farm(url) as farm:
         found = tuple(farm.sessions(ended=None if ended else False))
-    if as_json:
-        click.echo(msgspec.json.encode(found).decode())
-    elif found:
-        click.echo(session_lines(found))
-    else:
-        click.echo(_NONE, err=True)
+    print_list(found, session_lines, none=_NONE, as_json=as_json)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import click
-import msgspec
 
 from framefarm.cli.display.shot_list import shot_lines
 from framefarm.cli.farm_options import json_option, open_farm, url_option
 from framefarm.cli.groups import command as declare
 from framefarm.cli.groups import option
+from framefarm.cli.printing import print_list
 from framefarm.cli.shot_choice import STATUSES
 
+_NONE_SUCH = "No shot is like that; framefarm shots lists all."
 _NONE = "There are no shots; make one with: framefarm submit FILE --project NAME --shot NAME"
 
 
@@ -36,11 +37,5 @@ def command(
     """List shots, of PROJECT only where given, and how far the newest version of each is."""
     with open_farm(url) as farm:
         found = tuple(farm.shots(project=project, sequence=sequence, status=status))
-    if as_json:
-        click.echo(msgspec.json.encode(found).decode())
-    elif found:
-        click.echo(shot_lines(found))
-    elif project or sequence or status:
-        click.echo("No shot is like that; framefarm shots lists all.", err=True)
-    else:
-        click.echo(_NONE, err=True)
+    none = _NONE_SUCH if project or sequence or status else _NONE
+    print_list(found, shot_lines, none=none, as_json=as_json)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import click
-import msgspec
 
 from framefarm.cli.farm_options import job_argument, json_option, open_farm, url_option
 from framefarm.cli.groups import command as declare
+from framefarm.cli.printing import json_text
 
 
 @declare("show", short_help="Show all that is known of a job.")
@@ -24,4 +24,4 @@ def command(job: int, url: str | None, *, as_json: bool) -> None:
 
     with open_farm(url) as farm:
         facts = facts_of(farm, job)
-    click.echo(msgspec.json.encode(facts).decode() if as_json else job_sheet(facts))
+    click.echo(json_text(facts) if as_json else job_sheet(facts))

@@ -5,11 +5,11 @@ from __future__ import annotations
 import textwrap
 
 import click
-import msgspec
 
 from framefarm.cli.display.held_words import when_tried
 from framefarm.cli.farm_options import job_argument, json_option, open_farm, url_option
 from framefarm.cli.groups import command as declare
+from framefarm.cli.printing import json_text
 from framefarm.cli.tables import text_width
 from framefarm.client.views import Why, WorkerReason
 
@@ -25,7 +25,7 @@ def command(job: int, url: str | None, *, as_json: bool) -> None:
     """Tell, worker by worker, why JOB is not running there, and what would change it."""
     with open_farm(url) as farm:
         why = farm.why(job)
-    click.echo(msgspec.json.encode(why).decode() if as_json else told(why, text_width()))
+    click.echo(json_text(why) if as_json else told(why, text_width()))
 
 
 def told(why: Why, width: int) -> str:

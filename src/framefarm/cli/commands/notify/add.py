@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
-import msgspec
 
 from framefarm.cli.display.notify_list import below, told_of
 from framefarm.cli.failures import UsageFailure
@@ -18,6 +17,7 @@ from framefarm.cli.notify_options import (
     on_option,
     read_address,
 )
+from framefarm.cli.printing import json_text
 
 
 @declare("add", short_help="Be told somewhere from now on.")
@@ -56,7 +56,7 @@ def command(
             name, address=address, email=email, tells=tells, all_jobs=all_jobs
         )
     if as_json:
-        click.echo(msgspec.json.encode(made).decode())
+        click.echo(json_text(made))
         return
     if made.secret is not None:
         click.echo(made.secret)

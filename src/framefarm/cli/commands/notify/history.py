@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import click
-import msgspec
 
 from framefarm.cli.display.notify_list import history_lines
 from framefarm.cli.farm_options import json_option, open_farm, url_option
 from framefarm.cli.groups import command as declare
 from framefarm.cli.groups import option
+from framefarm.cli.printing import json_text
 
 
 @declare("history", short_help="List what you were told, and what not yet.")
@@ -26,7 +26,7 @@ def command(limit: int, url: str | None, *, as_json: bool) -> None:
     with open_farm(url) as farm:
         found = tuple(farm.notifications(limit=limit))
     if as_json:
-        click.echo(msgspec.json.encode(found).decode())
+        click.echo(json_text(found))
         return
     for line in history_lines(found):
         click.echo(line)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import click
-import msgspec
 
 from framefarm.cli.display.pool_list import pool_lines
 from framefarm.cli.farm_options import json_option, open_farm, url_option
 from framefarm.cli.groups import CONTEXT, CommandPlace, LazyGroup, goes_on
+from framefarm.cli.printing import json_text
 
 PLACES = {
     "limit": CommandPlace(
@@ -35,4 +35,4 @@ def command(context: click.Context, /, url: str | None, *, as_json: bool) -> Non
         return
     with open_farm(url) as farm:
         found = farm.pools()
-    click.echo(msgspec.json.encode(found).decode() if as_json else pool_lines(found))
+    click.echo(json_text(found) if as_json else pool_lines(found))

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import click
-import msgspec
 
 from framefarm.cli.display.pool_list import pool_lines
 from framefarm.cli.failures import UsageFailure
 from framefarm.cli.farm_options import json_option, open_farm, url_option
 from framefarm.cli.groups import command as declare
 from framefarm.cli.groups import option
+from framefarm.cli.printing import json_text
 from framefarm.cli.slot_counts import slots_or_none
 
 
@@ -47,4 +47,4 @@ def command(
         raise UsageFailure("say what is to be different: N, --per-user or --per-job")
     with open_farm(url) as farm:
         now = farm.limit_pool(name, limits)
-    click.echo(msgspec.json.encode(now).decode() if as_json else pool_lines([now]))
+    click.echo(json_text(now) if as_json else pool_lines([now]))

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import click
-import msgspec
 
 from framefarm.cli.farm_options import json_option, open_farm, url_option
 from framefarm.cli.groups import command as declare
 from framefarm.cli.groups import option
+from framefarm.cli.printing import json_text
 
 
 @declare("add", short_help="Make a project.")
@@ -28,6 +28,6 @@ def command(
     with open_farm(url) as farm:
         made = farm.add_project(name, priority=priority, description=description)
     if as_json:
-        click.echo(msgspec.json.encode(made).decode())
+        click.echo(json_text(made))
         return
     click.echo(f"{made.name} is made; next: framefarm submit FILE --project {made.name} --shot 010")

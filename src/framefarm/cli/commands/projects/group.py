@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import click
-import msgspec
 
 from framefarm.cli.display.shot_list import project_lines
 from framefarm.cli.farm_options import json_option, open_farm, url_option
 from framefarm.cli.groups import CONTEXT, CommandPlace, LazyGroup, goes_on
+from framefarm.cli.printing import print_list
 
 
 def _place(name: str, text: str) -> CommandPlace:
@@ -40,9 +40,4 @@ def command(context: click.Context, /, url: str | None, *, as_json: bool) -> Non
         return
     with open_farm(url) as farm:
         found = tuple(farm.projects())
-    if as_json:
-        click.echo(msgspec.json.encode(found).decode())
-    elif found:
-        click.echo(project_lines(found))
-    else:
-        click.echo(_NONE, err=True)
+    print_list(found, project_lines, none=_NONE, as_json=as_json)

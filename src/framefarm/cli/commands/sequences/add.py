@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import click
-import msgspec
 
 from framefarm.cli.farm_options import json_option, open_farm, url_option
 from framefarm.cli.groups import command as declare
 from framefarm.cli.groups import option
+from framefarm.cli.printing import json_text
 from framefarm.cli.shot_choice import sequence_parts
 
 
@@ -29,4 +29,4 @@ def command(
     project, name = sequence_parts(sequence)
     with open_farm(url) as farm:
         made = farm.add_sequence(project, name, priority=priority, description=description)
-    click.echo(msgspec.json.encode(made).decode() if as_json else f"sequence {made.path} is made")
+    click.echo(json_text(made) if as_json else f"sequence {made.path} is made")

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import click
-import msgspec
 
 from framefarm.cli.display.shot_list import sequence_lines
 from framefarm.cli.farm_options import json_option, open_farm, url_option
 from framefarm.cli.groups import CONTEXT, CommandPlace, LazyGroup, goes_on, option
+from framefarm.cli.printing import print_list
 
 
 def _place(name: str, text: str) -> CommandPlace:
@@ -43,9 +43,4 @@ def command(
         return
     with open_farm(url) as farm:
         found = tuple(farm.sequences(project=project))
-    if as_json:
-        click.echo(msgspec.json.encode(found).decode())
-    elif found:
-        click.echo(sequence_lines(found))
-    else:
-        click.echo(_NONE, err=True)
+    print_list(found, sequence_lines, none=_NONE, as_json=as_json)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import click
-import msgspec
 
 from framefarm.cli.farm_options import json_option, open_farm, url_option
 from framefarm.cli.groups import command as declare
 from framefarm.cli.groups import option
 from framefarm.cli.job_options import check_frames
+from framefarm.cli.printing import json_text
 from framefarm.cli.shot_choice import parts_of, shot_argument
 
 
@@ -49,4 +49,4 @@ def command(
             priority=priority,
             description=description,
         )
-    click.echo(msgspec.json.encode(made).decode() if as_json else f"shot {made.path} is made")
+    click.echo(json_text(made) if as_json else f"shot {made.path} is made")

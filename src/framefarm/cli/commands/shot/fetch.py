@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import click
@@ -10,6 +9,7 @@ import click
 from framefarm.cli.farm_options import json_option, open_farm, url_option
 from framefarm.cli.groups import command as declare
 from framefarm.cli.groups import option
+from framefarm.cli.printing import json_text
 from framefarm.cli.shot_choice import find_shot, shot_argument
 
 
@@ -39,7 +39,7 @@ def command(shot: str, folder: Path, parallel: int, url: str | None, *, as_json:
     kept = len(brought) - len(new)
     if as_json:
         told = {"shot": found.id, "fetched": len(new), "fetched_bytes": sum(new), "kept": kept}
-        click.echo(json.dumps(told))
+        click.echo(json_text(told))
         return
     click.echo(
         f"{words.plural(len(new), 'file')} ({words.size(sum(new))}) fetched into "

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import click
-import msgspec
 
 from framefarm.cli.display.shot_list import note_lines
 from framefarm.cli.failures import UsageFailure
 from framefarm.cli.farm_options import json_option, open_farm, url_option
 from framefarm.cli.groups import command as declare
 from framefarm.cli.groups import option
+from framefarm.cli.printing import json_text
 from framefarm.cli.shot_choice import find_shot, shot_argument
 from framefarm.client.farm import Farm
 from framefarm.client.shot_views import NoteView
@@ -46,7 +46,7 @@ def command(
         else:
             notes = _asked(farm, found, text, edit)
     if as_json:
-        click.echo(msgspec.json.encode(notes).decode())
+        click.echo(json_text(notes))
         return
     for line in note_lines(notes):
         click.echo(line)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import click
-import msgspec
 
 from framefarm.cli.display.shot_list import shot_sheet
 from framefarm.cli.farm_options import json_option, open_farm, url_option
 from framefarm.cli.groups import command as declare
+from framefarm.cli.printing import json_text
 from framefarm.cli.shot_choice import find_shot, shot_argument
 
 
@@ -22,6 +22,6 @@ def command(shot: str, url: str | None, *, as_json: bool) -> None:
         shown, notes = farm.shot_frames(found.id), tuple(farm.shot_notes(found.id))
     if as_json:
         told = {"shot": found, "shown": shown, "notes": notes}
-        click.echo(msgspec.json.encode(told).decode())
+        click.echo(json_text(told))
         return
     click.echo(shot_sheet(found, shown, notes))

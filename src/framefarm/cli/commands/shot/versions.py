@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import click
-import msgspec
-
 from framefarm.cli.display.shot_list import version_lines
 from framefarm.cli.farm_options import json_option, open_farm, url_option
 from framefarm.cli.groups import command as declare
+from framefarm.cli.printing import print_list
 from framefarm.cli.shot_choice import find_shot, shot_argument
 
 
@@ -19,9 +17,9 @@ def command(shot: str, url: str | None, *, as_json: bool) -> None:
     """List the jobs of SHOT, the newest first, and which frames of each are the shot's."""
     with open_farm(url) as farm:
         found = tuple(farm.shot_versions(find_shot(farm, shot).id))
-    if as_json:
-        click.echo(msgspec.json.encode(found).decode())
-    elif found:
-        click.echo(version_lines(found))
-    else:
-        click.echo(f"{shot} has no version yet; framefarm submit makes one.", err=True)
+    print_list(
+        found,
+        version_lines,
+        none=f"{shot} has no version yet; framefarm submit makes one.",
+        as_json=as_json,
+    )

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import click
-import msgspec
 
 from framefarm.cli.farm_options import json_option, open_farm, url_option
 from framefarm.cli.groups import CONTEXT, CommandPlace, LazyGroup, goes_on
+from framefarm.cli.printing import json_text
 from framefarm.core.listing import plural
 from framefarm.core.sizes import told_size
 
@@ -36,7 +36,7 @@ def command(context: click.Context, /, user: str | None, url: str | None, *, as_
     with open_farm(url) as farm:
         found = list(farm.uploads(user))
     if as_json:
-        click.echo(msgspec.json.encode(found).decode())
+        click.echo(json_text(found))
         return
     for one in found:
         needed = "" if one.needed else "  no job needs it"

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import click
-import msgspec
 
 from framefarm.cli.farm_options import json_option, open_farm, url_option
 from framefarm.cli.groups import command as declare
 from framefarm.cli.groups import option
+from framefarm.cli.printing import json_text
 from framefarm.cli.secrets_asked import ask_new_password
 from framefarm.core.accounts import UserRole
 
@@ -37,7 +37,7 @@ def command(
     with open_farm(url) as farm:
         made = farm.add_user(name, role=role, email=email, password=password)
     if as_json:
-        click.echo(msgspec.json.encode(made).decode())
+        click.echo(json_text(made))
         return
     then = "framefarm login URL" if with_password else f"framefarm users token {made.name}"
     where = "on their machine" if with_password else "next"

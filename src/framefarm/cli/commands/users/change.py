@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import click
-import msgspec
 
 from framefarm.cli.failures import UsageFailure
 from framefarm.cli.farm_options import json_option, open_farm, url_option
 from framefarm.cli.groups import command as declare
 from framefarm.cli.groups import option
+from framefarm.cli.printing import json_text
 from framefarm.core.accounts import UserRole
 
 
@@ -44,7 +44,7 @@ def command(
     with open_farm(url) as farm:
         now = farm.change_user(name, role=role, email=email, disabled=disabled)
     if as_json:
-        click.echo(msgspec.json.encode(now).decode())
+        click.echo(json_text(now))
         return
     state = ", disabled" if now.disabled else ""
     click.echo(f"{now.name}: {now.role}{state}{f', {now.email}' if now.email else ''}")

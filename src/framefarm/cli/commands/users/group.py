@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import click
-import msgspec
 
 from framefarm.cli.display.user_list import user_lines
 from framefarm.cli.farm_options import json_option, open_farm, url_option
 from framefarm.cli.groups import CONTEXT, CommandPlace, LazyGroup, goes_on
+from framefarm.cli.printing import json_text
 
 
 def _place(name: str, text: str, section: str) -> CommandPlace:
@@ -50,7 +50,7 @@ def command(context: click.Context, /, url: str | None, *, as_json: bool) -> Non
     with open_farm(url) as farm:
         found = list(farm.users())
     if as_json:
-        click.echo(msgspec.json.encode(found).decode())
+        click.echo(json_text(found))
         return
     for line in user_lines(found):
         click.echo(line)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import click
-import msgspec
 
 from framefarm.cli.display.user_list import login_lines
 from framefarm.cli.failures import UsageFailure
 from framefarm.cli.farm_options import json_option, open_farm, url_option
 from framefarm.cli.groups import command as declare
 from framefarm.cli.groups import option
+from framefarm.cli.printing import json_text
 
 
 @declare("logins", short_help="List in which browsers one is logged in.")
@@ -31,7 +31,7 @@ def command(name: str | None, url: str | None, *, end: bool, as_json: bool) -> N
             return
         found = farm.logins(name)
     if as_json:
-        click.echo(msgspec.json.encode(found).decode())
+        click.echo(json_text(found))
         return
     for line in login_lines(found):
         click.echo(line)

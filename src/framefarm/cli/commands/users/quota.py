@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import click
-import msgspec
 
 from framefarm.cli.farm_options import json_option, open_farm, url_option
 from framefarm.cli.groups import command as declare
 from framefarm.cli.groups import option
+from framefarm.cli.printing import json_text
 from framefarm.client.user_views import QuotaView, UserView
 from framefarm.core.sizes import SizeError, parse_size, told_size
 
@@ -59,7 +59,7 @@ def command(name: str, url: str | None, *, as_json: bool, **quota: int | str | N
     }
     with open_farm(url) as farm:
         now = farm.change_user(name, quota=asked) if asked else farm.user(name)
-    click.echo(msgspec.json.encode(now).decode() if as_json else f"{name}: {told(now)}")
+    click.echo(json_text(now) if as_json else f"{name}: {told(now)}")
 
 
 def told(user: UserView) -> str:

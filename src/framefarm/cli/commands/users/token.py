@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import click
-import msgspec
 
 from framefarm.cli.failures import UsageFailure
 from framefarm.cli.farm_options import json_option, open_farm, url_option
 from framefarm.cli.groups import command as declare
 from framefarm.cli.groups import option
+from framefarm.cli.printing import json_text
 from framefarm.core.accounts import Scope
 
 _MOST_DAYS = 3_660
@@ -47,7 +47,7 @@ def command(
     with open_farm(url) as farm:
         made = farm.make_token(user, name=purpose, scope=scope, days=days)
     if as_json:
-        click.echo(msgspec.json.encode(made).decode())
+        click.echo(json_text(made))
         return
     click.echo(made.token)
     for line in (

@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import click
-import msgspec
 
 from framefarm.cli.display.invitation import invitation
 from framefarm.cli.farm_options import json_option, open_farm, url_option
 from framefarm.cli.groups import command as declare
 from framefarm.cli.groups import option
+from framefarm.cli.printing import json_text
 from framefarm.core.requirements import Pool
 
 
@@ -46,7 +46,7 @@ def command(pool: str, uses: int, hours: float, url: str | None, *, as_json: boo
     with open_farm(url) as farm:
         made = farm.invite(pool=pool, uses=uses, hours=hours)
     if as_json:
-        click.echo(msgspec.json.encode(made).decode())
+        click.echo(json_text(made))
         return
     click.echo(
         invitation(

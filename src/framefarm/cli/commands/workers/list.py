@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import os
 import sys
+from functools import partial
 from typing import Any
-
-import click
-import msgspec
 
 from framefarm.cli.display.worker_list import worker_lines
 from framefarm.cli.farm_options import json_option, open_farm, url_option
 from framefarm.cli.groups import command as declare
+from framefarm.cli.printing import print_list
 from framefarm.cli.worker_choice import filter_of, filter_options
 from framefarm.client.worker_calls import WorkerFilter
 
+_NOBODY_SUCH = "No worker is like that; framefarm workers lists all."
 _NOBODY = (
     "There is no worker; start one with: framefarm worker\n"
     "Those that were revoked: framefarm workers --state revoked"
@@ -34,14 +34,12 @@ def list_workers(where: WorkerFilter, url: str | None, *, as_json: bool) -> None
     """Print the workers that match, or say that there is none."""
     with open_farm(url) as farm:
         workers = tuple(farm.workers(where))
-    if as_json:
-        click.echo(msgspec.json.encode(workers).decode())
-    elif workers:
-        click.echo(worker_lines(workers, colours=_colours()))
-    elif where.given:
-        click.echo("No worker is like that; framefarm workers lists all.", err=True)
-    else:
-        click.echo(_NOBODY, err=True)
+    print_list(
+        workers,
+        partial(worker_lines, colours=_colours()),
+        none=_NOBODY_SUCH if where.given else _NOBODY,
+        as_json=as_json,
+    )
 
 
 def _colours() -> bool:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import click
-import msgspec
 
 from framefarm.cli.farm_options import json_option, open_farm, url_option, worker_argument
 from framefarm.cli.groups import command as declare
+from framefarm.cli.printing import json_text
 
 
 @declare("rename", short_help="Give a worker another name.")
@@ -19,6 +19,6 @@ def command(worker: str, name: str, url: str | None, *, as_json: bool) -> None:
     with open_farm(url) as farm:
         view = farm.rename_worker(worker, name)
     if as_json:
-        click.echo(msgspec.json.encode(view).decode())
+        click.echo(json_text(view))
     else:
         click.echo(f"{worker} is called {view.name} now")

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import click
-import msgspec
 
 from framefarm.cli.farm_options import json_option, open_farm, url_option, worker_argument
 from framefarm.cli.groups import command as declare
+from framefarm.cli.printing import json_text
 
 
 @declare("revoke", short_help="Shut a worker out: its key counts no more.")
@@ -22,7 +22,7 @@ def command(worker: str, url: str | None, *, as_json: bool) -> None:
     with open_farm(url) as farm:
         told = farm.revoke(worker)
     if as_json:
-        click.echo(msgspec.json.encode(told).decode())
+        click.echo(json_text(told))
         return
     done = "is revoked" if told.new else "had been revoked before"
     click.echo(f"worker {told.name} {done}")

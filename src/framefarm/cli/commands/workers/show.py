@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import click
-import msgspec
 
 from framefarm.cli.display.worker_sheet import worker_sheet
 from framefarm.cli.farm_options import json_option, open_farm, url_option, worker_argument
 from framefarm.cli.groups import command as declare
+from framefarm.cli.printing import json_text
 
 
 @declare("show", short_help="Show all that is known of a worker.")
@@ -21,4 +21,4 @@ def command(worker: str, url: str | None, *, as_json: bool) -> None:
     """
     with open_farm(url) as farm:
         details = farm.worker(worker, live=True)
-    click.echo(msgspec.json.encode(details).decode() if as_json else worker_sheet(details))
+    click.echo(json_text(details) if as_json else worker_sheet(details))
