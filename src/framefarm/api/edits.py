@@ -39,7 +39,8 @@ class ChangedError(FrameFarmError):
 def job_tag(job: JobView) -> str:
     """Stands for a job's state, priority, limit and whatever else of it was decided by people."""
     steered = [job.id, job.state, job.priority, job.max_workers, job.deadline]
-    return _tag([*steered, job.owner, job.name, job.project, job.shot])
+    stages = [[stage.kind, stage.priority] for stage in job.stages]
+    return _tag([*steered, *stages, job.owner, job.name, job.project, job.shot])
 
 
 def user_tag(user: UserView) -> str:

@@ -30,6 +30,7 @@ from framefarm.api import (
     shot_notes,
     shots,
     signing_in,
+    stages,
     uploads,
     users,
     workers,
@@ -119,6 +120,7 @@ def make_api(farm: Farm, keys: KeyRing, people: TokenRing, reach: Reach) -> Fast
     api.include_router(uploads.routes(farm.uploads))
     api.include_router(jobs.routes(farm))
     api.include_router(jobs.steering_routes(farm))
+    api.include_router(stages.routes(farm))
     api.include_router(frames.routes(farm))
     api.include_router(leases.routes(farm))
     api.include_router(downloads.download_routes(farm))

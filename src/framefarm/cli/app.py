@@ -29,6 +29,7 @@ PLACES = {
     "shots": _place("shots", "List shots, and how far they are.", _FARM),
     "shot": _place("shot.group", "Show, change, annotate and fetch a shot.", _FARM),
     "show": _place("show", "Show all that is known of a job.", _FARM),
+    "stages": _place("stages", "List a job's stages: how far they are, when they end.", _FARM),
     "frames": _place("frames", "List a job's frames: who made them, what they took.", _FARM),
     "why": _place("why", "Tell why a job is not running, or not on more.", _FARM),
     "watch": _place("watch", "Follow a job until it ends.", _FARM),

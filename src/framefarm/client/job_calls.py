@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import quote
+
 import msgspec
 
 from framefarm.client.asking import (
@@ -24,6 +26,8 @@ from framefarm.client.views import (
     FrameView,
     JobPage,
     JobView,
+    Stage,
+    StageList,
     UnitPage,
     UnitView,
     Why,
@@ -59,6 +63,24 @@ class JobCalls:
             FarmAnswerError: There is none of that number.
         """
         return get(f"/api/jobs/{job}/why", Why)
+
+    @call
+    def stages(self, job: int) -> Ask[tuple[Stage, ...]]:
+        """The stages of a job in their order, with where their units are and when they end.
+
+        Raises:
+            FarmAnswerError: There is no such job.
+        """
+        return get(f"/api/jobs/{job}/stages", StageList).then(lambda found: found.stages)
+
+    @call
+    def stage(self, job: int, kind: str) -> Ask[Stage]:
+        """One stage of a job, by its kind: `render`, `movie`, `join` or `trial`.
+
+        Raises:
+            FarmAnswerError: There is no such job, or it has no such stage.
+        """
+        return get(f"/api/jobs/{job}/stages/{quote(kind, safe='')}", Stage)
 
     @listed
     def units(

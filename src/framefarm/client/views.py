@@ -24,8 +24,28 @@ class Health(msgspec.Struct, frozen=True):
     protocol: int = 0
 
 
+class Estimate(msgspec.Struct, frozen=True):
+    """How much longer something takes, in seconds: probably `likely_s`, hardly outside the others.
+
+    Of a job it is that of all its stages, the movie as well.
+    """
+
+    low_s: float
+    likely_s: float
+    high_s: float
+
+
 class Stage(msgspec.Struct, frozen=True):
-    """One step of a job. Counts are units; `total` is those of all states."""
+    """One step of a job. Counts are units; `total` is those of all states.
+
+    Attributes:
+        priority: When it gets its turn; the job's unless it was given its own.
+        waiting: Units that wait for an earlier stage.
+        pending: Units that wait for a worker.
+        progress: How much of it is done, from 0 to 1.
+        seconds: Spent on what is done, over all workers.
+        estimate: In how long it ends; None when that is not known, or it has ended.
+    """
 
     id: int
     kind: str
@@ -34,14 +54,20 @@ class Stage(msgspec.Struct, frozen=True):
     done: int = 0
     failed: int = 0
     running: int = 0
+    job: int = 0
+    priority: int = 50
+    waiting: int = 0
+    pending: int = 0
+    cancelled: int = 0
+    progress: float = 0.0
+    seconds: float = 0.0
+    estimate: Estimate | None = None
 
 
-class Estimate(msgspec.Struct, frozen=True):
-    """How much longer a job takes, in seconds: probably `likely_s`, hardly outside the others."""
+class StageList(msgspec.Struct, frozen=True):
+    """All stages of a job, in their order."""
 
-    low_s: float
-    likely_s: float
-    high_s: float
+    stages: tuple[Stage, ...]
 
 
 class SlowestUnit(msgspec.Struct, frozen=True):

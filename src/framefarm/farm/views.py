@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, select
 
 from framefarm.core.estimate import Estimate, time_left
+from framefarm.core.states import JobState
 from framefarm.db import tables as t
 from framefarm.farm.holding import is_held
 from framefarm.farm.job_pages import JobFilter, Sort, job_page
@@ -17,20 +18,8 @@ from framefarm.farm.outputs import folder_of
 from framefarm.farm.pulse import Pulse
 from framefarm.farm.roster import Roster
 from framefarm.farm.settings import ManagerSettings
-from framefarm.farm.steering import find_job
-
-
-@dataclass(frozen=True)
-class StageView:
-    """A stage and its counters. `total` also counts units that wait for an earlier stage."""
-
-    id: int
-    kind: str
-    state: str
-    total: int
-    done: int
-    failed: int
-    running: int
+from framefarm.farm.steering import NoSuchStageError, find_job
+from framefarm.farm.whole_estimates import WholeEstimates, units_left, whole
 
 
 @dataclass(frozen=True)
@@ -40,6 +29,43 @@ class EstimateView:
     low_s: float
     likely_s: float
     high_s: float
+
+
+@dataclass(frozen=True)
+class StageView:
+    """A stage and its counters, which count units; each is in one of the last six places.
+
+    Attributes:
+        priority: When it gets its turn; the job's unless it was given its own.
+        total: All units, also those that wait for an earlier stage.
+        waiting: Those that wait for an earlier stage.
+        progress: How much of it is done, from 0 to 1.
+        seconds: Spent on what is done, over all workers.
+        estimate: In how long it ends; None when that is not known, or it has ended.
+    """
+
+    id: int
+    job: int
+    kind: str
+    state: str
+    priority: int
+    total: int
+    waiting: int
+    pending: int
+    running: int
+    done: int
+    failed: int
+    cancelled: int
+    progress: float
+    seconds: float
+    estimate: EstimateView | None
+
+
+@dataclass(frozen=True)
+class StageList:
+    """All stages of a job, in their order."""
+
+    stages: list[StageView]
 
 
 @dataclass(frozen=True)
@@ -203,6 +229,19 @@ class JobViews:
         rows, following = job_page(connection, wanted, sort=sort, cursor=cursor, limit=limit)
         return JobList(self._views(connection, rows), following)
 
+    def stage(self, connection: Connection, job_id: int, kind: str) -> StageView:
+        """One stage of a job.
+
+        Raises:
+            NoSuchJobError: There is no such job.
+            NoSuchStageError: It has no stage of that kind.
+        """
+        stages = self.one(connection, job_id).stages
+        for stage in stages:
+            if stage.kind == kind:
+                return stage
+        raise NoSuchStageError(job_id, kind, [stage.kind for stage in stages])
+
     def _views(self, connection: Connection, jobs: Sequence[Row[Any]]) -> list[JobView]:
         stages: dict[int, list[Row[Any]]] = {}
         for row in connection.execute(
@@ -211,10 +250,13 @@ class JobViews:
             .order_by(t.stages.c.job_id, t.stages.c.position)
         ):
             stages.setdefault(row.job_id, []).append(row)
-        return [self._view(job, stages[job.id]) for job in jobs]
+        estimates = WholeEstimates(connection, self.time_left, self._slots)
+        return [self._view(job, stages[job.id], estimates) for job in jobs]
 
-    def _view(self, job: Row[Any], stages: list[Row[Any]]) -> JobView:
+    def _view(self, job: Row[Any], stages: list[Row[Any]], estimates: WholeEstimates) -> JobView:
         first = stages[0]
+        running = job.state == JobState.RUNNING
+        ends = estimates.ends(stages) if running else [None] * len(stages)
         return JobView(
             id=job.id,
             name=job.name,
@@ -237,9 +279,9 @@ class JobViews:
             message=job.message,
             tried_again_at=tried_again_at(job),
             warnings=job.warnings,
-            stages=[_stage_view(stage) for stage in stages],
+            stages=[_stage_view(job, *one) for one in zip(stages, ends, strict=True)],
             frames_per_minute=self._pulse.per_minute(first.id),
-            estimate=self._estimate(job, first),
+            estimate=_shown(whole(ends)),
             render_seconds=first.seconds,
             slowest=SlowestView(first.slowest_unit, first.slowest_s)
             if first.slowest_unit is not None
@@ -249,28 +291,48 @@ class JobViews:
             outputs_dir=str(folder_of(self._settings, job)),
         )
 
-    def _estimate(self, job: Row[Any], first: Row[Any]) -> EstimateView | None:
-        if job.state != "running" or not first.done:
-            return None
-        slots = max(1, self._roster.peers(frozenset({first.kind})))
-        found = self.time_left(first, slots)
-        return EstimateView(found.low_s, found.likely_s, found.high_s) if found else None
+    def _slots(self, _: Connection, stage: Row[Any]) -> int:
+        """How many slots do what a stage needs: all of them may come to it."""
+        return max(1, self._roster.peers(frozenset({stage.kind})))
 
-    def time_left(self, first: Row[Any], slots: int) -> Estimate | None:
+    def time_left(self, stage: Row[Any], slots: int) -> Estimate | None:
         """How long a stage still takes with so many slots; None when that is not known."""
-        if not first.done:
+        if not stage.done:
             return None
-        recent = self._pulse.seconds(first.id) or [first.seconds / first.done]
+        recent = self._pulse.seconds(stage.id) or [stage.seconds / stage.done]
         return time_left(
             recent,
-            pending=first.pending,
-            running_s=self._pulse.running_s(first.id, first.leased),
+            pending=stage.pending,
+            running_s=self._pulse.running_s(stage.id, stage.leased),
             slots=slots,
         )
 
 
-def _stage_view(row: Row[Any]) -> StageView:
-    return StageView(row.id, row.kind, row.state, row.total, row.done, row.failed, row.leased)
+def _stage_view(job: Row[Any], stage: Row[Any], end: Estimate | None) -> StageView:
+    left = units_left(stage)
+    return StageView(
+        id=stage.id,
+        job=job.id,
+        kind=stage.kind,
+        state=stage.state,
+        priority=stage.priority - job.raised,
+        total=stage.total,
+        waiting=left - stage.pending - stage.leased,
+        pending=stage.pending,
+        running=stage.leased,
+        done=stage.done,
+        failed=stage.failed,
+        cancelled=stage.cancelled,
+        progress=stage.done / stage.total,
+        seconds=stage.seconds,
+        estimate=_shown(end) if left else None,
+    )
+
+
+def _shown(estimate: Estimate | None) -> EstimateView | None:
+    if estimate is None:
+        return None
+    return EstimateView(estimate.low_s, estimate.likely_s, estimate.high_s)
 
 
 def units_page(

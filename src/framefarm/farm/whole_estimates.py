@@ -6,7 +6,7 @@ only its last unit comes on top: a movie's last segment after the last frame, an
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, func, literal_column, select
@@ -17,6 +17,9 @@ from framefarm.db import tables as t
 
 Estimator = Callable[[Any, int], Estimate | None]
 """How long a stage still takes with so many slots, None when that is not known."""
+
+SlotCount = Callable[[Connection, Any], int]
+"""With how many slots a stage is taken to go on; 0 when nobody would be at it."""
 
 _LATELY = 1_000
 """Of so many stages, the newest, it is learnt how long a kind of unit takes."""
@@ -40,46 +43,66 @@ _USUAL = Prepared(
 )
 
 
+def slots_at_it(connection: Connection, stage: Any) -> int:
+    """How many slots are at a stage just now."""
+    [[slots]] = _SLOTS.rows(connection, stage=stage.id)
+    return int(slots)
+
+
 class WholeEstimates:
     """Estimates of whole jobs, during one look at several.
 
     Args:
         connection: For reading.
         estimate: Of one stage of which some is done.
+        slots: With how many slots it goes on; by default those that are at it.
     """
 
-    def __init__(self, connection: Connection, estimate: Estimator) -> None:
+    def __init__(
+        self, connection: Connection, estimate: Estimator, slots: SlotCount = slots_at_it
+    ) -> None:
         self._connection = connection
         self._estimate = estimate
+        self._slots = slots
         self._usual: dict[str, float] = {}
 
     def of(self, job_id: int) -> Estimate | None:
-        """How long a job still takes with the slots it has.
+        """How long a job still takes.
 
         Returns:
             None when that is not known: none of what comes first is done, or nobody is at it.
         """
-        whole, waits = _NOTHING, False
-        for stage in _STAGES.rows(self._connection, job=job_id):
-            if stage.done == stage.total:
+        return whole(self.ends(_STAGES.rows(self._connection, job=job_id)))
+
+    def ends(self, stages: Iterable[Any]) -> list[Estimate | None]:
+        """In how long each stage of a job ends, in their order; None where that is not known.
+
+        Args:
+            stages: Rows of all stages of a job, in order.
+        """
+        found: list[Estimate | None] = []
+        so_far: Estimate | None = None
+        for stage in stages:
+            if not units_left(stage):
+                found.append(_NOTHING)
                 continue
-            part = self._last_unit(stage) if waits else self._now(stage)
-            if part is None:
-                return None
-            whole, waits = _after(whole, part), True
-        return whole
+            # What waits for something of which nothing is known, of that nothing is known.
+            unknown = None in found
+            part = None if unknown else self._part(stage, waits=so_far is not None)
+            so_far = part if so_far is None or part is None else _after(so_far, part)
+            found.append(so_far)
+        return found
+
+    def _part(self, stage: Any, *, waits: bool) -> Estimate | None:
+        return _exactly(self._seconds(stage)) if waits else self._now(stage)
 
     def _now(self, stage: Any) -> Estimate | None:
         """Of a stage that waits for no other."""
-        [[slots]] = _SLOTS.rows(self._connection, stage=stage.id)
+        slots = self._slots(self._connection, stage)
         found = self._estimate(stage, slots) if slots else None
         if found is not None or stage.position == 0:
             return found
-        left = stage.total - stage.done
-        return _exactly(self._seconds(stage) * -(-left // max(1, slots)))
-
-    def _last_unit(self, stage: Any) -> Estimate:
-        return _exactly(self._seconds(stage))
+        return _exactly(self._seconds(stage) * -(-units_left(stage) // max(1, slots)))
 
     def _seconds(self, stage: Any) -> float:
         """Of one unit: as in this stage before, else as in others of its kind, 0 if unknown."""
@@ -89,6 +112,21 @@ class WholeEstimates:
             [[seconds, done]] = _USUAL.rows(self._connection, kind=stage.kind)
             self._usual[stage.kind] = seconds / done if done else 0.0
         return self._usual[stage.kind]
+
+
+def units_left(stage: Any) -> int:
+    """How many units of a stage are neither done nor given up."""
+    return int(stage.total - stage.done - stage.failed - stage.cancelled)
+
+
+def whole(ends: Iterable[Estimate | None]) -> Estimate | None:
+    """In how long a job ends whose stages end so; None when that is not known."""
+    last = _NOTHING
+    for end in ends:
+        if end is None:
+            return None
+        last = max(last, end, key=lambda one: one.likely_s)
+    return last
 
 
 def _after(one: Estimate, other: Estimate) -> Estimate:

@@ -43,6 +43,8 @@ READING = {
     ("GET", "/api/jobs/{job_id}"),
     ("GET", "/api/jobs/{job_id}/why"),
     ("GET", "/api/jobs/{job_id}/units"),
+    ("GET", "/api/jobs/{job_id}/stages"),
+    ("GET", "/api/jobs/{job_id}/stages/{kind}"),
     ("GET", "/api/jobs/{job_id}/frames"),
     ("GET", "/api/jobs/{job_id}/frames/{frame}"),
     ("GET", "/api/jobs/{job_id}/files"),

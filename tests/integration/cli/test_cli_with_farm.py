@@ -52,6 +52,19 @@ def test_frames_are_listed_with_who_made_them(farm_cli):
     assert "cats" in farm_cli("frames", job, "--frames", "cats").err
 
 
+def test_stages_are_listed_with_what_they_took(farm_cli):
+    assert farm_cli("trial", "--units", "1-5", "--seconds", "0").code == 0
+    [view] = json.loads(farm_cli("jobs", "--json", "--limit", "1").out)
+
+    heads, row = farm_cli("stages", str(view["id"])).out.splitlines()
+    [stage] = json.loads(farm_cli("stages", str(view["id"]), "--json").out)
+
+    assert heads.split()[:3] == ["STAGE", "STATE", "DONE"]
+    assert row.split()[:4] == ["trial", "done", "5", "5"]
+    assert (stage["done"], stage["progress"], stage["job"]) == (5, 1.0, view["id"])
+    assert farm_cli("stages", "999999").code == 2
+
+
 def test_json_lines_of_a_trial_end_with_its_figures(farm_cli):
     told = farm_cli("trial", "--units", "1-5", "--seconds", "0", "--json")
 

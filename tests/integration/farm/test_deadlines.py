@@ -14,8 +14,8 @@ from framefarm.farm.duties import look_at_deadlines
 from framefarm.farm.service import Farm
 from framefarm.farm.settings import ManagerSettings
 from framefarm.farm.trial_jobs import TrialRequest, plan_trial_job
-from framefarm.protocol.messages import UnitFacts
 from tests.integration.farm.bench import Bench
+from tests.integration.farm.films import usual_film, worked
 
 HOUR_S = 3_600.0
 
@@ -91,19 +91,6 @@ def by_kind(**seconds: float) -> Any:
     return lambda stage, _slots: (
         Estimate(*[seconds[stage.kind]] * 3) if stage.kind in seconds else None
     )
-
-
-def worked(bench: Bench, kind: str, seconds: float) -> None:
-    """Let the next unit of a kind be done in so many seconds."""
-    lease = bench.take(kinds=frozenset({kind}))
-    assert bench.finish(lease, facts=UnitFacts(seconds, 0)) == "accepted"
-
-
-def usual_film(bench: Bench) -> None:
-    """An earlier film, whose segments took 600 s each and the joining 900 s."""
-    bench.film("1-2", segment=2)
-    for kind, seconds in (("render", 1.0), ("render", 1.0), ("movie", 600.0), ("join", 900.0)):
-        worked(bench, kind, seconds)
 
 
 @pytest.mark.parametrize(("left_s", "late"), [(1_000 + 1_499, True), (1_000 + 1_501, False)])
