@@ -185,6 +185,16 @@ class Ledger:
         working = sum(slot.working is not None for slot in state.slots.values())
         self.excuse(why, working + len(state.keeping) + len(state.owed))
 
+    def gives_back_lease(self, machine: Machine, lease: str, why: str) -> None:
+        """The same for one of its leases, with which it may begin only now."""
+        if machine.agent is None:
+            return
+        self.see([machine])
+        state = machine.agent.state
+        made = sum(one == lease for one, _ in state.keeping)
+        made += sum(item.lease == lease for item in state.owed.values())
+        self.excuse(why, 1 + made)
+
     def lose_touch(self, machine: Machine, why: str) -> None:
         """A worker may not be heard for so long that what it holds goes to others."""
         if machine.agent is None:

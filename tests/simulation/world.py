@@ -35,6 +35,7 @@ from .network import Cable
 from .people import People
 from .post import Post, PostedNotifying
 from .quotas import Admin
+from .recalling import Recalling
 from .stale import checked_failures
 from .timeline import Process, Timeline
 from .trace import Trace
@@ -103,6 +104,7 @@ class World:
         self.post = Post(self)
         if self.post.tells:
             self.manager.notifying = partial(PostedNotifying, post=self.post)
+        self.recalling = Recalling(self)
 
     def _blame(self) -> BlameLimits:
         return BlameLimits(quarantine_s=10.0 if self.has_bad_machine else 45.0)
@@ -244,6 +246,7 @@ class World:
         tasks.append(self._begin(self.asking.live()))
         tasks.append(self._begin(self.admin.live()))
         tasks.append(self._begin(self.post.live()))
+        tasks.append(self._begin(self.recalling.live()))
         tasks += [self._begin(self._repeat(fault)) for fault in self.faults]
         await asyncio.sleep(5.0)
         for _ in range(self.rng.randint(1, 4)):

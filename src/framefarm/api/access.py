@@ -15,6 +15,7 @@ from framefarm.core.accounts import Scope, UserRole
 from framefarm.core.errors import FrameFarmError
 from framefarm.db import tables as t
 from framefarm.farm.accounts import Identity
+from framefarm.farm.lease_pages import NoSuchLeaseError, find_lease
 from framefarm.farm.ownership import check_own
 from framefarm.farm.projects import project_view, sequence_view
 from framefarm.farm.render_tasks import NoSuchTaskError
@@ -34,6 +35,7 @@ _BLOB = re.compile(r"/api/blobs/([^/]+)")
 _UPLOADS = re.compile(r"/api/uploads(/chunks)?")
 _WORKERS = re.compile(r"/api/workers(/[^/]+)?")
 _LEASES = re.compile(r"/api/leases")
+_LEASE = re.compile(r"/api/leases/([^/\0]+)")
 _SESSIONS = re.compile(r"/api/sessions")
 _SESSION = re.compile(r"/api/sessions/([^/]+)(/.*)?")
 _POOLS = re.compile(r"/api/pools(/[^/]+)?")
@@ -49,7 +51,7 @@ _OPEN = re.compile(r"/|/api/(docs|health|openapi\.json)")
 
 _PLACES = (_PROJECTS, _PROJECT, _SEQUENCES, _SEQUENCE, _SHOTS, _SHOT)
 _VIEWER = (
-    *(_JOBS, _JOB, _LEASES, _TASK, _BLOBS, _BLOB, _WORKERS, _POOLS, _SESSIONS, _SESSION),
+    *(_JOBS, _JOB, _LEASES, _LEASE, _TASK, _BLOBS, _BLOB, _WORKERS, _POOLS, _SESSIONS, _SESSION),
     *(_EVENTS, *_PLACES, _OPEN),
 )
 _ARTIST = {
@@ -58,6 +60,7 @@ _ARTIST = {
     _RUN_TASK: {"POST"},
     _TASK: {"GET"},
     _LEASES: {"GET"},
+    _LEASE: {"GET", "DELETE"},
     _BLOBS: {"GET"},
     _BLOB: {"GET", "HEAD", "PUT", "DELETE"},
     _UPLOADS: {"POST", "PUT"},
@@ -128,6 +131,8 @@ async def _check_own(farm: Farm, who: Identity, method: str, path: str) -> None:
         await _check_job(farm, who, found[1])
     elif found := _SESSION.fullmatch(path):
         await _check_session(farm, who, found[1])
+    elif found := _LEASE.fullmatch(path):
+        await _check_lease(farm, who, found[1])
     elif found := _TASK.fullmatch(path):
         owner = await farm.read(partial(_owner_of_task, task_key=found[1]))
         if owner not in {None, who.name}:
@@ -157,6 +162,12 @@ async def _check_session(farm: Farm, who: Identity, text: str) -> None:
     owner = await farm.read(partial(_owner_of_session, session_id=session_id))
     if owner not in {None, who.name}:
         raise NoSuchSessionError(session_id)
+
+
+async def _check_lease(farm: Farm, who: Identity, lease_id: str) -> None:
+    row = await farm.read(partial(find_lease, lease_id=lease_id))
+    if row.owner != who.name:
+        raise NoSuchLeaseError(lease_id)
 
 
 def _number(text: str, what: str) -> int:

@@ -1,20 +1,29 @@
-"""`/api/leases`: who is at what."""
+"""`/api/leases`: who is at what, and taking it back."""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Depends, Path, Query, Request
 
 from framefarm.api.bodies import NO_ZERO, Number
 from framefarm.api.guard import caller_of
 from framefarm.core.accounts import UserRole
 from framefarm.core.requirements import Pool
-from framefarm.farm.lease_pages import LeaseFilter, LeaseList, lease_page
+from framefarm.farm.lease_pages import (
+    LeaseFilter,
+    LeaseList,
+    LeaseView,
+    lease_page,
+    lease_view,
+)
+from framefarm.farm.recalls import recall
 from framefarm.farm.service import Farm
 
 _Text = Annotated[str, Query(max_length=200, pattern=NO_ZERO)]
+LeaseId = Annotated[str, Path(max_length=200, pattern=NO_ZERO)]
 
 
 def wanted_leases(
@@ -43,5 +52,19 @@ def routes(farm: Farm) -> APIRouter:
         if who is not None and who.role is UserRole.ARTIST:
             wanted = replace(wanted, owner=who.name)
         return await farm.read(lambda c: lease_page(c, wanted, after=cursor, limit=limit))
+
+    @router.get("/{lease}")
+    async def lease(lease: LeaseId) -> LeaseView:
+        """One lease in force."""
+        return await farm.read(partial(lease_view, lease_id=lease))
+
+    @router.delete("/{lease}", status_code=204)
+    async def take_back(lease: LeaseId) -> None:
+        """Take a lease back: its worker stops, and what is left of it is given out again.
+
+        It costs neither the worker nor the units anything. Who asks first gets them next, which may
+        be the same worker, unless it is disabled.
+        """
+        await farm.change(partial(recall, catalog=farm.catalog, lease_id=lease))
 
     return router

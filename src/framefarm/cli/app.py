@@ -47,7 +47,7 @@ PLACES = {
     "delete": _place("delete", "Forget a job.", _FARM),
     "logs": _place("logs", "Show what Blender said.", _FARM),
     "workers": _place("workers.group", "List, show and steer workers.", _FARM),
-    "leases": _place("leases", "List who is at what.", _FARM),
+    "leases": _place("leases.group", "List who is at what, and take it back.", _FARM),
     "pools": _place("pools.group", "List pools of workers, and limit them.", _FARM),
     "uploads": _place("uploads.group", "List your uploads, and give them up.", _FARM),
     "login": _place("login", "Log in at a manager on another machine.", _FARM),

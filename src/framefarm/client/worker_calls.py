@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from framefarm.client.asking import Ask, Pages, call, change, get, listed, make, pages
+from framefarm.client.asking import Ask, Pages, call, change, get, listed, make, pages, tell
 from framefarm.client.worker_views import (
     InvitationView,
     LeasePage,
@@ -128,6 +128,24 @@ class WorkerCalls:
         """Who is at what, the oldest lease first; those that match everything given."""
         asked: dict[str, Any] = {"job": job, "worker": worker, "pool": pool, "owner": owner}
         return pages("/api/leases", LeasePage, lambda page: page.leases, most=500, **asked)
+
+    @call
+    def lease(self, lease: str) -> Ask[LeaseView]:
+        """One lease in force, by its id.
+
+        Raises:
+            FarmAnswerError: There is none with that id; it may have ended.
+        """
+        return get(f"/api/leases/{quote(lease, safe='')}", LeaseView)
+
+    @call
+    def release_lease(self, lease: str) -> Ask[None]:
+        """Take a lease back: its worker stops, and its units are given out again, unblamed.
+
+        Raises:
+            FarmAnswerError: There is none with that id, or it has ended.
+        """
+        return tell(f"/api/leases/{quote(lease, safe='')}", method="DELETE")
 
     @call
     def pools(self) -> Ask[tuple[PoolView, ...]]:

@@ -5,11 +5,23 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Select, select
+from sqlalchemy import Connection, Row, Select, select
 
+from framefarm.core.errors import FrameFarmError
 from framefarm.db import tables as t
 from framefarm.farm.views import iso
 from framefarm.farm.worker_names import find_worker
+
+
+class NoSuchLeaseError(FrameFarmError):
+    """There is no lease in force with that id."""
+
+    code = "no_such_lease"
+
+    def __init__(self, lease_id: str) -> None:
+        super().__init__(
+            f"No lease {lease_id[:40]!a} is in force; `framefarm leases` lists those that are."
+        )
 
 
 @dataclass(frozen=True)
@@ -82,36 +94,58 @@ def lease_page(
     Raises:
         NoSuchWorkerError: There is no such worker.
     """
-    leases = t.leases.c
-    query = (
-        select(
-            *(leases.id, leases.worker_id, leases.slot, leases.attempt, leases.units),
-            *(leases.tail, leases.leased_at, leases.expires_at),
-            *(t.stages.c.job_id, t.stages.c.kind, t.workers.c.name, t.workers.c.pool),
-        )
-        .join(t.stages, t.stages.c.id == leases.stage_id)
-        .join(t.jobs, t.jobs.c.id == t.stages.c.job_id)
-        .join(t.workers, t.workers.c.id == leases.worker_id)
-        .where(leases.state == "active", leases.id > after)
-        .order_by(leases.id)
-        .limit(limit + 1)
-    )
+    query = _LEASES.where(t.leases.c.id > after).order_by(t.leases.c.id).limit(limit + 1)
     rows = connection.execute(wanted.apply(connection, query)).all()
-    shown = [
-        LeaseView(
-            id=row.id,
-            job=row.job_id,
-            kind=row.kind,
-            units=row.units,
-            worker=row.name,
-            worker_id=row.worker_id,
-            pool=row.pool,
-            slot=row.slot,
-            attempt=row.attempt,
-            tail=row.tail,
-            leased_at=iso(row.leased_at) or "",
-            expires_at=iso(row.expires_at) or "",
-        )
-        for row in rows[:limit]
-    ]
+    shown = [_view(row) for row in rows[:limit]]
     return LeaseList(shown, shown[-1].id if len(rows) > limit else None)
+
+
+def lease_view(connection: Connection, lease_id: str) -> LeaseView:
+    """One lease in force.
+
+    Raises:
+        NoSuchLeaseError: There is no such lease in force.
+    """
+    return _view(find_lease(connection, lease_id))
+
+
+def find_lease(connection: Connection, lease_id: str) -> Row[Any]:
+    """What is shown of one lease in force, and whose its job is (`owner`).
+
+    Raises:
+        NoSuchLeaseError: There is no such lease in force.
+    """
+    row = connection.execute(_LEASES.where(t.leases.c.id == lease_id)).one_or_none()
+    if row is None:
+        raise NoSuchLeaseError(lease_id)
+    return row
+
+
+_L = t.leases.c
+_LEASES: Select[Any] = (
+    select(
+        *(_L.id, _L.worker_id, _L.slot, _L.attempt, _L.units, _L.tail, _L.leased_at, _L.expires_at),
+        *(t.stages.c.job_id, t.stages.c.kind, t.workers.c.name, t.workers.c.pool, t.jobs.c.owner),
+    )
+    .join(t.stages, t.stages.c.id == _L.stage_id)
+    .join(t.jobs, t.jobs.c.id == t.stages.c.job_id)
+    .join(t.workers, t.workers.c.id == _L.worker_id)
+    .where(_L.state == "active")
+)
+
+
+def _view(row: Row[Any]) -> LeaseView:
+    return LeaseView(
+        id=row.id,
+        job=row.job_id,
+        kind=row.kind,
+        units=row.units,
+        worker=row.name,
+        worker_id=row.worker_id,
+        pool=row.pool,
+        slot=row.slot,
+        attempt=row.attempt,
+        tail=row.tail,
+        leased_at=iso(row.leased_at) or "",
+        expires_at=iso(row.expires_at) or "",
+    )

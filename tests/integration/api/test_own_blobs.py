@@ -1,4 +1,4 @@
-"""`/api/blobs`: one's own uploads, and giving them up; `/api/leases`: who is at what."""
+"""`/api/blobs`: one's own uploads, and giving them up."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 
-from framefarm.client.farm import Farm
-from tests.integration.api.manager import Manager, is_problem
+from tests.integration.api.manager import is_problem
 from tests.integration.api.people import People
 
 NOWHERE = "0" * 64
@@ -104,45 +103,3 @@ def test_an_upload_that_a_job_needs_is_kept_until_that_is_deleted(
 
     people.ask("ada", "DELETE", f"/api/jobs/{job}").raise_for_status()
     assert people.ask("ada", "DELETE", f"/api/blobs/{sha256}").status_code == 204
-
-
-def test_leases_tell_who_is_at_what(manager: Manager):
-    jobs = [manager.trial("1-9", owner=owner)["id"] for owner in ("ann", "bob")]
-    with manager.worker(name="first") as first, manager.worker(name="second") as second:
-        first.lease()
-        second.lease()
-
-        def found(**asked: Any) -> list[tuple[int, str, str]]:
-            answer = manager.http.get("/api/leases", params=asked).raise_for_status()
-            leases = answer.json()["leases"]
-            return sorted((one["job"], one["worker"], one["units"]) for one in leases)
-
-        assert found() == [(jobs[0], "first", "1"), (jobs[1], "second", "1")]
-        assert found(job=jobs[1]) == found(worker="second") == found(owner="bob") == found()[1:]
-        assert found(pool="own") == found()
-        assert found(pool="public") == found(job=999) == []
-        one = manager.http.get("/api/leases?limit=1").json()
-        assert one["leases"][0]["kind"] == "trial"
-        assert one["leases"][0]["expires_at"] > one["leases"][0]["leased_at"]
-        assert one["leases"][0]["job"] not in [job for job, *_ in found(cursor=one["next"])]
-        assert len(found(cursor=one["next"])) == 1
-        is_problem(manager.http.get("/api/leases?worker=nobody"), 404, "no_such_worker")
-        with Farm(manager.server.url) as farm:
-            assert {lease.worker for lease in farm.leases()} == {"first", "second"}
-
-
-def test_an_artist_sees_the_leases_of_own_jobs_only(people: People):
-    body = {"kind": "trial", "settings": {"units": "1-2", "largest_lease": 1}}
-    jobs = [people.ask(who, "POST", "/api/jobs", json=body).json()["id"] for who in ("ada", "bob")]
-    with people.manager.worker(name="at work") as worker, people.manager.worker(name="too") as too:
-        worker.lease()
-        too.lease()
-
-        def seen(who: str, query: str = "") -> list[int]:
-            answer = people.ask(who, "GET", f"/api/leases{query}").raise_for_status()
-            return sorted(one["job"] for one in answer.json()["leases"])
-
-        assert seen("ada") == seen("ada", "?owner=bob") == jobs[:1]
-        assert seen("vic") == seen("root") == jobs
-    for job in jobs:
-        people.ask("root", "DELETE", f"/api/jobs/{job}")

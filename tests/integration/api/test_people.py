@@ -56,6 +56,7 @@ READING = {
     ("GET", "/api/events"),
     ("GET", "/api/blobs"),
     ("GET", "/api/leases"),
+    ("GET", "/api/leases/{lease}"),
     ("GET", "/api/pools"),
     ("GET", "/api/pools/{pool}"),
     ("GET", "/api/jobs/{job_id}/download"),
@@ -90,6 +91,7 @@ STEERING = {
     ),
     ("DELETE", "/api/jobs/{job_id}"),
     ("DELETE", "/api/blobs/{sha256}"),
+    ("DELETE", "/api/leases/{lease}"),
 }
 SHOTS = {
     *(("POST", f"/api/{kind}") for kind in ("projects", "sequences", "shots")),
@@ -241,6 +243,24 @@ def test_session_of_another_artist_is_as_if_it_were_not_there(
     assert people.ask("ada", "GET", f"/api/sessions/{made}").json()["status"] == "working"
     listed = {who: _sessions_of(people, who) for who in ("ada", "bob", "vic")}
     assert listed == {"ada": [made], "bob": [], "vic": [made]}
+
+
+@pytest.mark.parametrize("method", ["GET", "DELETE"])
+def test_lease_of_another_artist_is_as_if_it_were_not_there(people: People, job: int, method: str):
+    with people.manager.worker(name="lender") as worker:
+        lease = worker.lease()["lease"]
+
+        told = is_problem(people.ask("bob", method, f"/api/leases/{lease}"), 404, "no_such_lease")
+        missing = people.ask("bob", method, f"/api/leases/{'0' * 32}")
+
+        assert told["detail"].replace(lease, "0" * 32) == missing.json()["detail"]
+        [still] = people.ask("ada", "GET", f"/api/leases?job={job}").json()["leases"]
+        assert still["id"] == lease
+        assert people.ask("vic", "GET", f"/api/leases/{lease}").json() == still
+        is_problem(people.ask("vic", "DELETE", f"/api/leases/{lease}"), 403, "not_allowed")
+        read = people.token("ada", scope="read")
+        is_problem(people.ask(read, "DELETE", f"/api/leases/{lease}"), 403, "not_allowed")
+        assert people.ask("ada", "DELETE", f"/api/leases/{lease}").status_code == 204
 
 
 def _sessions_of(people: People, who: str) -> list[int]:

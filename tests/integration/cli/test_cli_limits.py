@@ -120,9 +120,29 @@ def test_leases_are_listed(farm_cli: RunCli, job: str):
     heads, *rows = farm_cli("leases", "--job", job, "--worker", "ants").out.splitlines()
     told = json.loads(farm_cli("leases", "--pool", "own", "--json").out)
 
-    assert heads.split() == ["JOB", "KIND", "UNITS", "WORKER", "SLOT", "ATTEMPT", "SINCE"]
-    assert rows[0].split()[:2] == [job, "trial"]
+    columns = ["LEASE", "JOB", "KIND", "UNITS", "WORKER", "SLOT", "ATTEMPT", "SINCE"]
+    assert heads.split() == columns
+    assert rows[0].split()[1:3] == [job, "trial"]
     assert told[0]["worker"] == "ants"
+    assert rows[0].split()[0] == told[0]["id"][-8:]
+
+
+def test_leases_are_taken_back_by_name_and_by_job(farm_cli: RunCli, job: str):
+    assert farm_cli("resume", job).code == 0
+    with Farm(os.environ["FRAMEFARM_URL"]) as farm:
+        until(lambda: list(farm.leases(job=int(job))), "a lease")
+        # Nothing of it is given out anew.
+        farm.pause(int(job))
+        lease = next(farm.leases(job=int(job)))
+
+        by_name = farm_cli("leases", "release", lease.id[-8:])
+        by_job = farm_cli("leases", "release", "--job", job, "--json")
+        nothing = farm_cli("leases", "release", "--job", job)
+
+        assert list(farm.leases(job=int(job))) == []
+    assert by_name.out == f"ants ({lease.slot}) gave back trial {lease.units} of job {job}\n"
+    assert lease.id not in [one["id"] for one in json.loads(by_job.out)]
+    assert (nothing.code, nothing.err) == (0, "Nothing of that is given out.\n")
 
 
 @pytest.mark.parametrize(
@@ -142,6 +162,10 @@ def test_leases_are_listed(farm_cli: RunCli, job: str):
         (("pools", "limit", "own", "0"), "neither a number from 1 to 100,000 nor none"),
         (("pools", "limti"), "did you mean limit?"),
         (("leases", "--worker", "nobody"), "nobody"),
+        (("leases", "release"), "say which leases: by name, or by --job"),
+        (("leases", "release", "ff", "--job", "1"), "say which leases"),
+        (("leases", "release", "nosuch"), "no lease ends with 'nosuch'; see: framefarm leases"),
+        (("leases", "--job", "1", "release", "ff"), "write the options after release"),
         (("uploads",), "say whose"),
         (("uploads", "remove"), "name uploads by their hashes, or use --unneeded"),
         (("uploads", "--user", "nobody"), "There is no user 'nobody'"),

@@ -44,7 +44,9 @@ from framefarm.farm.claim_requests import ClaimedLease, ClaimRequest
 from framefarm.farm.deleting import remove_leftovers
 from framefarm.farm.expiry import LeaseLives, expiry_round
 from framefarm.farm.knocks import Admission
+from framefarm.farm.lease_pages import NoSuchLeaseError
 from framefarm.farm.quarantine import Bars, bars, begin_trial
+from framefarm.farm.recalls import recall
 from framefarm.farm.registry import Renewal, renew_many
 from framefarm.farm.tails import TailRequest, lease_tails
 from framefarm.farm.worker_steering import WorkerAction, WorkerChange, steer_many
@@ -245,6 +247,16 @@ class AnyOrder(RuleBasedStateMachine):
         worker = self.bench.hello()
         self.model.workers[worker.worker_id] = memory
         return worker
+
+    @rule(lease=leases)
+    def take_back(self, lease: ClaimedLease) -> None:
+        known = self.model.leases.get(lease.lease_id)
+        if known is None or not known.active:
+            with pytest.raises(NoSuchLeaseError):
+                self.bench.do(recall, self.bench.catalog, lease.lease_id)
+            return
+        self.bench.do(recall, self.bench.catalog, lease.lease_id)
+        self.model.end(known, lost=False)
 
     @rule(worker=workers, held=st.lists(leases, max_size=3), owes=st.booleans())
     def return_(self, worker: Admission, held: list[ClaimedLease], owes: bool) -> None:  # noqa: FBT001

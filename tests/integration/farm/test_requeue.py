@@ -8,6 +8,8 @@ from framefarm.core.spans import Spans
 from framefarm.db import database_now
 from framefarm.db import tables as t
 from framefarm.farm import requeue
+from framefarm.farm.lease_pages import NoSuchLeaseError
+from framefarm.farm.recalls import recall
 from framefarm.farm.registry import Renewal, WorkerKeyError, renew_many
 from tests.integration.farm.bench import Bench
 
@@ -160,6 +162,15 @@ def test_releasing_twice_changes_nothing_more(bench: Bench):
 
     assert (news.lost, news.work) == ([], False)
     assert bench.stage(job).pending == 1
+
+
+def test_a_lease_that_has_ended_is_not_taken_back(bench: Bench):
+    bench.trial("1")
+    lease = bench.take()
+    bench.finish(lease)
+
+    with pytest.raises(NoSuchLeaseError, match=lease.lease_id):
+        bench.do(recall, bench.catalog, lease.lease_id)
 
 
 def test_l9_four_losses_cost_a_unit_nothing_the_fifth_fails_it(bench: Bench):

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
+
 from framefarm.core.spans import Spans
 from framefarm.core.tail import Pace
 from framefarm.db import tables as t
 from framefarm.farm.claim_requests import ClaimedLease
+from framefarm.farm.recalls import recall
 from framefarm.farm.tails import TailRequest, lease_tails
 from framefarm.protocol.messages import UnitFacts
 from tests.integration.farm.bench import Bench, ask
@@ -54,6 +57,19 @@ def test_l11_the_unit_that_ends_last_is_lent_a_second_time(bench: Bench):
     assert second.units == Spans.of(slow.units.last, slow.units.last)
     assert second.attempt > slow.attempt
     assert bench.stage(1).leased == 4
+    bench.check()
+
+
+@pytest.mark.parametrize("taken", [0, 1])
+def test_l11_of_a_unit_that_two_are_at_one_lease_is_taken_back(bench: Bench, taken: int):
+    both = lent_twice(bench)
+
+    news = bench.do(recall, bench.catalog, both[taken].lease_id)
+
+    assert [lost.lease_id for lost in news.lost] == [both[taken].lease_id]
+    assert (bench.stage(1).pending, bench.stage(1).leased) == (0, 1)
+    bench.check()
+    assert bench.finish(both[1 - taken]) == "accepted"
     bench.check()
 
 

@@ -1,0 +1,1 @@
+"""`framefarm leases` and its commands."""
