@@ -58,7 +58,7 @@ Text = Annotated[str, Query(max_length=200, pattern=NO_ZERO)]
 
 def wanted_jobs(
     *,
-    state: JobState | None = None,
+    state: Annotated[list[JobState] | None, Query(max_length=len(JobState))] = None,
     owner: Text | None = None,
     project: Text | None = None,
     sequence: Text | None = None,
@@ -68,7 +68,7 @@ def wanted_jobs(
     name: Text | None = None,
 ) -> JobFilter:
     """The filter that a query asks for."""
-    return JobFilter(state, owner, project, sequence, shot, shot_id, kind, name)
+    return JobFilter(tuple(state or ()), owner, project, sequence, shot, shot_id, kind, name)
 
 
 def routes(farm: Farm) -> APIRouter:  # noqa: C901  one short function for each route

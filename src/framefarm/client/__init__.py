@@ -37,6 +37,7 @@ from framefarm.client.happenings import (
     UnitHappening,
     WorkerHappening,
 )
+from framefarm.client.job_calls import JobFilter
 from framefarm.client.session_views import SessionView, SessionWorker
 from framefarm.client.shot_calls import ShotFilter
 from framefarm.client.shot_views import ShotView
@@ -77,6 +78,7 @@ __all__ = [
     "Happening",
     "Health",
     "JobEvent",
+    "JobFilter",
     "JobHappening",
     "JobView",
     "MissingLinksError",

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
 from urllib.parse import quote
 
 import msgspec
@@ -34,17 +37,52 @@ from framefarm.client.views import (
 )
 
 
+@dataclass(frozen=True)
+class JobFilter:
+    """Which jobs are meant: those that match everything given.
+
+    Attributes:
+        state: One of these states.
+        name: Part of the name.
+    """
+
+    state: Sequence[str] = ()
+    owner: str = ""
+    project: str = ""
+    sequence: str = ""
+    shot: str = ""
+    shot_id: int | None = None
+    kind: str = ""
+    name: str = ""
+
+    @property
+    def given(self) -> dict[str, Any]:
+        """What is set."""
+        return {key: value for key, value in asdict(self).items() if value}
+
+
 class JobCalls:
     """The part of `Farm` that is about jobs."""
 
     # --- asking ---
 
     @listed
-    def jobs(self, *, state: str | None = None, limit: int | None = None) -> Pages[JobView]:
-        """Jobs, newest first; all of them unless limited."""
-        return pages(
-            "/api/jobs", JobPage, lambda page: page.jobs, most=200, limit=limit, state=state
-        )
+    def jobs(
+        self,
+        where: JobFilter | None = None,
+        *,
+        state: str | None = None,
+        limit: int | None = None,
+    ) -> Pages[JobView]:
+        """Jobs, newest first; all of them unless limited.
+
+        Args:
+            where: Only those that match.
+            state: Only those in this state; the same as in `where`.
+            limit: How many at most.
+        """
+        asked = {**({"state": state} if state else {}), **(where.given if where else {})}
+        return pages("/api/jobs", JobPage, lambda page: page.jobs, most=200, limit=limit, **asked)
 
     @call
     def job(self, job: int) -> Ask[JobView]:

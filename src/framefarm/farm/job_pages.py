@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -18,10 +19,11 @@ class JobFilter:
     """Which jobs are meant: those that match everything given.
 
     Attributes:
+        states: Any of these; all when empty.
         name: Part of the name; capitals count as SQL's `LIKE` has them count.
     """
 
-    state: str | None = None
+    states: Sequence[str] = ()
     owner: str | None = None
     project: str | None = None
     sequence: str | None = None
@@ -32,7 +34,12 @@ class JobFilter:
 
     def apply(self, query: Select[Any]) -> Select[Any]:
         """The same of a query's jobs."""
-        for column in ("state", "owner", "project", "sequence", "shot", "shot_id", "kind"):
+        if self.states:
+            # One is compared, so that an index gives them in order.
+            [state, *others] = self.states
+            its = t.jobs.c.state
+            query = query.where(its.in_(self.states) if others else its == state)
+        for column in ("owner", "project", "sequence", "shot", "shot_id", "kind"):
             value = getattr(self, column)
             if value is not None:
                 query = query.where(t.jobs.c[column] == value)

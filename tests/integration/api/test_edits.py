@@ -224,6 +224,8 @@ def test_pages_of_any_size_hold_each_job_once_and_in_order(listed: Manager, sort
     [
         ({"owner": "a"}, {1, 3, 5, 7, 9}),
         ({"state": "cancelled"}, {3}),
+        ({"state": ["cancelled", "queued"]}, set(range(1, 10))),
+        ({"state": ["cancelled", "done"]}, {3}),
         ({"name": "shot B"}, {2, 5, 8}),
         ({"name": "_"}, set(range(1, 10))),
         ({"name": "%"}, set()),
@@ -234,7 +236,7 @@ def test_pages_of_any_size_hold_each_job_once_and_in_order(listed: Manager, sort
     ],
 )
 def test_filters_leave_those_that_match_all_of_them(
-    listed: Manager, asked: dict[str, str], ids: set[int]
+    listed: Manager, asked: dict[str, Any], ids: set[int]
 ):
     assert {job["id"] for job in pages(listed, 2, **asked)} == ids
 

@@ -302,7 +302,7 @@ def test_no_job_in_a_state_is_told_from_no_job_at_all(farm_cli):
     submit_trial(farm_cli, "--units", "1", "--seconds", "0")
     told = farm_cli("jobs", "--state", "failed")
 
-    assert told.err == "No job is failed; framefarm jobs lists all.\n"
+    assert told.err == "No job is like that; framefarm jobs lists all.\n"
     assert (told.code, told.out) == (0, "")
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 import click
 
@@ -11,16 +13,17 @@ from framefarm.cli.display.held_words import is_held, when_tried
 from framefarm.cli.farm_options import json_option, open_farm, url_option
 from framefarm.cli.groups import command as declare
 from framefarm.cli.groups import option
-from framefarm.cli.printing import json_text
+from framefarm.cli.job_choice import job_filter, job_filter_options
+from framefarm.cli.printing import print_list
 from framefarm.cli.tables import table, text_width
 from framefarm.client.views import JobView
 
-_STATES = ("queued", "running", "paused", "done", "failed", "cancelled")
-_STATE_HELP = f"Only those in this state: {', '.join(_STATES)}."
+_NONE = "There are no jobs; submit one with: framefarm submit FILE.blend"
+_NONE_SUCH = "No job is like that; framefarm jobs lists all."
 
 
 @declare("jobs", short_help="List jobs.")
-@option("--state", type=click.Choice(_STATES), metavar="STATE", help=_STATE_HELP)
+@job_filter_options
 @option(
     "--limit",
     type=click.IntRange(1, 10_000),
@@ -30,23 +33,20 @@ _STATE_HELP = f"Only those in this state: {', '.join(_STATES)}."
 )
 @json_option
 @url_option
-def command(state: str | None, limit: int, url: str | None, *, as_json: bool) -> None:
-    """List jobs, the newest first."""
+def command(limit: int, url: str | None, *, as_json: bool, **chosen: Any) -> None:
+    """List jobs, the newest first; those that match everything given."""
+    where = job_filter(chosen)
     with open_farm(url) as farm:
-        jobs = list(farm.jobs(state=state, limit=limit))
-    if as_json:
-        click.echo(json_text(jobs))
-    elif jobs:
-        click.echo(_listed(jobs))
-        for line in _failures(jobs):
-            click.echo(line)
-    elif state is not None:
-        click.echo(f"No job is {state}; framefarm jobs lists all.", err=True)
-    else:
-        click.echo("There are no jobs; submit one with: framefarm submit FILE.blend", err=True)
+        jobs = list(farm.jobs(where, limit=limit))
+    none = _NONE_SUCH if where.given else _NONE
+    print_list(jobs, _listed, none=none, as_json=as_json)
 
 
-def _listed(jobs: list[JobView]) -> str:
+def _listed(jobs: Sequence[JobView]) -> str:
+    return "\n".join([_rows(jobs), *_failures(jobs)])
+
+
+def _rows(jobs: Sequence[JobView]) -> str:
     heads = ("JOB", "STATE", "DONE", "FAILED", "OF", "NAME", "TIME")
     rows = [
         (
@@ -67,7 +67,7 @@ def _version(job: JobView) -> str:
     return f"v{job.version}" if job.version else ""
 
 
-def _failures(jobs: list[JobView]) -> list[str]:
+def _failures(jobs: Sequence[JobView]) -> list[str]:
     """Why each job failed or is held, in a line, and where to read more."""
     failed = [job for job in jobs if job.state in {"failed", "paused"} and job.message]
     if not failed:
