@@ -18,6 +18,7 @@ from framefarm.api import (
     frames,
     jobs,
     leases,
+    many_jobs,
     notifications,
     openapi,
     passwords,
@@ -120,6 +121,7 @@ def make_api(farm: Farm, keys: KeyRing, people: TokenRing, reach: Reach) -> Fast
     api.include_router(uploads.routes(farm.uploads))
     api.include_router(jobs.routes(farm))
     api.include_router(jobs.steering_routes(farm))
+    api.include_router(many_jobs.routes(farm))
     api.include_router(stages.routes(farm))
     api.include_router(frames.routes(farm))
     api.include_router(leases.routes(farm))

@@ -257,8 +257,8 @@ def steering_routes(farm: Farm) -> APIRouter:  # noqa: C901  one short function 
     ) -> JobView:
         """Put units back to work: those that failed or were cancelled, some frames, or all."""
         frames, everything = (what.units, what.all) if what is not None else (None, False)
-        await farm.read(lambda c: _check(farm, request, c, job_id))
-        view = await farm.jobs.retry(job_id, frames=frames, everything=everything)
+        check = partial(_check, farm, request, job_id=job_id)
+        view = await farm.jobs.retry(job_id, frames=frames, everything=everything, check=check)
         return tagged(response, view, job_tag)
 
     @router.delete("/{job_id}", status_code=204)

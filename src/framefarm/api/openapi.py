@@ -44,6 +44,10 @@ _LONG = "copper-violin-93-meadow"
 
 EXAMPLES: dict[tuple[str, str], Any] = {
     ("post", "/api/jobs"): _TRIAL,
+    ("post", "/api/jobs/steer"): {
+        "where": {"project": "Film", "shot": "010", "state": ["queued", "running"]},
+        "action": "pause",
+    },
     ("post", "/api/jobs/{job_id}/pause"): {"now": True},
     ("post", "/api/jobs/{job_id}/priority"): {"priority": 80},
     ("post", "/api/jobs/{job_id}/limit"): {"max_workers": 8},

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import click
 
+from framefarm.cli.failures import UsageFailure
+from framefarm.cli.farm_options import JobNumber
 from framefarm.cli.groups import option
 from framefarm.client.job_calls import JobFilter
 
@@ -35,6 +38,45 @@ def job_filter_options(function: _F) -> _F:
     ):
         function = declare(function)
     return function
+
+
+def jobs_argument(function: _F) -> _F:
+    """Add the numbers of jobs as arguments, and the options that choose some instead."""
+    function = job_filter_options(function)
+    return click.argument("jobs", metavar="[JOB]...", type=JobNumber(), nargs=-1)(function)
+
+
+@dataclass(frozen=True)
+class ChosenJobs:
+    """Which jobs were typed: their numbers, or else a filter."""
+
+    numbers: tuple[int, ...]
+    where: JobFilter
+
+    @property
+    def only(self) -> int | None:
+        """The one that was typed, if it was only one."""
+        return self.numbers[0] if len(self.numbers) == 1 else None
+
+    @property
+    def wanted(self) -> tuple[int, ...] | JobFilter:
+        """As `Farm.steer_jobs` takes them."""
+        return self.numbers or self.where
+
+
+def chosen_jobs(chosen: dict[str, Any]) -> ChosenJobs:
+    """Which are meant; takes them out of `chosen`.
+
+    Raises:
+        UsageFailure: None, or in two ways.
+    """
+    found = ChosenJobs(tuple(dict.fromkeys(chosen.pop("jobs"))), job_filter(chosen))
+    if bool(found.numbers) == bool(found.where.given):
+        raise UsageFailure(
+            "say which jobs: by number, or by --state, --owner, --project, --sequence, --shot and "
+            "--name"
+        )
+    return found
 
 
 def job_filter(chosen: dict[str, Any]) -> JobFilter:

@@ -8,8 +8,8 @@ from typing import Any
 
 import click
 
-from framefarm.cli import failures
 from framefarm.cli.farm_options import open_farm
+from framefarm.cli.outcomes import exit_status, outcome_lines
 from framefarm.cli.printing import json_text
 from framefarm.cli.worker_choice import chosen_workers
 from framefarm.client.farm import Farm
@@ -40,8 +40,7 @@ def tell_workers(action: str, chosen: dict[str, Any], *, wait: bool = False, **h
         click.echo(json_text(steered))
     else:
         click.echo("\n".join(steered_lines(steered)))
-    refused = any(one.outcome == "refused" for one in steered)
-    return failures.UNITS_FAILED if refused else failures.DONE
+    return exit_status(steered)
 
 
 def wait_until_idle(
@@ -54,25 +53,8 @@ def wait_until_idle(
 
 def steered_lines(steered: Sequence[Steered]) -> list[str]:
     """What became of each worker, and of how many when they are not few."""
-    names = [_name(one) for one in steered]
-    width = max(map(len, names))
-    lines = [f"{name:<{width}}  {one.message}" for name, one in zip(names, steered, strict=True)]
-    few = 10
-    return [*lines, "", _counted(steered)] if len(steered) > few else lines
+    return outcome_lines([(_name(one), one) for one in steered], "workers")
 
 
 def _name(one: Steered) -> str:
     return one.name if len(one.name) <= _NAME_WIDTH else f"{one.name[: _NAME_WIDTH - 1]}…"
-
-
-def _counted(steered: Sequence[Steered]) -> str:
-    counts = [
-        (sum(one.outcome == outcome for one in steered), words)
-        for outcome, words in (
-            ("done", "changed"),
-            ("unchanged", "were so"),
-            ("refused", "refused"),
-        )
-    ]
-    told = ", ".join(f"{count} {words}" for count, words in counts if count)
-    return f"{len(steered):,} workers: {told}"

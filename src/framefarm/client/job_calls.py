@@ -31,6 +31,8 @@ from framefarm.client.views import (
     JobView,
     Stage,
     StageList,
+    SteeredJob,
+    SteeredJobs,
     UnitPage,
     UnitView,
     Why,
@@ -243,6 +245,43 @@ class JobCalls:
         """
         body = {"frames": frames, "all": everything}
         return _post(f"/api/jobs/{job}/retry", msgspec.json.encode(body))
+
+    @call
+    def steer_jobs(
+        self,
+        action: str,
+        jobs: Sequence[int] | JobFilter,
+        *,
+        now: bool = False,
+        priority: int | None = None,
+        outputs: bool = False,
+    ) -> Ask[tuple[SteeredJob, ...]]:
+        """Do the same with many jobs, up to 1,000 at a time.
+
+        Args:
+            action: `cancel`, `pause`, `resume`, `retry`, `priority` or `delete`.
+            jobs: Their numbers, or a filter. One without a state leaves out jobs with which there
+                is nothing to do, such as those that have ended where they are to be paused.
+            now: Of `pause`: also take back what is being rendered.
+            priority: Of `priority`.
+            outputs: Of `delete`: with their files on the manager's machine.
+
+        Returns:
+            What became of each.
+
+        Raises:
+            FarmAnswerError: There is none of a number, or none matches, or the filter is empty.
+                Nothing was done.
+        """
+        body: dict[str, Any] = {"action": action, "now": now, "outputs": outputs}
+        if priority is not None:
+            body["priority"] = priority
+        if isinstance(jobs, JobFilter):
+            body["where"] = jobs.given
+        else:
+            body["jobs"] = jobs
+        asked = change("/api/jobs/steer", SteeredJobs, msgspec.json.encode(body))
+        return asked.then(lambda found: found.jobs)
 
     @call
     def delete(self, job: int, *, outputs: bool = False) -> Ask[None]:

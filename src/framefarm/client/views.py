@@ -164,6 +164,28 @@ class JobPage(msgspec.Struct, frozen=True):
     next: str | int | None = None
 
 
+class SteeredJob(msgspec.Struct, frozen=True):
+    """What became of one of the jobs with which something was done.
+
+    Attributes:
+        state: In which it is then; empty where it is not there.
+        outcome: `done`, `unchanged` (it was so already) or `refused`.
+        message: The same for people.
+    """
+
+    id: int
+    name: str
+    state: str
+    outcome: str
+    message: str
+
+
+class SteeredJobs(msgspec.Struct, frozen=True):
+    """What became of each job."""
+
+    jobs: tuple[SteeredJob, ...]
+
+
 class FileView(msgspec.Struct, frozen=True):
     """One file that a unit made. `name` is relative, with forward slashes."""
 

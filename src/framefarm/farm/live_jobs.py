@@ -99,8 +99,20 @@ class LiveJobs:
         await self._farm.change(work)
         return await self.view(job_id)
 
-    async def retry(self, job_id: int, *, frames: Spans | None, everything: bool) -> JobView:
+    async def retry(
+        self,
+        job_id: int,
+        *,
+        frames: Spans | None,
+        everything: bool,
+        check: Callable[[Connection], None] = _nothing,
+    ) -> JobView:
         """Put units of a job back to work; see `framefarm.farm.redoing`.
+
+        Args:
+            frames: Only these, whatever became of them; None for those that failed.
+            everything: All of them.
+            check: Called by the same transaction before; may refuse.
 
         Returns:
             The job as it is then. Taking back hundreds of thousands of units takes a while, which
@@ -112,21 +124,33 @@ class LiveJobs:
             NoSuchFramesError: It has none of the frames.
             QuotaExceededError: It has ended, and its owner has as much of others as may be.
         """
+        await self.put_back(job_id, frames=frames, everything=everything, check=check)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._farm.nothing_to_redo.wait(), _REDOING_S)
+        return await self.view(job_id)
+
+    async def put_back(
+        self,
+        job_id: int,
+        *,
+        frames: Spans | None = None,
+        everything: bool = False,
+        check: Callable[[Connection], None] = _nothing,
+    ) -> None:
+        """The same without waiting for what is taken back after the first write."""
         revival = await self._farm.read(lambda c: plan_revival(c, self._farm.catalog, job_id))
         work = partial(retry, catalog=self._farm.catalog, job_id=job_id, frames=frames)
         work = partial(work, everything=everything, revival=revival)
 
-        def within_quota(connection: Connection) -> News:
+        def allowed(connection: Connection) -> News:
+            check(connection)
             check_again(connection, job_id)
             return work(connection)
 
         async with told_when_refused(self._farm):
-            await self._farm.change(within_quota)
+            await self._farm.change(allowed)
         self._farm.nothing_to_redo.clear()
         self._farm.redoing.set()
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._farm.nothing_to_redo.wait(), _REDOING_S)
-        return await self.view(job_id)
 
     async def delete(
         self,

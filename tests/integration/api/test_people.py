@@ -89,6 +89,7 @@ STEERING = {
         ("POST", f"/api/jobs/{{job_id}}/{verb}")
         for verb in ("cancel", "pause", "resume", "priority", "limit", "deadline", "retry")
     ),
+    ("POST", "/api/jobs/steer"),
     ("DELETE", "/api/jobs/{job_id}"),
     ("DELETE", "/api/blobs/{sha256}"),
     ("DELETE", "/api/leases/{lease}"),

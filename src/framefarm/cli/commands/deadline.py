@@ -7,7 +7,7 @@ import click
 from framefarm.cli.deadlines import read_deadline
 from framefarm.cli.farm_options import job_argument, json_option, open_farm, url_option
 from framefarm.cli.groups import command as declare
-from framefarm.cli.steered import tell
+from framefarm.cli.printing import json_text
 
 
 @declare("deadline", short_help="Change when a job is to be done.")
@@ -23,7 +23,7 @@ def command(job: int, when: str | None, url: str | None, *, as_json: bool) -> No
     with open_farm(url) as farm:
         view = farm.set_deadline(job, when)
     if as_json:
-        tell(view, as_json=True)
+        click.echo(json_text(view))
     elif when is None:
         click.echo(f"job {view.id} has no deadline")
     else:

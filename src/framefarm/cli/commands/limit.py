@@ -6,8 +6,8 @@ import click
 
 from framefarm.cli.farm_options import job_argument, json_option, open_farm, url_option
 from framefarm.cli.groups import command as declare
+from framefarm.cli.printing import json_text
 from framefarm.cli.slot_counts import slots_or_none
-from framefarm.cli.steered import tell
 from framefarm.core.listing import plural
 
 
@@ -25,7 +25,7 @@ def command(job: int, most: int | str, url: str | None, *, as_json: bool) -> Non
     with open_farm(url) as farm:
         view = farm.limit(job, max_workers)
     if as_json:
-        tell(view, as_json=True)
+        click.echo(json_text(view))
         return
     many = (
         "any number of slots" if max_workers is None else f"at most {plural(max_workers, 'slot')}"
