@@ -25,7 +25,14 @@ class EventCalls:
 
     @followed
     def happenings(
-        self, *, jobs: Sequence[int] = (), workers: Sequence[str] = (), kinds: Sequence[str] = ()
+        self,
+        *,
+        jobs: Sequence[int] = (),
+        workers: Sequence[str] = (),
+        kinds: Sequence[str] = (),
+        project: str | None = None,
+        sequence: str | None = None,
+        shot: str | None = None,
     ) -> Stream[Happening]:
         """Follow the whole farm from now on, over broken connections, without an end.
 
@@ -35,10 +42,13 @@ class EventCalls:
             jobs: Only of these.
             workers: Only of these, by name or id, and of the units that they make.
             kinds: Only these: `job`, `unit`, `worker`, `session`, `shot`.
+            project, sequence, shot: Only of jobs and shots there, by their names.
 
         Raises:
             FarmUnreachableError: The manager was away for longer than `patience_s`.
             FarmAnswerError: There is no such worker, or no right to this.
         """
-        asked = urlencode({"job": jobs, "worker": workers, "kind": kinds}, doseq=True)
+        place = {"project": project, "sequence": sequence, "shot": shot}
+        given = {name: value for name, value in place.items() if value is not None}
+        asked = urlencode({"job": jobs, "worker": workers, "kind": kinds, **given}, doseq=True)
         return Stream(f"/api/events?{asked}", decode_happening, goes_on=True)

@@ -14,9 +14,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
 _KEPT = 20_000
+
+
+class Where(NamedTuple):
+    """Where in a production something belongs; a name is empty where it belongs to none."""
+
+    project: str
+    sequence: str
+    shot: str
+    shot_id: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +40,7 @@ class Happening:
         job_id: The job that it is about.
         worker_id: The worker that it is about, or that made the unit.
         shot_id: The shot that it is about.
+        where: That job's place in the production, or the shot's, as far as who noted it knew.
     """
 
     number: int
@@ -40,6 +50,7 @@ class Happening:
     job_id: int | None = None
     worker_id: str | None = None
     shot_id: int | None = None
+    where: Where | None = None
 
 
 class EventLog:
@@ -63,10 +74,11 @@ class EventLog:
         job_id: int | None = None,
         worker_id: str | None = None,
         shot_id: int | None = None,
+        where: Where | None = None,
     ) -> None:
         """Add something that happened just now."""
         self.last += 1
-        about = (job_id, worker_id, shot_id)
+        about = (job_id, worker_id, shot_id, where)
         self._kept.append(Happening(self.last, kind, time.time(), facts, *about))
         for listener in self._listeners:
             listener.set()

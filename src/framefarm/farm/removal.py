@@ -123,7 +123,7 @@ async def remove_job(
     # Again: a transaction that was rolled back and repeated may have read it anew meanwhile.
     farm.catalog.forget(job_id)
     farm.deleted.set()
-    farm.telling.deleted(job_id, job.owner)
+    farm.telling.deleted(job)
     farm.delivery.forget(job_id)
     await farm.delivery.remove(placed)
 

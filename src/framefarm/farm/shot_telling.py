@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Row, select
 
 from framefarm.core.states import JobState
 from framefarm.db import tables as t
-from framefarm.farm.event_log import EventLog
+from framefarm.farm.event_log import EventLog, Where
 from framefarm.farm.shot_rights import seen_shots
 from framefarm.farm.shots import path_of, shot_rows
 
@@ -46,12 +46,12 @@ class ShotTelling:
     def tell(self, rows: Sequence[Row[Any]], whats: Mapping[int, str]) -> None:
         """Tell of shots as they are."""
         for row in rows:
-            self._log.note("shot", _facts(row, whats[row.id]), shot_id=row.id)
+            self._note(row, _facts(row, whats[row.id]))
 
     def deleted(self, rows: Iterable[Row[Any]]) -> None:
         """These shots are no longer there."""
         for row in rows:
-            self._log.note("shot", _facts(row, DELETED), shot_id=row.id)
+            self._note(row, _facts(row, DELETED))
 
     def new_versions(self, jobs: Iterable[Mapping[str, Any]]) -> dict[int, Mapping[str, Any]]:
         """Of some jobs those that are versions and done just now, by their numbers.
@@ -74,8 +74,11 @@ class ShotTelling:
     def version_done(self, row: Row[Any], job: Mapping[str, Any]) -> None:
         """A version of a shot is finished: what it has is the shot's now."""
         facts = {"version": job["version"], "job": job["job"], "owner": job["owner"]}
-        told = {**_facts(row, VERSION_DONE), **facts}
-        self._log.note("shot", told, shot_id=row.id, job_id=job["job"])
+        self._note(row, {**_facts(row, VERSION_DONE), **facts}, job_id=job["job"])
+
+    def _note(self, row: Row[Any], facts: dict[str, Any], job_id: int | None = None) -> None:
+        where = Where(row.project, row.sequence, row.name, row.id)
+        self._log.note("shot", facts, shot_id=row.id, job_id=job_id, where=where)
 
 
 def _facts(row: Row[Any], what: str) -> dict[str, Any]:

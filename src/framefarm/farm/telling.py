@@ -10,13 +10,13 @@ from dataclasses import asdict
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, bindparam, func, select
+from sqlalchemy import Connection, Row, bindparam, func, select
 
 from framefarm.core.states import ENDED_JOBS, JobState, WorkerState
 from framefarm.db import Prepared
 from framefarm.db import tables as t
 from framefarm.farm.duties import guarded
-from framefarm.farm.event_log import EventLog
+from framefarm.farm.event_log import EventLog, Where
 from framefarm.farm.events import EventBus
 from framefarm.farm.shot_telling import CHANGED, ShotTelling, rows_of
 from framefarm.farm.steering import NoSuchJobError
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 _PAUSE_S = 0.25
 _AT_A_TIME = 500
+_NOT_TOLD = {"finished_at", "project", "sequence", "shot"}
 _OF_THE_PLACE = ("job_id", "stage_id", "worker_id")
 
 
@@ -83,11 +84,12 @@ class Telling:
         self.bus.publish(job_id, "session", facts)
         self.log.note("session", facts, job_id=job_id, worker_id=worker_id or None)
 
-    def deleted(self, job_id: int, owner: str) -> None:
-        """A job, which was `owner`'s, is no longer there."""
-        self.bus.publish(job_id, "end", {})
-        facts = {"job": job_id, "owner": owner, "state": "deleted"}
-        self.log.note("job", facts, job_id=job_id)
+    def deleted(self, job: Row[Any]) -> None:
+        """A job is no longer there; this was its row."""
+        self.bus.publish(job.id, "end", {})
+        facts = {"job": job.id, "owner": job.owner, "state": "deleted"}
+        where = Where(job.project, job.sequence, job.shot, job.shot_id)
+        self.log.note("job", facts, job_id=job.id, where=where)
 
     def close(self) -> None:
         """Tell nothing more: followers hear what there is, and end."""
@@ -156,8 +158,9 @@ class Telling:
         if state in ENDED_JOBS:
             await self._farm.delivery.all_of(job_id)
             self._farm.notifying.job_ended(job_id)
-        told = {name: value for name, value in facts.items() if name != "finished_at"}
-        self.log.note("job", told, job_id=job_id)
+        told = {name: value for name, value in facts.items() if name not in _NOT_TOLD}
+        where = Where(*(facts[name] for name in Where._fields))
+        self.log.note("job", told, job_id=job_id, where=where)
         # A picture takes far longer to make than a look at the counters.
         if not self.bus.followed(job_id):
             return
@@ -197,6 +200,9 @@ _JOBS = Prepared(
         t.jobs.c.state,
         t.jobs.c.priority,
         t.jobs.c.message,
+        t.jobs.c.project,
+        t.jobs.c.sequence,
+        t.jobs.c.shot,
         t.jobs.c.shot_id,
         t.jobs.c.version,
         t.jobs.c.finished_at,

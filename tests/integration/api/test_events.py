@@ -212,6 +212,10 @@ def test_a_stream_has_only_what_was_asked_for(manager: Manager):
         ({"kind": "party"}, 422, "invalid_request"),
         ({"job": "x"}, 422, "invalid_request"),
         ({"job": [1] * 101}, 422, "invalid_request"),
+        ({"project": "a\0"}, 422, "invalid_request"),
+        ({"project": ["a", "b"]}, 422, "bad_query"),
+        ({"shot_id": "x"}, 422, "invalid_request"),
+        ({"sequences": "x"}, 422, "bad_query"),
     ],
 )
 def test_what_cannot_be_followed_is_refused(
@@ -248,6 +252,60 @@ def test_an_artist_hears_of_own_jobs_only(manager: Manager):
     assert {facts["job"] for _, _, facts in events} == {own}
     assert {kind for _, kind, _ in events} == {"job", "unit"}
     assert (deleted[2]["job"], deleted[2]["state"]) == (own, "deleted")
+
+
+PLACES = {"first": ("sq01", "010"), "second": ("sq01", "020"), "third": ("sq02", "010")}
+
+
+@pytest.mark.parametrize(
+    ("asked", "heard_of"),
+    [
+        ({"project": "Film"}, {"first", "second", "third"}),
+        ({"project": "Film", "sequence": "sq01"}, {"first", "second"}),
+        ({"shot": "010"}, {"first", "third"}),
+        ({"shot": "010", "sequence": "sq02"}, {"third"}),
+        ({"project": "Other"}, set()),
+    ],
+    ids=str,
+)
+def test_a_stream_has_what_happens_to_a_part_of_the_production(
+    manager: Manager, asked: dict[str, str], heard_of: set[str]
+):
+    with stream(manager) as everything:
+        place, _, _ = everything.next()
+        jobs = {}
+        for name, (sequence, shot) in PLACES.items():
+            made = manager.trial("1", project="Film", sequence=sequence, shot=shot)
+            jobs[made["id"]] = name
+            do_all(manager, 1)
+            everything.until(is_done(made["id"]))
+        [first, *_] = jobs
+        manager.http.delete(f"/api/jobs/{first}").raise_for_status()
+        last = manager.trial("1", **{"project": "Film", "shot": "030", **asked})["id"]
+        everything.until(lambda event: event[2].get("job") == last)
+
+    with stream(manager, after=place, **asked) as heard:
+        assert heard.next()[1] == "begin"
+        events = heard.until(lambda event: event[2].get("job") == last)
+
+    of_jobs = [(jobs[facts["job"]], kind) for _, kind, facts in events if facts.get("job") in jobs]
+    told = {name: {kind for its, kind in of_jobs if its == name} for name, _ in of_jobs}
+    assert told == {name: {"job", "unit", "shot"} for name in heard_of}
+    deleted = [facts["job"] for _, _, facts in events if facts.get("state") == "deleted"]
+    assert deleted == ([first] if "first" in heard_of else [])
+
+
+def test_a_stream_has_what_happens_to_one_shot_by_its_number(manager: Manager):
+    made = manager.trial("1", project="Film", shot="010")
+    other = manager.trial("1", project="Film", shot="020")
+    with stream(manager, shot_id=made["shot_id"], kind="unit") as heard:
+        heard.next()
+        do_all(manager, 2)
+        manager.trial("2", project="Film", shot="010")
+        do_all(manager, 1)
+        events = [heard.next(), heard.next()]
+
+    assert {facts["job"] for _, _, facts in events} == {made["id"], other["id"] + 1}
 
 
 def test_what_happens_to_a_shot_is_told(manager: Manager):

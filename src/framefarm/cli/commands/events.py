@@ -24,6 +24,9 @@ _KINDS = ("job", "unit", "worker", "session", "shot")
     metavar="KIND",
     help=f"Only these: {', '.join(_KINDS)}.",
 )
+@option("--project", metavar="NAME", help="Of jobs and shots of this project.")
+@option("--sequence", metavar="NAME", help="Of those of this sequence.")
+@option("--shot", metavar="NAME", help="Of those of the shot of this name.")
 @option("--json", "json_lines", is_flag=True, help="Print one JSON object per event.")
 @url_option
 def command(
@@ -33,6 +36,7 @@ def command(
     url: str | None,
     *,
     json_lines: bool,
+    **place: str | None,
 ) -> int:
     """Follow all that happens on the farm, from now on, until Ctrl-C.
 
@@ -46,6 +50,6 @@ def command(
         farm.health()
         for job in jobs:
             farm.job(job)  # of one that is not there nothing would ever come
-        for happening in farm.happenings(jobs=jobs, workers=workers, kinds=kinds):
+        for happening in farm.happenings(jobs=jobs, workers=workers, kinds=kinds, **place):
             click.echo(told(happening))
     return 0
