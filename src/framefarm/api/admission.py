@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from functools import partial
 
 import structlog
 from fastapi import APIRouter, Request
@@ -12,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from framefarm.api.keys import KeyRing
 from framefarm.api.once import asked_once
 from framefarm.api.reach import Reach
-from framefarm.api.workers import WorkerName
+from framefarm.api.workers import WorkerName, check_worker
 from framefarm.core.requirements import Pool
 from framefarm.farm.joining import Invitation
 from framefarm.farm.roster import Link
@@ -103,10 +104,11 @@ def routes(farm: Farm, keys: KeyRing, reach: Reach) -> APIRouter:
         return invitation_view(made, reach)
 
     @router.post("/{worker}/revoke")
-    async def revoke(worker: WorkerName) -> RevokedView:
+    async def revoke(worker: WorkerName, request: Request) -> RevokedView:
         """Refuse a worker's key from now on, and free what it works on."""
         row = await farm.read(lambda connection: find_worker(connection, worker))
-        new = await farm.workers.revoke(row.id)
+        check = partial(check_worker, request=request, ids=[row.id])
+        new = await farm.workers.revoke(row.id, check)
         keys.forget(row.id)
         link = farm.roster.get(row.id)
         if link is not None:

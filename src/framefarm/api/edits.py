@@ -20,10 +20,14 @@ from framefarm.farm.accounts import UserView
 from framefarm.farm.notify_targets import TargetView
 from framefarm.farm.pools import PoolView
 from framefarm.farm.projects import ProjectView, SequenceView
+from framefarm.farm.session_views import SessionView
 from framefarm.farm.shots import ShotView
 from framefarm.farm.views import JobView
 
 _ANY = "*"
+_DECIDED = {"disabled", "draining", "revoked"}
+"""States of workers into which people put them."""
+
 _View = TypeVar("_View")
 
 
@@ -34,6 +38,15 @@ class ChangedError(FrameFarmError):
 
     def __init__(self, now: str) -> None:
         super().__init__(f"It was changed since you read it, and is {now} now; read it again.")
+
+
+class ManyMatchedError(FrameFarmError):
+    """`If-Match` came with a request about several things, of which each has a tag of its own."""
+
+    code = "if_match"
+
+    def __init__(self) -> None:
+        super().__init__("If-Match says how one thing was; name that one only, or leave it out.")
 
 
 def job_tag(job: JobView) -> str:
@@ -69,8 +82,19 @@ def target_tag(target: TargetView) -> str:
 
 
 def worker_tag(worker: Any) -> str:
-    """Stands for a worker's name, pool and tags; of a view, or of its row."""
-    return _tag([worker.id, worker.name, worker.pool, sorted(worker.tags)])
+    """Stands for a worker's name, pool, tags, and whether it was told to get no more work.
+
+    Args:
+        worker: Its view, or its row.
+    """
+    state = "revoked" if getattr(worker, "revoked_at", None) is not None else worker.state
+    decided = state if state in _DECIDED else ""
+    return _tag([worker.id, worker.name, worker.pool, sorted(worker.tags), decided])
+
+
+def session_tag(session: SessionView) -> str:
+    """Stands for how many workers a job has asked for, and whether that is over."""
+    return _tag([session.id, session.wanted, session.prefetch, session.ended_at])
 
 
 def tagged(response: Response, view: _View, tag_of: Callable[[_View], str]) -> _View:
@@ -79,15 +103,20 @@ def tagged(response: Response, view: _View, tag_of: Callable[[_View], str]) -> _
     return view
 
 
+def says_how_it_was(request: Request) -> bool:
+    """Whether a request is to count only while a thing is as it says."""
+    return request.headers.get("if-match", _ANY).strip() != _ANY
+
+
 def check_unchanged(request: Request, tag: str) -> None:
     """Make sure that a thing is as the request says that it is, if it says so.
 
     Raises:
         ChangedError: It is not.
     """
-    wanted = request.headers.get("if-match")
-    if wanted is None or wanted.strip() == _ANY:
+    if not says_how_it_was(request):
         return
+    wanted = request.headers["if-match"]
     if tag not in {one.strip() for one in wanted.split(",")}:
         raise ChangedError(tag)
 

@@ -26,7 +26,7 @@ from framefarm.api.bodies import (
     clamped,
     seconds,
 )
-from framefarm.api.edits import check_unchanged, job_tag, tagged
+from framefarm.api.edits import check_unchanged, job_tag, says_how_it_was, tagged
 from framefarm.api.file_answers import FileAnswer
 from framefarm.api.guard import caller_of
 from framefarm.api.once import asked_once
@@ -271,7 +271,7 @@ def steering_routes(farm: Farm) -> APIRouter:  # noqa: C901  one short function 
 
 
 def _check(farm: Farm, request: Request, connection: Connection, job_id: int) -> None:
-    if "if-match" in request.headers:
+    if says_how_it_was(request):
         check_unchanged(request, job_tag(farm.views.one(connection, job_id)))
 
 

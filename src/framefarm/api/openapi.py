@@ -134,6 +134,13 @@ UNLESS_CHANGED = frozenset(
         ("patch", "/api/notifications/targets/{target}"),
         ("delete", "/api/notifications/targets/{target}"),
         ("post", "/api/workers/{worker}/rename"),
+        ("post", "/api/workers/{worker}/revoke"),
+        ("post", "/api/workers/steer"),
+        *(
+            ("post", f"/api/sessions/{{session_id}}/{verb}")
+            for verb in ("more", "release", "prefetch")
+        ),
+        ("delete", "/api/sessions/{session_id}"),
         ("delete", "/api/users/{user}"),
     }
 )

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from sqlalchemy import Connection
 
 from framefarm.api.access import check_own_job
 from framefarm.api.bodies import Number
+from framefarm.api.edits import check_unchanged, says_how_it_was, session_tag, tagged
 from framefarm.api.guard import caller_of
 from framefarm.api.once import asked_once
 from framefarm.core.accounts import UserRole
@@ -87,8 +88,12 @@ def routes(farm: Farm) -> APIRouter:  # noqa: C901  one short function for each 
     def view(connection: Connection, session_id: int) -> SessionView:
         return session_view(connection, farm.roster.get, session_id)
 
+    def check(connection: Connection, request: Request, session_id: int) -> None:
+        if says_how_it_was(request):
+            check_unchanged(request, session_tag(view(connection, session_id)))
+
     @router.post("", status_code=201)
-    async def ask(asked: NewSession, request: Request) -> SessionView:
+    async def ask(asked: NewSession, request: Request, response: Response) -> SessionView:
         """Ask for workers for a job; says whom it has at once, and whether they are enough."""
         who = caller_of(request.scope).person
         once = await asked_once(request, farm)
@@ -103,7 +108,7 @@ def routes(farm: Farm) -> APIRouter:  # noqa: C901  one short function for each 
             once.keep(connection, made, status=201)
             return made
 
-        return await farm.sessions.change(work, answer)
+        return tagged(response, await farm.sessions.change(work, answer), session_tag)
 
     @router.get("")
     async def listed(
@@ -122,39 +127,48 @@ def routes(farm: Farm) -> APIRouter:  # noqa: C901  one short function for each 
         )
 
     @router.get("/{session_id}")
-    async def session(session_id: Number) -> SessionView:
-        """One session."""
-        return await farm.read(lambda c: view(c, session_id))
+    async def session(session_id: Number, response: Response) -> SessionView:
+        """One session. Its `ETag` is for `If-Match` where it is changed."""
+        return tagged(response, await farm.read(lambda c: view(c, session_id)), session_tag)
 
     @router.post("/{session_id}/more")
-    async def more(session_id: Number, asked: MoreWorkers) -> SessionView:
+    async def more(
+        session_id: Number, asked: MoreWorkers, request: Request, response: Response
+    ) -> SessionView:
         """Ask for more workers, also while the job runs."""
 
         def work(connection: Connection) -> int:
+            check(connection, request, session_id)
             farm_sessions.ask_for_more(connection, session_id, asked.workers)
             return session_id
 
-        return await farm.sessions.change(work, view)
+        return tagged(response, await farm.sessions.change(work, view), session_tag)
 
     @router.post("/{session_id}/release")
-    async def release(session_id: Number, asked: SomeWorkers) -> SessionView:
+    async def release(
+        session_id: Number, asked: SomeWorkers, request: Request, response: Response
+    ) -> SessionView:
         """Let workers go; with the last of them the session ends. What they are at they end."""
 
         def work(connection: Connection) -> int:
+            check(connection, request, session_id)
             ids = asked.ids(connection, session_id)
             farm_sessions.release(connection, session_id, ids)
             return session_id
 
-        return await farm.sessions.change(work, view)
+        return tagged(response, await farm.sessions.change(work, view), session_tag)
 
     @router.post("/{session_id}/prefetch")
-    async def prefetch(session_id: Number, asked: SomeWorkers) -> SessionView:
+    async def prefetch(
+        session_id: Number, asked: SomeWorkers, request: Request, response: Response
+    ) -> SessionView:
         """Send the job's files to workers of it now, ahead of their first frame.
 
         With `all` also to those that join later. Who has them says so: `has_files`, and an event.
         """
 
         def work(connection: Connection) -> list[str]:
+            check(connection, request, session_id)
             ids = asked.ids(connection, session_id)
             farm_sessions.check_members(connection, session_id, ids)
             if asked.all:
@@ -162,13 +176,16 @@ def routes(farm: Farm) -> APIRouter:  # noqa: C901  one short function for each 
             return ids
 
         await farm.prefetching.send(await farm.writer.write(work), again=True)
-        return await farm.read(lambda c: view(c, session_id))
+        return tagged(response, await farm.read(lambda c: view(c, session_id)), session_tag)
 
     @router.delete("/{session_id}", status_code=204)
-    async def delete(session_id: Number) -> None:
+    async def delete(session_id: Number, request: Request) -> None:
         """End a session, and forget it; its job goes on like one that never asked for workers."""
-        await farm.sessions.change(
-            lambda c: farm_sessions.forget(c, session_id), lambda _, made: made
-        )
+
+        def work(connection: Connection) -> None:
+            check(connection, request, session_id)
+            farm_sessions.forget(connection, session_id)
+
+        await farm.sessions.change(work, lambda _, made: made)
 
     return router

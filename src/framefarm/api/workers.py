@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from sqlalchemy import Connection, Row
 
-from framefarm.api.edits import check_unchanged, tagged, worker_tag
+from framefarm.api.edits import (
+    ManyMatchedError,
+    check_unchanged,
+    says_how_it_was,
+    tagged,
+    worker_tag,
+)
 from framefarm.api.worker_bodies import NewName, SteerWorkers, WorkerStates
 from framefarm.core.requirements import Pool
 from framefarm.farm.service import Farm
@@ -59,10 +67,14 @@ def routes(farm: Farm) -> APIRouter:
         )
 
     @router.post("/steer")
-    async def steer(body: SteerWorkers) -> SteeredList:
-        """Enable, disable, drain, restart, tag or untag workers: some, those of a filter or all."""
+    async def steer(body: SteerWorkers, request: Request) -> SteeredList:
+        """Enable, disable, drain, restart, tag or untag workers: some, those of a filter or all.
+
+        `If-Match` is for one of them.
+        """
         ids = await farm.read(lambda c: select_workers(c, farm.roster.get, body.selection()))
-        return SteeredList(await farm.orders.steer(ids, body.change()))
+        check = partial(check_worker, request=request, ids=ids)
+        return SteeredList(await farm.orders.steer(ids, body.change(), check=check))
 
     @router.get("/{worker}")
     async def worker(
@@ -70,7 +82,7 @@ def routes(farm: Farm) -> APIRouter:
     ) -> WorkerDetails:
         """All that is known of a worker; `live` asks it how it is, for up to 2 s.
 
-        The `ETag` is for `If-Match` where it is renamed.
+        The `ETag` is for `If-Match` where it is renamed, steered or revoked.
         """
         found = await farm.read(lambda c: find_worker(c, worker))
         link = farm.roster.get(found.id) if live else None
@@ -93,6 +105,20 @@ def routes(farm: Farm) -> APIRouter:
         return tagged(response, view, worker_tag)
 
     return router
+
+
+def check_worker(connection: Connection, request: Request, ids: Sequence[str]) -> None:
+    """Make sure that a worker is as a request says that it is, if it says so.
+
+    Raises:
+        ManyMatchedError: The request is about several.
+        ChangedError: It is not.
+    """
+    if not says_how_it_was(request):
+        return
+    if len(ids) != 1:
+        raise ManyMatchedError
+    check_unchanged(request, worker_tag(find_worker(connection, ids[0])))
 
 
 def _one(connection: Connection, farm: Farm, worker: str) -> WorkerView:

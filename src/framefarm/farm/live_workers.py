@@ -17,6 +17,7 @@ from framefarm.farm.admissions import admit_many
 from framefarm.farm.duties import guarded
 from framefarm.farm.joining import LOCAL, Door, Invitation, invite
 from framefarm.farm.knocks import Admission, HeldLease, Knock
+from framefarm.farm.news import News
 from framefarm.farm.quarantine import Bars, bars
 from framefarm.farm.requeue import free_worker
 from framefarm.farm.revoking import revoke
@@ -99,9 +100,18 @@ class LiveWorkers:
 
         return await self._farm.writer.write(work)
 
-    async def revoke(self, worker_id: str) -> bool:
-        """Take a worker's key away and free its leases; False when that was done before."""
-        news = await self._farm.writer.write(lambda c: revoke(c, self._farm.catalog, worker_id))
+    async def revoke(self, worker_id: str, check: Callable[[Connection], None] = _nothing) -> bool:
+        """Take a worker's key away and free its leases; False when that was done before.
+
+        Args:
+            check: Called by the same transaction before; may refuse.
+        """
+
+        def work(connection: Connection) -> News | None:
+            check(connection)
+            return revoke(connection, self._farm.catalog, worker_id)
+
+        news = await self._farm.writer.write(work)
         if news is not None:
             await self._farm.spread(news)
             self._farm.telling.workers([worker_id])

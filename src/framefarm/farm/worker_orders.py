@@ -66,8 +66,17 @@ class WorkerOrders:
         self._spread = spread
         self.count = 0
 
-    async def steer(self, worker_ids: Sequence[str], change: WorkerChange) -> list[Steered]:
+    async def steer(
+        self,
+        worker_ids: Sequence[str],
+        change: WorkerChange,
+        *,
+        check: Callable[[Connection], None] = _nothing,
+    ) -> list[Steered]:
         """Do the same with some workers.
+
+        Args:
+            check: Called by each transaction before it changes any; may refuse.
 
         Returns:
             What became of each, in their order.
@@ -76,7 +85,7 @@ class WorkerOrders:
         for start in range(0, len(worker_ids), _AT_A_TIME):
             some = worker_ids[start : start + _AT_A_TIME]
             told, news = await self._writer.write(
-                partial(self._steer_some, ids=some, change=change)
+                partial(self._steer_some, ids=some, change=change, check=check)
             )
             self.count += 1
             news.workers.update(some)
@@ -89,8 +98,13 @@ class WorkerOrders:
         return steered
 
     def _steer_some(
-        self, connection: Connection, ids: Sequence[str], change: WorkerChange
+        self,
+        connection: Connection,
+        ids: Sequence[str],
+        change: WorkerChange,
+        check: Callable[[Connection], None],
     ) -> _Many:
+        check(connection)
         return steer_many(
             connection,
             self._catalog,

@@ -85,6 +85,82 @@ def test_worker_that_was_changed_meanwhile_is_not_renamed(shared: Manager):
     assert renamed.headers["etag"] == shared.http.get("/api/workers/box").headers["etag"]
 
 
+def worker_state(manager: Manager, name: str) -> str:
+    return str(manager.http.get(f"/api/workers/{name}").raise_for_status().json()["state"])
+
+
+@pytest.mark.parametrize("action", ["disable", "drain", "restart", "tag", "revoke"])
+def test_worker_that_was_steered_meanwhile_is_not_steered_again(manager: Manager, action: str):
+    body: dict[str, Any] = {"workers": ["anvil"], "action": action}
+    if action == "tag":
+        body["tags"] = ["slow"]
+    path = "/api/workers/anvil/revoke" if action == "revoke" else "/api/workers/steer"
+    with manager.worker(name="anvil") as worker:
+        seen = {"If-Match": manager.http.get("/api/workers/anvil").headers["etag"]}
+        drain = {"workers": ["anvil"], "action": "drain"}
+        manager.http.post("/api/workers/steer", json=drain).raise_for_status()
+        worker.hear("drain")
+
+        is_problem(manager.http.post(path, json=body, headers=seen), 412, "changed")
+        assert worker_state(manager, "anvil") == "draining"
+        assert worker.hears() == []
+
+        now = {"If-Match": manager.http.get("/api/workers/anvil").headers["etag"]}
+        assert manager.http.post(path, json=body, headers=now).status_code == 200
+
+
+def test_what_a_worker_does_changes_no_tag(manager: Manager):
+    manager.trial("1-2")
+    with manager.worker(name="anvil") as worker:
+        idle = manager.http.get("/api/workers/anvil").headers["etag"]
+        worker.finish(worker.lease())
+        worker.lease()
+        busy = manager.http.get("/api/workers/anvil").headers["etag"]
+    assert busy == idle
+
+
+def test_one_tag_does_not_stand_for_several_workers(manager: Manager):
+    with manager.worker(name="a"), manager.worker(name="b", boot_id="b"):
+        seen = {"If-Match": manager.http.get("/api/workers/a").headers["etag"]}
+        for which in ({"workers": ["a", "b"]}, {"all": True}):
+            body = {"action": "disable", **which}
+            answer = manager.http.post("/api/workers/steer", json=body, headers=seen)
+            assert "name that one only" in is_problem(answer, 422, "if_match")["detail"]
+        assert {worker_state(manager, name) for name in "ab"} == {"idle"}
+
+
+SESSION_EDITS: dict[str, dict[str, Any]] = {
+    "more": {"json": {"workers": 1}},
+    "release": {"json": {"all": True}},
+    "prefetch": {"json": {"all": True}},
+    "": {},
+}
+
+
+@pytest.mark.parametrize("edit", SESSION_EDITS)
+def test_session_that_was_changed_meanwhile_is_not_changed_again(manager: Manager, edit: str):
+    with manager.worker(name="anvil"):
+        job = manager.trial()["id"]
+        made = manager.http.post("/api/sessions", json={"job": job, "workers": 1})
+        path = f"/api/sessions/{made.raise_for_status().json()['id']}"
+        manager.http.post(f"{path}/more", json={"workers": 1}).raise_for_status()
+        method, where = "POST" if edit else "DELETE", f"{path}/{edit}".rstrip("/")
+
+        def asked(tag: str) -> httpx.Response:
+            return manager.http.request(
+                method, where, headers={"If-Match": tag}, **SESSION_EDITS[edit]
+            )
+
+        before = manager.http.get(path)
+        is_problem(asked(made.headers["etag"]), 412, "changed")
+        assert manager.http.get(path).json() == before.json()
+
+        now = asked(before.headers["etag"])
+        assert now.status_code == (200 if edit else 204), now.text
+        if edit:
+            assert now.headers["etag"] == manager.http.get(path).headers["etag"]
+
+
 def test_account_that_was_changed_meanwhile_is_not_changed_again(shared: Manager):
     shared.http.post("/api/users", json={"name": "ada"}).raise_for_status()
     path = "/api/users/ada"
