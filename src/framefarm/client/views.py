@@ -93,6 +93,21 @@ class Requires(msgspec.Struct, frozen=True, omit_defaults=True):
     gpu: bool = False
 
 
+class JobSession(msgspec.Struct, frozen=True):
+    """The workers that a job has for itself, in short; `Farm.session` tells more.
+
+    Attributes:
+        wanted: How many it asked for in all.
+        workers: How many it has.
+        waiting: Whether nothing of the job is given out before it has all.
+    """
+
+    id: int
+    wanted: int = 0
+    workers: int = 0
+    waiting: bool = False
+
+
 class JobView(msgspec.Struct, frozen=True):
     """One job as it is now.
 
@@ -105,6 +120,7 @@ class JobView(msgspec.Struct, frozen=True):
         render_seconds: Sum over all finished frames.
         settings: What was asked for, with everything left open filled in.
         outputs_dir: Where its files appear on the manager's machine.
+        session: The workers that it has for itself, where it asked for some.
     """
 
     id: int
@@ -136,6 +152,7 @@ class JobView(msgspec.Struct, frozen=True):
     peak_memory_bytes: int | None = None
     settings: dict[str, Any] = {}
     outputs_dir: str | None = None
+    session: JobSession | None = None
 
     def stage(self, *kinds: str) -> Stage | None:
         """The first stage of one of these kinds, None when the job has none."""

@@ -38,6 +38,19 @@ class Quarantine(msgspec.Struct, frozen=True):
     strikes: int = 1
 
 
+class WorkerSession(msgspec.Struct, frozen=True):
+    """The session that a worker is in: the job that it works for before all others.
+
+    Attributes:
+        name, owner: Of the job.
+    """
+
+    id: int
+    job: int
+    name: str = ""
+    owner: str = ""
+
+
 class WorkerView(msgspec.Struct, frozen=True):
     """One worker as the manager knows it.
 
@@ -47,6 +60,7 @@ class WorkerView(msgspec.Struct, frozen=True):
         restarting: Whether its process is to be started anew.
         devices: What Cycles really renders on there; empty when that was not tried.
         clock_ahead_s: How far its clock was ahead of the manager's when it last told.
+        session: The job that it works for before all others, if any.
     """
 
     id: str
@@ -71,6 +85,7 @@ class WorkerView(msgspec.Struct, frozen=True):
     silent_s: float = 0.0
     work: tuple[SlotWork, ...] = ()
     quarantines: tuple[Quarantine, ...] = ()
+    session: WorkerSession | None = None
 
 
 class GpuFacts(msgspec.Struct, frozen=True):

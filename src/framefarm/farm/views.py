@@ -14,6 +14,7 @@ from framefarm.core.states import JobState
 from framefarm.db import tables as t
 from framefarm.farm.holding import is_held
 from framefarm.farm.job_pages import JobFilter, Sort, job_page
+from framefarm.farm.memberships import JobSession, sessions_of_jobs
 from framefarm.farm.outputs import folder_of
 from framefarm.farm.pulse import Pulse
 from framefarm.farm.roster import Roster
@@ -92,6 +93,7 @@ class JobView:
 
     Attributes:
         version: Its number among those of its shot.
+        session: The workers that it has for itself, where it asked for some.
     """
 
     id: int
@@ -123,6 +125,7 @@ class JobView:
     peak_memory_bytes: int
     settings: dict[str, Any]
     outputs_dir: str
+    session: JobSession | None
 
 
 @dataclass(frozen=True)
@@ -244,16 +247,24 @@ class JobViews:
 
     def _views(self, connection: Connection, jobs: Sequence[Row[Any]]) -> list[JobView]:
         stages: dict[int, list[Row[Any]]] = {}
+        ids = [job.id for job in jobs]
         for row in connection.execute(
             select(*_SHOWN)
-            .where(t.stages.c.job_id.in_([job.id for job in jobs]))
+            .where(t.stages.c.job_id.in_(ids))
             .order_by(t.stages.c.job_id, t.stages.c.position)
         ):
             stages.setdefault(row.job_id, []).append(row)
         estimates = WholeEstimates(connection, self.time_left, self._slots)
-        return [self._view(job, stages[job.id], estimates) for job in jobs]
+        sessions = sessions_of_jobs(connection, ids)
+        return [self._view(job, stages[job.id], estimates, sessions.get(job.id)) for job in jobs]
 
-    def _view(self, job: Row[Any], stages: list[Row[Any]], estimates: WholeEstimates) -> JobView:
+    def _view(
+        self,
+        job: Row[Any],
+        stages: list[Row[Any]],
+        estimates: WholeEstimates,
+        session: JobSession | None,
+    ) -> JobView:
         first = stages[0]
         running = job.state == JobState.RUNNING
         ends = estimates.ends(stages) if running else [None] * len(stages)
@@ -289,6 +300,7 @@ class JobViews:
             peak_memory_bytes=first.peak_memory_bytes,
             settings={**job.settings, "blender": first.blender},
             outputs_dir=str(folder_of(self._settings, job)),
+            session=session,
         )
 
     def _slots(self, _: Connection, stage: Row[Any]) -> int:

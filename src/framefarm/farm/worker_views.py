@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sqlalchemy import Connection, Row, select
@@ -17,6 +17,7 @@ from sqlalchemy import Connection, Row, select
 from framefarm.core.states import WorkerState
 from framefarm.db import database_now
 from framefarm.db import tables as t
+from framefarm.farm.memberships import WorkerSession, sessions_of_workers
 from framefarm.farm.roster import Link
 from framefarm.farm.views import iso
 from framefarm.farm.worker_states import shown_state
@@ -74,6 +75,7 @@ class WorkerView:
         devices: What Cycles really renders on here; empty when that was not tried.
         clock_ahead_s: How far its clock was ahead of the manager's when it last told.
         work: One entry for each lease.
+        session: The job that it works for before all others, if any.
     """
 
     id: str
@@ -98,6 +100,7 @@ class WorkerView:
     silent_s: float
     work: list[WorkView] = field(default_factory=list)
     quarantines: list[QuarantineView] = field(default_factory=list)
+    session: WorkerSession | None = None
 
 
 def view_workers(
@@ -110,8 +113,10 @@ def view_workers(
         ids = [row.id for row in some]
         work = _work_of(connection, ids, links)
         quarantines = _quarantines_of(connection, ids)
+        sessions = sessions_of_workers(connection, ids)
         for row in some:
-            yield _view(row, links(row.id), now, work[row.id], quarantines[row.id])
+            view = _view(row, links(row.id), now, work[row.id], quarantines[row.id])
+            yield replace(view, session=sessions.get(row.id))
 
 
 def _view(

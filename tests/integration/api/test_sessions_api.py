@@ -48,6 +48,36 @@ def test_a_session_that_lacks_workers_gets_those_that_join_later(
         assert session(manager, made)["notice"] == "SUFFICIENT"
 
 
+def test_jobs_and_workers_tell_of_their_session(manager: Manager, workers: list[Worker]):
+    asking = manager.trial("1-9", owner="ada", name="hero")
+    other = manager.trial("1-9")
+    made = ask(manager, asking, 2)
+
+    def session_of(worker: Worker) -> Any:
+        alone = manager.http.get(f"/api/workers/{worker.id}").json()["session"]
+        [listed] = [
+            one["session"]
+            for one in manager.http.get("/api/workers").json()["workers"]
+            if one["id"] == worker.id
+        ]
+        assert alone == listed
+        return alone
+
+    its = {"id": made["id"], "job": asking["id"], "name": "hero", "owner": "ada"}
+    for worker in workers:
+        assert session_of(worker) == (its if worker.id in made["workers"] else None)
+    told = {"id": made["id"], "wanted": 2, "workers": 2, "waiting": False}
+    assert manager.job(asking["id"])["session"] == told
+    assert manager.job(other["id"])["session"] is None
+    listed = {one["id"]: one["session"] for one in manager.http.get("/api/jobs").json()["jobs"]}
+    assert listed == {asking["id"]: told, other["id"]: None}
+
+    post(manager, made, "release", all=True)
+
+    assert [session_of(worker) for worker in workers] == [None] * 3
+    assert manager.job(asking["id"])["session"] is None
+
+
 def test_one_that_is_released_works_for_others_and_nobody_replaces_it(
     manager: Manager, workers: list[Worker]
 ):

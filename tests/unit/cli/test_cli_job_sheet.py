@@ -8,7 +8,15 @@ import pytest
 
 from framefarm.cli.display.job_sheet import job_sheet
 from framefarm.cli.job_facts import Failure, FileCount, JobFacts, Working, counted
-from framefarm.client.views import Estimate, FileView, Requires, SlowestUnit, Stage, UnitView
+from framefarm.client.views import (
+    Estimate,
+    FileView,
+    JobSession,
+    Requires,
+    SlowestUnit,
+    Stage,
+    UnitView,
+)
 from tests.unit.cli.fleet import GIB, work
 from tests.unit.cli.jobs import ended, job
 
@@ -73,6 +81,21 @@ def test_a_running_job_is_shown_in_full_within_80_columns():
     ):
         assert said in sheet
     assert "\n\n\n" not in sheet
+
+
+@pytest.mark.parametrize(
+    ("session", "said"),
+    [
+        (JobSession(3, 4, 2), "session     has 2 of the 4 workers it asked for\n"),
+        (
+            JobSession(3, 1, 0, waiting=True),
+            "session     has 0 of the 1 worker it asked for, waits until it has all\n",
+        ),
+    ],
+)
+def test_the_workers_that_a_job_has_for_itself_are_told(session, said):
+    assert said in job_sheet(facts(job(session=session)), width=80)
+    assert "session" not in job_sheet(facts(job()), width=80)
 
 
 def test_a_job_that_ended_tells_when_and_how_long_it_took():

@@ -7,6 +7,7 @@ import pytest
 
 from framefarm.cli.display import worker_words as say
 from framefarm.cli.display.worker_list import worker_lines
+from framefarm.client.worker_views import WorkerSession
 from tests.unit.cli.fleet import fleet, work, worker
 
 
@@ -37,6 +38,16 @@ def test_columns_that_tell_nothing_are_left_out():
     heads = worker_lines([worker()], width=80).split("\n")[0]
 
     assert heads.split() == ["WORKER", "STATE", "CORES", "GIB", "DOING"]
+
+
+def test_who_works_for_a_job_before_all_others_is_told():
+    lines = worker_lines(
+        [worker("a", session=WorkerSession(3, 12, "hero", "ada")), worker("b")], width=80
+    ).split("\n")
+
+    assert lines[0].split() == ["WORKER", "STATE", "CORES", "GIB", "FOR", "DOING"]
+    assert "job 12" in lines[1]
+    assert "job" not in lines[2]
 
 
 def test_300_workers_take_a_line_each():

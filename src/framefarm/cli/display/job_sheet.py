@@ -103,6 +103,7 @@ def _asked(job: JobView) -> Iterator[Fact]:
     yield "priority", str(job.priority)
     yield "deadline", _deadline(job)
     yield "workers", _requires(job)
+    yield "session", _session(job)
 
 
 def _deadline(job: JobView) -> str:
@@ -110,6 +111,15 @@ def _deadline(job: JobView) -> str:
         return ""
     at = f"{job.deadline.astimezone():%Y-%m-%d %H:%M}"
     return f"{at}, late: it goes before others of its priority" if job.late else at
+
+
+def _session(job: JobView) -> str:
+    session = job.session
+    if session is None:
+        return ""
+    waits = ", waits until it has all" if session.waiting else ""
+    asked = words.plural(session.wanted, "worker")
+    return f"has {session.workers:,} of the {asked} it asked for{waits}"
 
 
 def _listed(*parts: object) -> str:

@@ -1,7 +1,7 @@
 """The list of workers: a line for each, then how many there are. Readable with 3 and with 300.
 
 Columns that say the same of every worker are left out: the pool where all are in `own`, GPUs where
-nobody has any. So there is room for what a worker does.
+nobody has any, sessions where nobody is in one. So there is room for what a worker does.
 """
 
 from __future__ import annotations
@@ -65,6 +65,8 @@ def _columns(workers: Sequence[WorkerView], name_width: int) -> list[_Column]:
     columns.append(("GIB", lambda worker: say.gib(worker.memory_bytes)))
     if any(worker.gpus for worker in workers):
         columns.append(("GPU", say.graphics))
+    if any(worker.session is not None for worker in workers):
+        columns.append(("FOR", say.session))
     columns.append(("DOING", say.doing))
     return columns
 

@@ -8,7 +8,7 @@ from framefarm.cli.display import words
 from framefarm.cli.display import worker_words as say
 from framefarm.cli.display.sheets import Fact, facts_page, when
 from framefarm.cli.tables import table, text_width
-from framefarm.client.worker_views import GpuFacts, MachineFacts, WorkerDetails
+from framefarm.client.worker_views import GpuFacts, MachineFacts, WorkerDetails, WorkerSession
 
 CLOCK_OFF_S = 5.0
 """A clock that is further off misleads whoever compares logs; nothing else depends on it."""
@@ -34,6 +34,8 @@ def _title(worker: WorkerDetails) -> str:
 def _now(worker: WorkerDetails) -> list[Fact]:
     state = say.state(worker)
     facts = [("state", f"{state}: {worker.reason}" if worker.reason else state)]
+    if worker.session is not None:
+        facts.append(("works for", _session(worker.session)))
     if worker.restarting:
         facts.append(("", "to be restarted"))
     if worker.answered is False:
@@ -41,6 +43,12 @@ def _now(worker: WorkerDetails) -> list[Fact]:
     if abs(worker.clock_ahead_s) > CLOCK_OFF_S:
         facts.append(("warning", _clock(worker.clock_ahead_s)))
     return facts
+
+
+def _session(session: WorkerSession) -> str:
+    name = f" ({session.name})" if session.name else ""
+    owner = f" of {session.owner}" if session.owner else ""
+    return f"job {session.job}{name}{owner}, before all others"
 
 
 def _clock(ahead_s: float) -> str:

@@ -42,6 +42,11 @@ def graphics(worker: WorkerView) -> str:
     return name if len(worker.gpus) == 1 else f"{len(worker.gpus)} {name}"
 
 
+def session(worker: WorkerView) -> str:
+    """`job 12`, for which it works before all others."""
+    return f"job {worker.session.job}" if worker.session is not None else ""
+
+
 def doing(worker: WorkerView) -> str:
     """What it works on, and why it is in its state."""
     why = ["to be restarted"] if worker.restarting else []
