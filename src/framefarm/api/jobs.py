@@ -46,7 +46,8 @@ from framefarm.farm.service import Farm
 from framefarm.farm.shot_places import defaults_of
 from framefarm.farm.steering import job_state
 from framefarm.farm.trial_jobs import plan_trial_job
-from framefarm.farm.views import FileList, FileView, JobList, JobView, UnitList, units_page
+from framefarm.farm.unit_views import FileList, FileView, UnitList, units_page
+from framefarm.farm.views import JobList, JobView
 from framefarm.farm.why import Why, explain
 
 _FIRST: Place = (0, -(1 << 31), -1)
