@@ -371,6 +371,24 @@ IDS = {
         "no_such_stage",
         "it has: trial",
     ),
+    "no stage to read": get("/api/jobs/1/stages/bake", 404, "no_such_stage", "it has: trial"),
+    "no lease": get("/api/leases/x", 404, "no_such_lease", "`framefarm leases`"),
+    "no lease to take back": send(
+        "DELETE", f"/api/leases/{'0' * 32}", b"", 404, "no_such_lease", "`framefarm leases`"
+    ),
+    "no job of those named": post(
+        "/api/jobs/steer", {"action": "cancel", "jobs": [99]}, 404, "no_such_job", "no job 99"
+    ),
+    "no job like that": post(
+        "/api/jobs/steer",
+        {"action": "cancel", "where": {"project": "Nowhere"}},
+        404,
+        "no_such_job",
+        "`framefarm jobs`",
+    ),
+    "jobs of any kind": post(
+        "/api/jobs/steer", {"action": "cancel", "where": {}}, 422, INVALID, "say which jobs"
+    ),
     "no movie": get("/api/jobs/1/download", 404, "no_movie", "?what=frames"),
     "not yet": get("/api/jobs/1/download?what=frames", 409, "not_ready", "not there"),
     "nothing of it": get("/api/jobs/1/download?what=sound", 422, INVALID, "'movie'"),
