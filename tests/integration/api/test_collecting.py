@@ -48,7 +48,7 @@ async def job(farm: Farm, blend: str = "") -> int:
     plan = plan_trial(Spans.of(1, 2))
     stages = (PlannedStage(plan.stages[0], settings={}, blend_sha256=blend),)
     planned = PlannedJob(name="job", kind="trial", stages=stages, settings={})
-    view, _ = await farm.submit(planned)
+    view, _ = await farm.jobs.submit(planned)
     return view.id
 
 
@@ -65,7 +65,7 @@ async def test_what_nothing_names_is_removed_after_its_time(farm: Farm):
 async def test_what_a_job_or_a_result_needs_stays_until_the_job_is_deleted(farm: Farm):
     scene, frame = blob(farm, b"scene"), blob(farm, b"frame")
     number = await job(farm, blend=scene)
-    [stage] = (await farm.view(number)).stages
+    [stage] = (await farm.jobs.view(number)).stages
 
     def store(connection) -> None:
         done = {"stage_id": stage.id, "unit": 1, "lease_id": "0", "attempt": 1, "worker_id": "w"}

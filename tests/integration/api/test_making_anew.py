@@ -40,7 +40,7 @@ async def done_job(farm: Farm) -> int:
     """More results than one write takes back."""
     plan = plan_trial(Spans.of(1, UNITS))
     stages = (PlannedStage(plan.stages[0], settings={}),)
-    view, _ = await farm.submit(PlannedJob(name="", kind="trial", stages=stages, settings={}))
+    view, _ = await farm.jobs.submit(PlannedJob(name="", kind="trial", stages=stages, settings={}))
     stage_id = view.stages[0].id
 
     def finish(connection: Connection) -> None:
@@ -64,7 +64,7 @@ async def done_job(farm: Farm) -> int:
 async def test_a_retry_is_answered_when_all_is_taken_back(farm: Farm):
     job = await done_job(farm)
 
-    view = await farm.retry(job, frames=None, everything=True)
+    view = await farm.jobs.retry(job, frames=None, everything=True)
 
     assert view.stages[0].done == 0
     assert await report_faults(farm) == []
@@ -78,7 +78,7 @@ async def test_a_manager_that_ended_before_all_was_taken_back_goes_on_when_it_st
     job = await done_job(farm)
     work = partial(retry, catalog=farm.catalog, job_id=job, everything=True)
     await farm.writer.write(work)
-    assert (await farm.view(job)).stages[0].done > 0
+    assert (await farm.jobs.view(job)).stages[0].done > 0
     await farm.stop()
 
     again = make(tmp_path)

@@ -22,6 +22,7 @@ class Closed:
 
     def __init__(self, *, guessed: bool = False) -> None:
         self.doors: list[Door] = []
+        self.workers = self
         self._guessed = guessed
 
     async def admit(self, hello: Hello, door: Door) -> None:
