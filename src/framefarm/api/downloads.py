@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import partial as bound
+from pathlib import Path
 from typing import Annotated
 
 from fastapi import APIRouter, Query
 from fastapi.responses import Response, StreamingResponse
 
 from framefarm.api.bodies import Number
-from framefarm.api.file_answers import FileAnswer
+from framefarm.api.file_answers import FileAnswer, attachment
 from framefarm.farm.archives import zipped
 from framefarm.farm.downloads import What, archive_of, files_of, movie_file
 from framefarm.farm.outputs import OutputFile
 from framefarm.farm.service import Farm
-
-_MOVIES = {"mp4": "video/mp4", "mov": "video/quicktime", "webm": "video/webm"}
 
 Frames = Annotated[str, Query(max_length=65_536, description="Only these: `1-20,40`")]
 Partial = Annotated[bool, Query(description="Take what is there, also when more is to come")]
@@ -41,9 +41,18 @@ def download_routes(farm: Farm) -> APIRouter:
 
 def movie_answer(farm: Farm, movie: OutputFile) -> FileAnswer:
     """A movie as an answer, which browsers play."""
-    name = movie.name.rpartition("/")[2]
-    kind = _MOVIES.get(name.rpartition(".")[2], "application/octet-stream")
-    return FileAnswer(farm.blobs.existing(movie.sha256), media_type=kind, filename=name)
+    return FileAnswer(farm.blobs.existing(movie.sha256), name=movie.name.rpartition("/")[2])
+
+
+def zip_answer(name: str, files: Iterable[tuple[str, Path]]) -> StreamingResponse:
+    """Files as one .zip, made while it is sent.
+
+    Args:
+        name: Of the .zip, without its ending.
+        files: Name in it, and place, of each.
+    """
+    headers = {"Content-Disposition": attachment(f"{name}.zip")}
+    return StreamingResponse(zipped(files), media_type="application/zip", headers=headers)
 
 
 async def answer_with(
@@ -58,6 +67,4 @@ async def answer_with(
         return movie_answer(farm, await farm.read(bound(movie_file, job_id=job_id)))
     decide = bound(archive_of, job_id=job_id, what=what, frames=frames, partial=only_some)
     archive = await farm.read(decide)
-    headers = {"Content-Disposition": f'attachment; filename="{archive.name}.zip"'}
-    files = files_of([archive], farm.blobs, farm.read_here)
-    return StreamingResponse(zipped(files), media_type="application/zip", headers=headers)
+    return zip_answer(archive.name, files_of([archive], farm.blobs, farm.read_here))

@@ -2,19 +2,72 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+from urllib.parse import quote
+
 from starlette.responses import FileResponse, Response
 from starlette.types import Message, Receive, Scope, Send
 
 from framefarm.api.problems import problem
 
 _BAD_RANGE, _NO_SUCH_RANGE = 400, 416
+_RANGE = b"range"
+_ANY_KIND = "application/octet-stream"
+_KINDS = {
+    "png": "image/png",
+    "jpg": "image/jpeg",
+    "jpeg": "image/jpeg",
+    "webp": "image/webp",
+    "tif": "image/tiff",
+    "tiff": "image/tiff",
+    "bmp": "image/bmp",
+    "jp2": "image/jp2",
+    "exr": "image/x-exr",
+    "hdr": "image/vnd.radiance",
+    "tga": "image/x-tga",
+    "mp4": "video/mp4",
+    "mov": "video/quicktime",
+    "webm": "video/webm",
+}
+"""What a file is, by the ending that this farm gave it."""
+
+_NOT_PLAIN = re.compile(r"[^ !#-$&-\[\]-~]")
+"""What no quoted name has that every program reads alike: other than ASCII, `"`, `\\` and `%`."""
+
+
+def attachment(name: str) -> str:
+    """What `Content-Disposition` says of a file that is to be kept under a name (RFC 6266).
+
+    A name in plain ASCII always comes with it, for what reads no other, such as curl.
+    """
+    plain = _NOT_PLAIN.sub("_", name)
+    said = f'attachment; filename="{plain}"'
+    if plain == name:
+        return said
+    return f"{said}; filename*=UTF-8''{quote(name, safe='', errors='replace')}"
 
 
 class FileAnswer(FileResponse):
-    """A file; see `FileResponse`, which tells of a bad `Range` in plain text."""
+    """A file; see `FileResponse`, which tells of a bad `Range` in plain text.
+
+    Args:
+        path: Where it is.
+        name: What to keep it as; empty for what has none.
+        media_type: Of what kind; empty for what its name says.
+    """
+
+    def __init__(self, path: Path, *, name: str = "", media_type: str = "") -> None:
+        headers = {"Content-Disposition": attachment(name)} if name else None
+        media_type = media_type or _KINDS.get(Path(name).suffix[1:].lower(), _ANY_KIND)
+        super().__init__(path, media_type=media_type, headers=headers)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send it, or what is wrong with the range that is asked for."""
+        if not _has_known_range(scope):
+            # What counts in anything else than bytes is to be ignored (RFC 9110, 14.2).
+            rest = [field for field in scope["headers"] if field[0] != _RANGE]
+            scope = {**scope, "headers": rest}
         refused = False
 
         async def told(message: Message) -> None:
@@ -27,6 +80,11 @@ class FileAnswer(FileResponse):
                 await send(message)
 
         await super().__call__(scope, receive, told)
+
+
+def _has_known_range(scope: Scope) -> bool:
+    asked = [value for name, value in scope["headers"] if name == _RANGE]
+    return all(value.partition(b"=")[0].strip().lower() == b"bytes" for value in asked)
 
 
 def _refusal(message: Message) -> Response:

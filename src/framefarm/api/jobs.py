@@ -168,12 +168,12 @@ def routes(farm: Farm) -> APIRouter:  # noqa: C901  one short function for each 
     @router.get("/{job_id}/frames/{frame}/thumbnail")
     async def thumbnail(job_id: Number, frame: Number) -> Response:
         """A frame, 320 pixels at its longest side."""
-        return await _frame_file(farm, job_id, frame, "thumbnail", "image/webp")
+        return await _frame_file(farm, job_id, frame, "thumbnail")
 
     @router.get("/{job_id}/frames/{frame}/image")
     async def image(job_id: Number, frame: Number) -> Response:
         """A frame as it was rendered."""
-        return await _frame_file(farm, job_id, frame, "image", "application/octet-stream")
+        return await _frame_file(farm, job_id, frame, "image")
 
     @router.get("/{job_id}/events")
     async def events(job_id: Number, request: Request) -> StreamingResponse:
@@ -286,10 +286,10 @@ def _place(cursor: str) -> Place:
     return stage, unit, position
 
 
-async def _frame_file(farm: Farm, job_id: int, frame: int, role: str, kind: str) -> Response:
+async def _frame_file(farm: Farm, job_id: int, frame: int, role: str, kind: str = "") -> Response:
     file = await farm.read(lambda c: file_of_frame(c, job_id, frame, role))
     name = file.name.rpartition("/")[2]
-    return FileAnswer(farm.blobs.existing(file.sha256), media_type=kind, filename=name)
+    return FileAnswer(farm.blobs.existing(file.sha256), media_type=kind, name=name)
 
 
 async def _follow(farm: Farm, job_id: int, request: Request) -> AsyncIterator[bytes]:

@@ -7,14 +7,13 @@ from dataclasses import dataclass
 from typing import Annotated, TypeVar
 
 from fastapi import APIRouter, Query, Request
-from fastapi.responses import Response, StreamingResponse
+from fastapi.responses import Response
 from sqlalchemy import Connection
 
 from framefarm.api.bodies import Number, clamped
-from framefarm.api.downloads import Frames, Partial, movie_answer
+from framefarm.api.downloads import Frames, Partial, movie_answer, zip_answer
 from framefarm.api.file_answers import FileAnswer
 from framefarm.api.shot_edits import viewer_of
-from framefarm.farm.archives import zipped
 from framefarm.farm.downloads import What, files_of
 from framefarm.farm.pages import CursorError
 from framefarm.farm.service import Farm
@@ -52,9 +51,7 @@ def routes(farm: Farm) -> APIRouter:
 
     async def frame_of(request: Request, shot_id: int, frame: int, role: str) -> FileAnswer:
         file = await seen(request, frame_file, shot_id, frame=frame, role=role)
-        kind = "image/webp" if role == "thumbnail" else "application/octet-stream"
-        name = file.name.rpartition("/")[2]
-        return FileAnswer(farm.blobs.existing(file.sha256), media_type=kind, filename=name)
+        return FileAnswer(farm.blobs.existing(file.sha256), name=file.name.rpartition("/")[2])
 
     @router.get("/{shot_id}/files")
     async def files(
@@ -94,9 +91,8 @@ def routes(farm: Farm) -> APIRouter:
             return movie_answer(farm, await seen(request, shot_movie, shot_id))
         asked = {"what": what, "frames": frames, "partial": partial}
         archive = await seen(request, shot_archive, shot_id, **asked)
-        headers = {"Content-Disposition": f'attachment; filename="{archive.name}.zip"'}
-        content = zipped(files_of(archive.parts, farm.blobs, farm.read_here))
-        return StreamingResponse(content, media_type="application/zip", headers=headers)
+        content = files_of(archive.parts, farm.blobs, farm.read_here)
+        return zip_answer(archive.name, content)
 
     return router
 

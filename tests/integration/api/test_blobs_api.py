@@ -83,6 +83,13 @@ def test_a_range_that_is_none_is_a_problem(kept: Manager, asked: str, status: in
         assert answer.headers["content-range"] == f"bytes */{len(BYTES)}"
 
 
+@pytest.mark.parametrize("asked", ["lines=1-2", "pages=1", "x"])
+def test_a_range_of_something_else_than_bytes_is_ignored(kept: Manager, asked: str):
+    answer = kept.http.get(PATH, headers={"Range": asked})
+
+    assert (answer.status_code, answer.content) == (200, BYTES)
+
+
 def test_other_bytes_than_announced_leave_nothing(manager: Manager):
     for wrong in (BYTES[:-1], BYTES + b"x", b"", b"x" * len(BYTES)):
         is_problem(manager.http.put(PATH, content=wrong), 422, "hash_differs")

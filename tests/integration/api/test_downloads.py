@@ -70,6 +70,17 @@ def test_archive_holds_the_frames_as_they_were_rendered(shared: Manager, film: F
     assert archive(by_number) == archive(answer)
 
 
+def test_archive_is_named_as_the_job_in_any_script(shared: Manager, blends: dict[str, bytes]):
+    task = start(shared, blends["plain"], frames="1", name="\u65e5\u672c")
+
+    answer = ask(shared, task, what="frames", partial=True)
+
+    assert archive(answer) == {}
+    said = "attachment; filename=\"__.zip\"; filename*=UTF-8''%E6%97%A5%E6%9C%AC.zip"
+    assert answer.headers["content-disposition"] == said
+    delete(shared, task)
+
+
 def test_archive_of_a_range_needs_only_its_frames(shared: Manager, film: Film):
     film.render(3)
 
