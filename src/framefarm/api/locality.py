@@ -8,12 +8,17 @@ from urllib.parse import urlsplit
 from starlette.datastructures import Headers
 from starlette.types import Scope
 
+from framefarm.notify.letters import MARK
+
 LOCAL_NAMES = frozenset({"127.0.0.1", "localhost", "::1"})
-_FORWARDING = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via")
+_FORWARDING = (
+    *("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via"),
+    MARK.lower(),
+)
 
 
 def is_proxied(headers: Headers) -> bool:
-    """Whether a request says that a proxy has passed it on."""
+    """Whether a request says that it was passed on: by a proxy, or to a web hook."""
     return any(name in headers for name in _FORWARDING)
 
 

@@ -15,7 +15,7 @@ import time
 import httpx
 
 from framefarm import __version__
-from framefarm.notify.letters import Letter
+from framefarm.notify.letters import MARK, Letter
 from framefarm.notify.outcomes import Outcome, answered
 
 _STEP_S = 10.0
@@ -32,6 +32,7 @@ def send_hook(letter: Letter) -> Outcome:
     headers = {
         "Content-Type": "application/json",
         "User-Agent": f"FrameFarm/{__version__}",
+        MARK: "1",
         "X-FrameFarm-Timestamp": stamp,
         "X-FrameFarm-Signature": f"v1={signature(letter.secret, stamp, body)}",
     }

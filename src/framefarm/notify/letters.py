@@ -7,6 +7,10 @@ from typing import Any
 
 from framefarm.notify.mail_server import MailServer
 
+MARK = "X-FrameFarm-Notification"
+"""A header of all that is sent by HTTP. Where to, and how, somebody else said: a manager that is
+asked by such a request, on the same machine, must not take it for one of whoever sits there."""
+
 
 @dataclass(frozen=True)
 class Letter:

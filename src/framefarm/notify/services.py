@@ -16,7 +16,7 @@ from apprise.plugins import NotifyBase
 from requests.adapters import HTTPAdapter
 
 from framefarm.notify.addresses import SERVICES, BadAddressError, check_parameters
-from framefarm.notify.letters import Letter
+from framefarm.notify.letters import MARK, Letter
 from framefarm.notify.outcomes import TOLD, Outcome, answered
 
 _WRONG = "apprise cannot read this address; docs/how-to/be-told.md shows how it is written"
@@ -68,9 +68,13 @@ class Services:
         bad = [answer for answer in self._answers if not answer.ok]
         return bad[-1] if bad else Outcome(ok=False, reason="the service could not be reached")
 
-    def _noted(self, *arguments: Any, **options: Any) -> requests.Response:
+    def _noted(
+        self, adapter: HTTPAdapter, request: requests.PreparedRequest, *rest: Any, **options: Any
+    ) -> requests.Response:
+        # Also on what a redirect leads to.
+        request.headers[MARK] = "1"
         try:
-            answer = self._send(*arguments, **options)
+            answer = self._send(adapter, request, *rest, **options)
         except requests.RequestException as error:
             # Its text holds the address.
             self._answers.append(Outcome(ok=False, reason=_why(error)))

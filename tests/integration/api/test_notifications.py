@@ -316,6 +316,24 @@ def test_nobody_sees_or_changes_the_targets_of_others(told_people: People, hook:
     assert hook.posts.empty()
 
 
+def test_a_target_at_the_manager_itself_is_let_in_as_nobody_is(told_people: People, hook: Hook):
+    """Where the loopback is allowed, it would be asked as by whoever sits at its machine."""
+    people = told_people
+    job = people.manager.trial("1", owner="bob")
+    cancel = f"http://127.0.0.1:{people.manager.http.base_url.port}/api/jobs/{job['id']}/cancel"
+    hook.answers.append((307, {"Location": cancel}))
+    place = hook.url.removeprefix("http://").split("/")[0]
+
+    for name, address in (("hook", cancel), ("service", f"gotify://{place}/token")):
+        made = people.ask("ada", "POST", TARGETS, json={"name": name, "address": address})
+        assert made.status_code == 201, made.text
+        test = f"{TARGETS}/{made.json()['target']['id']}/test"
+        told = people.ask("ada", "POST", test).raise_for_status().json()
+        assert told == {"sent": False, "reason": told["reason"]}
+
+    assert people.manager.job(job["id"])["state"] == "queued"
+
+
 def test_people_choose_what_they_may_see(told_people: People, hook: Hook):
     people = told_people
     chosen = {"tells": ["worker_lost"]}, {"tells": ["disk_low"]}, {"all_jobs": True}

@@ -14,7 +14,7 @@ import pytest
 from framefarm.notify.addresses import BadAddressError
 from framefarm.notify.courier import Courier
 from framefarm.notify.journal import Journal
-from framefarm.notify.letters import Letter
+from framefarm.notify.letters import MARK, Letter
 from framefarm.notify.mail_server import MailServer as FarmsServer
 from framefarm.notify.mail_server import parse_mail_server
 from framefarm.notify.outcomes import TOLD, Outcome
@@ -71,6 +71,7 @@ async def test_hook_is_signed_as_the_documentation_checks_it(
     headers, body = hook.next()
     assert json.loads(body) == {"id": "farm.1.2"}
     assert headers["content-type"] == "application/json"
+    assert MARK.lower() in headers
     assert is_from_the_farm(SECRET, headers, body)
     assert not is_from_the_farm("ffh_another", headers, body)
     assert not is_from_the_farm(SECRET, headers, body + b" ")
@@ -198,6 +199,7 @@ async def test_service_is_told_and_what_it_answers_counts(
     headers, body = hook.next()
     told = json.loads(body)
     assert headers["x-gotify-key"] == "token"
+    assert MARK.lower() in headers
     assert told["title"].startswith("Job (@")
     assert "@everyone" not in body.decode().encode().decode("unicode_escape")
     assert "<!channel" not in told["title"]
