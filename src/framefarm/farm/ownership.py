@@ -17,7 +17,7 @@ from sqlalchemy import Connection, Select, insert, select
 from framefarm.core.accounts import UserRole
 from framefarm.db import tables as t
 from framefarm.farm.accounts import Identity
-from framefarm.farm.quotas import check_bytes
+from framefarm.farm.quotas import check_bytes, check_waiting
 from framefarm.farm.refusals import told_when_refused
 from framefarm.farm.usage import count_uploads
 from framefarm.storage import BlobMissingError
@@ -144,6 +144,20 @@ async def check_room(
     if who is not None:
         async with told_when_refused(farm):
             await farm.read(partial(_check_coming, user_id=who.user_id, sizes=sizes))
+
+
+async def check_waiting_room(farm: Farm, who: Identity, waiting_bytes: int) -> None:
+    """Make sure that somebody may send more chunks of files that are not complete.
+
+    Args:
+        waiting_bytes: What waits of the person's would take with them.
+
+    Raises:
+        QuotaExceededError: It is more than may be.
+    """
+    async with told_when_refused(farm):
+        read = partial(check_waiting, user_id=who.user_id, waiting_bytes=waiting_bytes)
+        await farm.read(read)
 
 
 def _sizes(farm: Farm, hashes: Sequence[str]) -> dict[str, int]:

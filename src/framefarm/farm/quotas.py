@@ -17,6 +17,7 @@ from framefarm.core.sizes import told_size
 from framefarm.core.states import JobState
 from framefarm.db import tables as t
 from framefarm.farm.new_jobs import PlannedJob
+from framefarm.protocol.chunks import MAX_PACK_BYTES
 
 QUOTAS = ("max_jobs", "max_frames", "max_slots", "max_bytes")
 """The columns of `users`; None is no limit. Slots are looked at when leases are made."""
@@ -111,6 +112,30 @@ def check_bytes(connection: Connection, user_id: int, coming: int | None) -> Non
             quota.name,
             f"{_full(quota, quota.max_bytes)}. That leaves {told_size(left)}, too little for an "
             f"upload of {told_size(coming)}. {_TO_HAVE_ROOM} {_ask(quota.name, 'bytes')}",
+        )
+
+
+def check_waiting(connection: Connection, user_id: int, waiting_bytes: int) -> None:
+    """Make sure that a person may send more chunks of files that are not complete.
+
+    They count for nobody until they are a file, so this keeps the disk from being filled with them.
+
+    Args:
+        waiting_bytes: What waits would take with them.
+
+    Raises:
+        QuotaExceededError: It is more than all of the quota, and a request's worth besides.
+    """
+    quota = _quota(connection, t.users.c.id == user_id)
+    if quota is None or quota.max_bytes is None:
+        return
+    if waiting_bytes > quota.max_bytes + MAX_PACK_BYTES:
+        raise QuotaExceededError(
+            quota.name,
+            f"What {quota.name} sent of files that are not complete would take "
+            f"{told_size(waiting_bytes)}; it may take {told_size(quota.max_bytes)}. Complete an "
+            f"upload that broke off; what nobody goes on with is removed after a day. "
+            f"{_ask(quota.name, 'bytes')}",
         )
 
 

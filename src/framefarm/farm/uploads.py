@@ -13,7 +13,7 @@ import structlog
 from framefarm.farm.accounts import Identity
 from framefarm.farm.assembling import Assembly, GoneError, list_of
 from framefarm.farm.chunk_index import chunked_blobs, forget_some
-from framefarm.farm.ownership import check_room, keep_owner, sees_all
+from framefarm.farm.ownership import check_room, check_waiting_room, keep_owner, sees_all
 from framefarm.protocol.chunks import MAX_LIST_BYTES, Chunk, ChunkError
 from framefarm.storage import BlobTooLargeError, Packs
 
@@ -46,11 +46,15 @@ class Uploads:
 
         Raises:
             ChunkError: That is no pack.
-            QuotaExceededError: The person has as many bytes as may be.
+            QuotaExceededError: The person has as many bytes as may be, or as many wait.
             StorageFullError: There is no room.
         """
         await check_room(self._farm, who)
-        return await asyncio.to_thread(self._packs_of(who).keep, pack)
+        packs = self._packs_of(who)
+        if who is not None and not sees_all(who):
+            waiting = await asyncio.to_thread(packs.waiting_bytes)
+            await check_waiting_room(self._farm, who, waiting + len(pack))
+        return await asyncio.to_thread(packs.keep, pack)
 
     async def offer(
         self, who: Identity | None, sha256: str, size_bytes: int, pieces: Sequence[Chunk]

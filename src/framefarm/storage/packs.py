@@ -68,6 +68,14 @@ class Packs:
             sync_folder(self._folder)
         return len(places)
 
+    def waiting_bytes(self) -> int:
+        """What all packs here take."""
+        taken = 0
+        for path in self._packs():
+            with contextlib.suppress(FileNotFoundError):  # part of a blob meanwhile
+                taken += path.stat().st_size
+        return taken
+
     def has(self, name: bytes) -> bool:
         """Whether a chunk is here."""
         return name in self._places

@@ -113,6 +113,21 @@ def test_chunks_of_no_file_are_refused_once_nothing_is_left(manager: Manager, an
     is_problem(ann.ask("PUT", "/api/uploads/chunks", content=pack), 403, "quota_exceeded")
 
 
+def test_chunks_that_wait_for_their_file_are_not_without_end(manager: Manager, ann: Person):
+    """A file of a small quota needs few; the rest would fill the disk for a day."""
+    set_quota(manager, "ann", bytes=1_000)
+    rng = random.Random(3)
+    pack = encode_pack([rng.randbytes(10 << 20)])
+    packed = zstandard.ZstdCompressor().compress(pack)
+
+    answers = [ann.ask("PUT", "/api/uploads/chunks", content=packed) for _ in range(4)]
+
+    assert [answer.status_code for answer in answers] == [204, 204, 204, 403]
+    told = is_problem(answers[-1], 403, "quota_exceeded")["detail"]
+    assert "What ann sent of files that are not complete would take" in told
+    assert ann.put(b"a" * 1_000).status_code == 201
+
+
 def test_a_render_task_beyond_the_quota_leaves_no_job(
     manager: Manager, ann: Person, blends: dict[str, bytes]
 ):
