@@ -14,6 +14,7 @@ from pydantic import (
     model_validator,
 )
 
+from framefarm.core.deadlines import FIRST_YEAR, LAST_YEAR
 from framefarm.core.plain_text import plain
 from framefarm.core.requirements import Pool
 from framefarm.core.spans import Spans
@@ -143,12 +144,11 @@ MaxWorkers = Annotated[int, Field(ge=1, le=100_000)]
 
 
 def _in_our_time(at: datetime) -> datetime:
-    if not _FIRST_YEAR <= at.year <= _LAST_YEAR:
-        raise ValueError(f"the year is not from {_FIRST_YEAR} to {_LAST_YEAR}")
+    if not FIRST_YEAR <= at.year <= LAST_YEAR:
+        raise ValueError(f"the year is not from {FIRST_YEAR} to {LAST_YEAR}")
     return at
 
 
-_FIRST_YEAR, _LAST_YEAR = 2000, 2999
 Deadline = Annotated[AwareDatetime, AfterValidator(_in_our_time)]
 
 

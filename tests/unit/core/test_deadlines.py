@@ -35,7 +35,19 @@ def test_a_deadline_is_a_time_or_so_long_from_now(typed: str, meant: datetime):
 
 
 @pytest.mark.parametrize(
-    "typed", ["", "soon", "4h", "+h", "+4w", "2026-13-01T18:00", "25:00", "+999999d"]
+    "typed",
+    [
+        "",
+        "soon",
+        "4h",
+        "+h",
+        "+4w",
+        "2026-13-01T18:00",
+        "25:00",
+        "+999999d",
+        "0001-01-01",
+        "9999-12-31T23:59",
+    ],
 )
 def test_what_is_no_deadline_is_refused_with_how_to_write_one(typed: str):
     with pytest.raises(DeadlineError, match=r"write it like 2026-12-01T18:00, 18:00, \+4h"):

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import click
 
 from framefarm.cli.display import words
+from framefarm.cli.display.sheets import local
 from framefarm.cli.farm_options import job_argument, json_option, open_farm, url_option
 from framefarm.cli.groups import command as declare
 from framefarm.cli.groups import option
@@ -45,5 +46,5 @@ def _row(frame: FrameView) -> tuple[str, ...]:
         words.memory(frame.peak_memory_bytes) if frame.peak_memory_bytes else "",
         frame.worker or "",
         frame.device or "",
-        (frame.at or "")[:19].replace("T", " "),
+        local(frame.at, seconds=True),
     )

@@ -9,6 +9,7 @@ import click
 
 from framefarm.cli.browser_login import log_in_by_browser
 from framefarm.cli.display import words
+from framefarm.cli.display.sheets import local
 from framefarm.cli.failures import UsageFailure
 from framefarm.cli.farm_options import farm_url, open_farm
 from framefarm.cli.groups import command as declare
@@ -79,7 +80,7 @@ def command(
             made = _first(farm, code, name, days) if first else _log_in(farm, name, days)
     home = load_settings().home
     keep_login(home, found, KeptLogin(name, made.token, certificate))
-    until = (made.view.expires_at or "")[:10]
+    until = local(made.view.expires_at)[:10]
     click.echo(f"logged in at {found} as {name}, until {until}")
     click.echo(f"kept in {words.place(kept_in(home))}; framefarm logout ends it")
 

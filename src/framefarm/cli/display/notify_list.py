@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime
 from textwrap import wrap
 
+from framefarm.cli.display.sheets import local
 from framefarm.cli.tables import table, text_width
 from framefarm.client.notify_views import NotificationView, TargetView
 
@@ -24,7 +24,7 @@ def target_lines(targets: Sequence[TargetView]) -> Iterator[str]:
         waiting = f"; {target.waiting} waiting" if target.waiting else ""
         yield from below(f"told of {told_of(target)}{waiting}")
         if target.state != "ok":
-            until = f", again at {_time(target.next_try_at)}" if target.next_try_at else ""
+            until = f", again at {local(target.next_try_at)}" if target.next_try_at else ""
             yield from below(f"{target.state}: {target.reason}{until}")
 
 
@@ -45,7 +45,7 @@ def history_lines(notifications: Sequence[NotificationView]) -> Iterator[str]:
         yield _NOTHING
         return
     rows = [
-        (_time(one.at), one.target_name, _STATES.get(one.state, one.state), one.title)
+        (local(one.at), one.target_name, _STATES.get(one.state, one.state), one.title)
         for one in notifications
     ]
     head, *lines = table(("WHEN", "WHERE", "STATE", "WHAT"), rows, flexible=3).splitlines()
@@ -54,9 +54,3 @@ def history_lines(notifications: Sequence[NotificationView]) -> Iterator[str]:
         yield line
         if one.reason:
             yield from below(one.reason)
-
-
-def _time(at: str | None) -> str:
-    if not at:
-        return ""
-    return datetime.fromisoformat(at).astimezone().strftime("%Y-%m-%d %H:%M")

@@ -24,3 +24,15 @@ def facts_page(facts: Iterable[Fact], width: int) -> str:
 def when(at: datetime | None) -> str:
     """Local time, to the minute."""
     return at.astimezone().strftime("%Y-%m-%d %H:%M") if at else "never"
+
+
+def local(text: str | None, *, seconds: bool = False) -> str:
+    """A time as the API says it, in the zone of this machine; empty for none.
+
+    Args:
+        seconds: To the second, and not to the minute.
+    """
+    if not text:
+        return ""
+    at = datetime.fromisoformat(text).astimezone()
+    return at.strftime("%Y-%m-%d %H:%M:%S" if seconds else "%Y-%m-%d %H:%M")

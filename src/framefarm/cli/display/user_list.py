@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from framefarm.cli.display.sheets import local
 from framefarm.client.user_views import LoginView, TokenView, UserView
 
 _WHAT = {"full": "", "read": ", reads only", "submit": ", hands in and reads"}
@@ -31,12 +32,12 @@ def login_lines(logins: Sequence[LoginView]) -> Iterator[str]:
     for login in logins:
         this = ", this one" if login.current else ""
         agent = f" {login.agent}" if login.agent else ""
-        line = f"{login.id}: since {login.created_at[:16]} from {login.address}{this},{agent}"
+        line = f"{login.id}: since {local(login.created_at)} from {login.address}{this},{agent}"
         yield line.rstrip(",")
 
 
 def _token(token: TokenView) -> str:
-    until = f", until {token.expires_at[:10]}" if token.expires_at else ""
-    used = f"used {token.last_used_at[:16]}" if token.last_used_at else "never used"
+    until = f", until {local(token.expires_at)[:10]}" if token.expires_at else ""
+    used = f"used {local(token.last_used_at)}" if token.last_used_at else "never used"
     what = _WHAT.get(token.scope, f", {token.scope} only")
     return f"{token.id}: {token.name} (ff_{token.prefix}...{what}{until}), {used}"

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from framefarm.cli.display.sheets import local
 from framefarm.cli.farm_options import json_option, open_farm, url_option
 from framefarm.cli.groups import CONTEXT, CommandPlace, LazyGroup, goes_on
 from framefarm.cli.lease_choice import SHOWN, lease_options
@@ -57,5 +58,5 @@ def _row(lease: LeaseView) -> tuple[str, ...]:
         lease.worker,
         lease.slot,
         str(lease.attempt),
-        lease.leased_at[:19].replace("T", " "),
+        local(lease.leased_at, seconds=True),
     )
