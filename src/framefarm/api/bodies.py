@@ -126,6 +126,8 @@ class TrialSettings(_Body):
 
 Tag = Annotated[str, Field(pattern=TAG_PATTERN)]
 
+MinMemory = Annotated[int, Field(ge=0, le=1 << 50)]
+"""Bytes that a slot has for a frame."""
 
 class Requires(_Body):
     """What a job asks of the workers that do it.
@@ -135,7 +137,7 @@ class Requires(_Body):
 
     pool: Pool = Pool.OWN
     tags: Annotated[list[Tag], Field(max_length=20)] = []
-    min_memory_bytes: Annotated[int, Field(ge=0, le=1 << 50)] = 0
+    min_memory_bytes: MinMemory = 0
     gpu: bool = False
 
 

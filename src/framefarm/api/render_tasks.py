@@ -20,13 +20,23 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from framefarm.api.access import owner_for
 from framefarm.api.blend_upload import Upload, receive_file
-from framefarm.api.bodies import Name, Priority, RenderSettings, Title
+from framefarm.api.bodies import (
+    Deadline,
+    MaxWorkers,
+    MinMemory,
+    Name,
+    Priority,
+    RenderSettings,
+    Title,
+    seconds,
+)
 from framefarm.api.downloads import Frames, Partial, answer_with
 from framefarm.api.guard import caller_of
 from framefarm.api.once import asked_once
 from framefarm.api.planning import plan_render
 from framefarm.api.scene_upload import Scene, Scenes
 from framefarm.core.plain_text import plain
+from framefarm.core.requirements import Pool
 from framefarm.farm.downloads import What
 from framefarm.farm.new_jobs import PlannedJob, Wishes
 from framefarm.farm.ownership import check_room
@@ -54,7 +64,8 @@ TaskKey = Annotated[str, InPath(max_length=64)]
 class TaskSettings(RenderSettings):
     """How a task is rendered, in the query or in the form; what is left out is as the file says.
 
-    `blend`: which file of a .zip, where it has several.
+    `blend`: which file of a .zip, where it has several. `pool`: the least trusted pool whose
+    workers may have it.
     """
 
     name: Title = ""
@@ -63,6 +74,11 @@ class TaskSettings(RenderSettings):
     shot: Title = ""
     owner: Title = ""
     priority: Priority | None = None
+    max_workers: MaxWorkers | None = None
+    deadline: Deadline | None = None
+    pool: Pool = Pool.OWN
+    min_memory_bytes: MinMemory = 0
+    gpu: bool = False
     file_name: Name = ""
     blend: Annotated[str, Field(max_length=1_000)] = ""
 
@@ -207,6 +223,7 @@ def _request(
 ) -> RenderRequest:
     own = {"name", "project", "sequence", "shot", "priority", "owner"}
     own |= {"file_name", "format", "blend", "frames"}
+    own |= {"deadline", "pool", "min_memory_bytes", "gpu"}
     named = scene.blend_name or asked.file_name or upload.file_name or _UNNAMED
     return RenderRequest(
         blend_sha256=scene.blend_sha256,
@@ -220,6 +237,12 @@ def _request(
         priority=usual.priority if asked.priority is None else asked.priority,
         frames=usual.frames if asked.frames is None else asked.frames,
         file_format=asked.format,
-        wishes=Wishes(owner=owner),
+        deadline_at=seconds(asked.deadline),
+        wishes=Wishes(
+            owner=owner,
+            pool=asked.pool,
+            min_memory_bytes=asked.min_memory_bytes,
+            gpu=asked.gpu,
+        ),
         **asked.model_dump(exclude=own),
     )

@@ -91,6 +91,23 @@ def test_form_comes_before_the_query(shared: Manager, blends: dict[str, bytes]):
     delete(shared, answer.json())
 
 
+def test_form_says_when_it_is_to_be_done_and_by_whom(shared: Manager, blends: dict[str, bytes]):
+    wanted = {"pool": "friends", "min_memory_bytes": 1 << 30, "gpu": "true"}
+
+    task = start(
+        shared,
+        blends["plain"],
+        max_workers=3,
+        deadline="2999-12-01T18:00:00+01:00",
+        **wanted,
+    )
+
+    job = shared.job(task["job"])
+    assert (job["max_workers"], job["deadline"]) == (3, "2999-12-01T17:00:00+00:00")
+    assert job["requires"] == {**wanted, "tags": [], "gpu": True}
+    delete(shared, task)
+
+
 def test_progress_tells_stage_total_and_each_workers_share(
     shared: Manager, blends: dict[str, bytes]
 ):
