@@ -46,10 +46,11 @@ _BLENDER = r"^\d{1,3}\.\d{1,3}$"
 IN_WORDS = {
     NO_ZERO: "A zero byte is no text; leave it out",
     SHA256: "This is no SHA-256: it has 64 digits of 0-9 and a-f",
-    USER_NAME: "A name has 1 to 80 letters, digits and . _ @ -, and begins with a letter or digit",
+    USER_NAME: "A name has 1 to 80 letters from a to z, digits and . _ @ -, and begins with one of "
+    "the first two",
     EMAIL: "This is no address of mail, such as ada@studio.example",
     _BLENDER: "A version of Blender is written as 4.5",
-    TAG_PATTERN: "A tag has 1 to 40 small letters, digits and . _ -; the first is no sign",
+    TAG_PATTERN: "A tag has 1 to 40 small letters a to z, digits and . _ -; the first is no sign",
 }
 """What values have to be like, by their pattern, for people."""
 
@@ -125,9 +126,9 @@ class TrialSettings(_Body):
 
 
 Tag = Annotated[str, Field(pattern=TAG_PATTERN)]
-
 MinMemory = Annotated[int, Field(ge=0, le=1 << 50)]
 """Bytes that a slot has for a frame."""
+
 
 class Requires(_Body):
     """What a job asks of the workers that do it.

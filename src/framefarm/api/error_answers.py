@@ -11,6 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, Response
+from starlette.routing import Match
 
 from framefarm.api.bodies import IN_WORDS
 from framefarm.api.once import AnsweredBeforeError
@@ -21,11 +22,18 @@ from framefarm.core.errors import FrameFarmError
 _log = structlog.get_logger(__name__)
 
 _NOT_READ_AS_JSON = frozenset({"model_attributes_type", "dict_attributes_type"})
-_HTTP_CODES = {404: "not_found", 405: "method_not_allowed", 413: "too_large"}
+_HTTP_CODES = {413: "too_large"}
+_BAD_BODY = (
+    "The body of this request cannot be read as JSON, which is UTF-8 and not nested so deep."
+)
+_LONGEST_PATH = 200
+_KINDS = frozenset({"render", "trial"})
+_METHODS = ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")
 
 
 def install(app: FastAPI) -> None:
     """Answer every error of an application this way."""
+    _install_http(app)
 
     @app.exception_handler(FrameFarmError)
     async def ours(request: Request, error: FrameFarmError) -> Response:
@@ -43,11 +51,6 @@ def install(app: FastAPI) -> None:
             told += "; JSON is read with the header Content-Type: application/json"
         return problem(REFUSED, "invalid_request", told)
 
-    @app.exception_handler(HTTPException)
-    async def http(_: Request, error: HTTPException) -> JSONResponse:
-        code = _HTTP_CODES.get(error.status_code, "http")
-        return problem(error.status_code, code, str(error.detail))
-
     @app.exception_handler(ClientDisconnect)
     async def gone(_: Request, __: ClientDisconnect) -> JSONResponse:
         return problem(400, "cut_short", "The connection broke before the body had come.")
@@ -58,12 +61,62 @@ def install(app: FastAPI) -> None:
         return problem(500, "internal", "The manager failed at this request; its log says why.")
 
 
+def _install_http(app: FastAPI) -> None:
+    """What the framework itself raises."""
+
+    @app.exception_handler(HTTPException)
+    async def http(_: Request, error: HTTPException) -> JSONResponse:
+        code = _HTTP_CODES.get(error.status_code, "http")
+        return problem(error.status_code, code, str(error.detail))
+
+    @app.exception_handler(400)
+    async def bad_body(_: Request, __: HTTPException) -> JSONResponse:
+        return problem(400, "bad_body", _BAD_BODY)
+
+    @app.exception_handler(404)
+    async def not_found(request: Request, _: HTTPException) -> JSONResponse:
+        told = f"There is nothing at {_path(request)}; /api/docs lists what there is."
+        return problem(404, "not_found", told)
+
+    @app.exception_handler(405)
+    async def not_allowed(request: Request, _: HTTPException) -> JSONResponse:
+        methods = _methods(request)
+        told = f"{request.method} is not taken at {_path(request)}, but {methods}."
+        answer = problem(405, "method_not_allowed", told)
+        answer.headers["Allow"] = methods
+        return answer
+
+
+def _path(request: Request) -> str:
+    return ascii(request.url.path[:_LONGEST_PATH])
+
+
+def _methods(request: Request) -> str:
+    """All that is taken at a path: each method has a route of its own."""
+    routes = request.app.routes
+    taken = [
+        method
+        for method in _METHODS
+        if any(
+            route.matches({**request.scope, "method": method})[0] is Match.FULL for route in routes
+        )
+    ]
+    return ", ".join(taken)
+
+
 def in_words(error: Mapping[str, Any]) -> str:
     """What is wrong with one value, and where it stands."""
-    where = ".".join(str(part) for part in error["loc"])
+    first, *parts = error["loc"]
+    if parts and first == "body" and parts[0] in _KINDS:
+        # What pydantic has of a body of that `kind`; in the body itself nothing is called so.
+        parts = parts[1:]
+    where = ".".join(str(part) for part in (first, *parts))
     more = error.get("ctx", {})
     if error["type"] == "json_invalid":
         return f"{where}: {error['msg']}: {more.get('error')}"
+    if error["type"] == "value_error":
+        # Said by us; pydantic would put "Value error, " before it.
+        return f"{where}: {more['error']}"
     return f"{where}: {IN_WORDS.get(more.get('pattern'), error['msg'])}"
 
 

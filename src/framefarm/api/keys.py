@@ -23,7 +23,10 @@ _GUESSES = 20
 _LOOKUPS = 4
 """At the same time, for all addresses together."""
 
-_UNKNOWN = "This manager has given no such key to a worker."
+_UNKNOWN = (
+    "This manager has given no such key to a worker. A person's token begins with ff_, and comes "
+    "whole: Authorization: Bearer ff_..."
+)
 
 
 class UnknownKeyError(FrameFarmError):

@@ -84,6 +84,7 @@ _STATUS = {
     "storage": 503,
 }
 REFUSED = 422
+_WHO_IS_IT = 401
 _LONGEST = 2_000
 
 
@@ -101,9 +102,12 @@ def problem(
         "detail": detail,
     }
     waits = status in {429, 503} or code in {"not_ready", "idempotency_key_busy"}
-    headers = {"Retry-After": "1"} if waits else None
+    headers = {"Retry-After": "1"} if waits else {}
     if retry_in_s is not None:
-        headers = {"Retry-After": str(math.ceil(retry_in_s))}
+        headers["Retry-After"] = str(math.ceil(retry_in_s))
+    if status == _WHO_IS_IT:
+        # Each 401 says how to show who one is (RFC 9110, 15.5.2).
+        headers["WWW-Authenticate"] = "Bearer"
     return JSONResponse(
         body, status_code=status, headers=headers, media_type="application/problem+json"
     )

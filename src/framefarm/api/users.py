@@ -236,7 +236,8 @@ def person_of(request: Request) -> Identity:
     who = caller_of(request.scope).person
     if who is None:
         raise NotAllowedError(
-            "Nobody in particular has no account of their own; name a user: /api/users/NAME."
+            "On the manager's own machine nobody in particular asks, who has no account; name a "
+            "user: /api/users/NAME."
         )
     return who
 

@@ -216,6 +216,8 @@ def is_problem(answer: httpx.Response, status: int, code: str) -> dict[str, Any]
     assert told["code"] == code, told
     assert told["status"] == status
     assert told["detail"]
+    assert ("www-authenticate" in answer.headers) == (status == 401)  # RFC 9110, 15.5.2
+    assert ("allow" in answer.headers) == (status == 405)  # RFC 9110, 15.5.6
     assert set(told) == {"type", "title", "status", "code", "detail"}
     return told
 

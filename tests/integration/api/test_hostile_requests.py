@@ -44,7 +44,10 @@ def method_of(path: str) -> str:
 @pytest.mark.parametrize("path", PATHS)
 def test_another_method_is_not_allowed(shared: Manager, path: str):
     for method in {"GET", "POST", "PUT", "DELETE", "PATCH"} - PATHS[path]:
-        is_problem(shared.http.request(method, path), 405, "method_not_allowed")
+        answer = shared.http.request(method, path)
+        told = is_problem(answer, 405, "method_not_allowed")["detail"]
+        assert set(answer.headers["allow"].split(", ")) == PATHS[path]
+        assert method in told
 
 
 @pytest.mark.parametrize(
@@ -191,7 +194,7 @@ def test_a_body_that_is_no_job_is_refused(shared: Manager, body: Any):
     )
 
     told = is_problem(answer, answer.status_code, answer.json()["code"])
-    assert (told["status"], told["code"]) in {(422, "invalid_request"), (400, "http")}
+    assert (told["status"], told["code"]) in {(422, "invalid_request"), (400, "bad_body")}
     assert shared.http.get("/api/jobs?state=queued").json()["jobs"] == []
 
 
