@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import click
 
 from framefarm.cli.groups import option
+from framefarm.cli.paths import PathType
 from framefarm.client.submissions import RenderRequest
 
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -189,7 +190,7 @@ def take_job_options(values: dict[str, Any]) -> JobOptions:
 
 def blend_argument(function: _F) -> _F:
     """Add the .blend as a command's argument."""
-    kind = click.Path(path_type=Path)
+    kind = PathType()
     return click.argument("file", metavar="FILE.blend", type=kind)(function)
 
 

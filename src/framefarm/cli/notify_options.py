@@ -11,6 +11,7 @@ import click
 
 from framefarm.cli.failures import CliError, UsageFailure
 from framefarm.cli.groups import option
+from framefarm.cli.paths import PathType
 from framefarm.client.farm import Farm
 from framefarm.client.notify_views import TargetView
 
@@ -56,7 +57,7 @@ def address_file_option(function: _F) -> _F:
     """Add `--address-file`."""
     return option(
         "--address-file",
-        type=click.Path(path_type=Path, dir_okay=False),
+        type=PathType(dir_okay=False),
         metavar="FILE",
         help="Read the address from a file.",
     )(function)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -64,6 +65,13 @@ def _unforeseen(error: BaseException, arguments: Sequence[str]) -> tuple[str, in
     return _error(_own_fault(error, arguments)), failures.OWN_FAULT
 
 
+_OF_CLICK = (
+    (re.compile(r"is not a valid integer( range)?"), "is no whole number"),
+    (re.compile(r"is not a valid float( range)?"), "is no number"),
+)
+_PARTS_OF_REQUESTS = re.compile(r"(^|; )(?:body|form|path|query)\.")
+
+
 def _error(text: str) -> str:
     return f"framefarm: error: {plain(text)}"
 
@@ -72,12 +80,17 @@ def _message(error: FrameFarmError) -> str:
     text = str(error)
     if getattr(error, "refused", False):
         return f"{text.rstrip('.')}; start one with: framefarm serve"
+    if error.code == "invalid_request":
+        # Who typed a command knows nothing of a request's body.
+        return _PARTS_OF_REQUESTS.sub(r"\1", text)
     return text
 
 
 def _click_message(error: click.ClickException) -> str:
     text = " ".join(error.format_message().split()).rstrip(".")
     text = text[:1].lower() + text[1:]
+    for pattern, words in _OF_CLICK:
+        text = pattern.sub(words, text)
     context = getattr(error, "ctx", None)
     if isinstance(error, click.UsageError) and context is not None and "see:" not in text:
         return f"{text}; see: {context.command_path} --help"

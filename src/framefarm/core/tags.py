@@ -21,8 +21,8 @@ class TagError(FrameFarmError, ValueError):
 
     def __init__(self, text: str) -> None:
         super().__init__(
-            f"{text!r} is no tag; use up to 40 letters, digits, dots, dashes and underscores, "
-            "and begin with a letter or digit"
+            f"{text!r} is no tag; use up to 40 letters a to z, digits, dots, dashes and "
+            "underscores, and begin with a letter or digit"
         )
         self.text = text
 

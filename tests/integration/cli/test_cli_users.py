@@ -55,7 +55,8 @@ def test_artist_is_let_in_and_shut_out(farm_cli: RunCli, monkeypatch: pytest.Mon
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("users", "add", "a b"), "name"),
+        (("users", "add", "a b"), "error: name: A name has"),
+        (("users", "add", "x", "--email", "y"), "error: email: This is no address"),
         (("users", "add", "x", "--role", "king"), "king"),
         (("users", "token", "nobody"), "There is no user 'nobody'"),
         (("users", "untoken", "nobody", "1"), "There is no user 'nobody'"),

@@ -98,6 +98,14 @@ def test_every_option_has_a_help_text():
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
 )
+        (["priority", "1", "high"], "invalid value for 'PRIORITY': 'high' is no whole number"),
+        (["users", "token", "a", "--days", "x"], "invalid value for '--days': 'x' is no number"),
+        (["worker", "--install-service", "--uninstall-service"], "exclude each other"),
+        (["worker", "--data", __file__], "is a file"),
+        (["inspect", ""], "invalid value for 'FILE.blend': it is empty"),
+        (["backup", ""], "invalid value for 'FOLDER': it is empty"),
+        (["fetch", "1", ""], "invalid value for 'DIR': it is empty"),
+        (["render", "f", "--output", ""], "invalid value for '--output': it is empty"),
 def test_a_wrong_command_line_gets_one_line_and_status_2(words, message, capsys):
     assert run(words) == 2
 

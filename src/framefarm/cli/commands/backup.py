@@ -10,14 +10,15 @@ import click
 from framefarm.cli.farm_options import json_option
 from framefarm.cli.groups import command as declare
 from framefarm.cli.groups import option
+from framefarm.cli.paths import PathType
 from framefarm.cli.printing import json_text
 
 
 @declare("backup", short_help="Copy a manager's data while it works.")
-@click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
+@click.argument("folder", type=PathType(file_okay=False))
 @option(
     "--data",
-    type=click.Path(path_type=Path),
+    type=PathType(file_okay=False),
     metavar="DIR",
     help="The manager's folder. Default: ~/.local/share/framefarm/manager.",
 )

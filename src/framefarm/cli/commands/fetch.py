@@ -13,6 +13,7 @@ import click
 from framefarm.cli.farm_options import job_argument, json_option, open_farm, url_option
 from framefarm.cli.groups import command as declare
 from framefarm.cli.groups import option
+from framefarm.cli.paths import PathType
 from framefarm.cli.printing import json_text
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ _LONGEST_PAUSE_S = 5.0
 
 @declare("fetch", short_help="Bring a job's frames and movie here.")
 @job_argument
-@click.argument("folder", metavar="DIR", type=click.Path(file_okay=False, path_type=Path))
+@click.argument("folder", metavar="DIR", type=PathType(file_okay=False))
 @option("--follow", is_flag=True, help="Bring each file as it is made, until the job ends.")
 @option(
     "--parallel",

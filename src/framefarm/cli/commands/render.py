@@ -10,6 +10,7 @@ import click
 from framefarm.cli.groups import command as declare
 from framefarm.cli.groups import option
 from framefarm.cli.job_options import blend_argument, job_options, take_job_options
+from framefarm.cli.paths import PathType
 from framefarm.cli.systems import need_posix
 
 
@@ -17,7 +18,7 @@ from framefarm.cli.systems import need_posix
 @blend_argument
 @option(
     "--output",
-    type=click.Path(path_type=Path),
+    type=PathType(),
     metavar="DIR",
     section="What to render",
     help="Where frames and movie go. Default: ./NAME_frames.",

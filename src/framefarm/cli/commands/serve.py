@@ -13,6 +13,7 @@ import click
 from framefarm.cli.failures import UsageFailure
 from framefarm.cli.groups import command as declare
 from framefarm.cli.groups import option
+from framefarm.cli.paths import PathType
 from framefarm.cli.systems import need_posix
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from framefarm.cli.settings import Settings
     from framefarm.farm.service import Farm
 
-_FILE = click.Path(path_type=Path, dir_okay=False)
+_FILE = PathType(dir_okay=False)
 _OTHERS = "Other machines"
 _FIRST_TOKEN_S = 3600.0
 
@@ -30,7 +31,7 @@ _FIRST_TOKEN_S = 3600.0
 @option("--listen", metavar="HOST:PORT", help="Address to answer on. Default: 127.0.0.1:7070.")
 @option(
     "--data",
-    type=click.Path(path_type=Path),
+    type=PathType(file_okay=False),
     metavar="DIR",
     help="Database, files and outputs. Default: ~/.local/share/framefarm/manager.",
 )

@@ -7,7 +7,6 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -16,6 +15,7 @@ from framefarm.cli.concealing import FROM_INPUT, read_token
 from framefarm.cli.failures import UsageFailure
 from framefarm.cli.groups import command as declare
 from framefarm.cli.groups import option
+from framefarm.cli.paths import PathType
 from framefarm.cli.systems import need_posix
 from framefarm.core.hours import Hours
 from framefarm.core.sizes import parse_memory_limit, parse_size
@@ -87,7 +87,7 @@ _SERVICE = "As a service"
 @option(
     "--data",
     "worker_data",
-    type=click.Path(path_type=Path),
+    type=PathType(file_okay=False),
     metavar="DIR",
     help="Cache and unsent results. Default: ~/.local/share/framefarm/worker.",
 )
@@ -124,6 +124,8 @@ def command(
     if typed["join"] == FROM_INPUT:
         typed["join"] = read_token()
     settings = load_settings(**typed)
+    if install_service and uninstall_service:
+        raise UsageFailure("--install-service and --uninstall-service exclude each other")
     if install_service or uninstall_service:
         click.echo(_change_service(context, settings, install=install_service))
         return

@@ -9,13 +9,14 @@ import click
 from framefarm.cli.farm_options import json_option, open_farm, url_option
 from framefarm.cli.groups import command as declare
 from framefarm.cli.groups import option
+from framefarm.cli.paths import PathType
 from framefarm.cli.printing import json_text
 from framefarm.cli.shot_choice import find_shot, shot_argument
 
 
 @declare("fetch", short_help="Bring a shot's frames and movie here.")
 @shot_argument
-@click.argument("folder", metavar="DIR", type=click.Path(file_okay=False, path_type=Path))
+@click.argument("folder", metavar="DIR", type=PathType(file_okay=False))
 @option(
     "--parallel",
     type=click.IntRange(1, 8),
