@@ -23,7 +23,9 @@ from framefarm.client.fetching import (
     MAX_PARALLEL,
     FetchedFile,
     Looks,
+    NewFiles,
     fetch_file,
+    of_frames,
     side_by_side,
 )
 from framefarm.client.views import FileView, JobView
@@ -101,19 +103,25 @@ class AsyncFarm(Asynchronous, FarmCalls):
         return await self._in_thread(lambda farm: render_blend(farm, blend, options))
 
     async def fetch(
-        self, job: int, folder: str | os.PathLike[str], *, follow: bool = False, parallel: int = 4
+        self,
+        job: int,
+        folder: str | os.PathLike[str],
+        *,
+        frames: str | None = None,
+        follow: bool = False,
+        parallel: int = 4,
     ) -> AsyncIterator[FetchedFile]:
         """Bring a job's frames and movie into a folder; see `Farm.fetch`."""
-        brought: set[tuple[str, str]] = set()
+        new = NewFiles(of_frames(frames))
         if not follow:
-            async for fetched in self._fetch_new(job, Path(folder), brought, parallel):
+            async for fetched in self._fetch_new(job, Path(folder), new, parallel):
                 yield fetched
             return
         looks = Looks()
         async for event in self.events(job):
             began = time.monotonic()
             if looks.due(event, began):
-                async for fetched in self._fetch_new(job, Path(folder), brought, parallel):
+                async for fetched in self._fetch_new(job, Path(folder), new, parallel):
                     yield fetched
                 looks.looked(began, time.monotonic())
 
@@ -126,11 +134,12 @@ class AsyncFarm(Asynchronous, FarmCalls):
             yield fetched
 
     async def _fetch_new(
-        self, job: int, folder: Path, brought: set[tuple[str, str]], parallel: int
+        self, job: int, folder: Path, new: NewFiles, parallel: int
     ) -> AsyncIterator[FetchedFile]:
-        new = [file async for file in self.files(job) if (file.name, file.sha256) not in brought]
-        brought |= {(file.name, file.sha256) for file in new}
-        async for fetched in self._bring(new, folder, parallel):
+        files = list(new.of([file async for file in self.files(job)]))
+        for file in files:
+            new.note(file)
+        async for fetched in self._bring(files, folder, parallel):
             yield fetched
 
     async def _bring(

@@ -108,7 +108,13 @@ class Farm(BlobCalls, FarmCalls):
         return render_blend(self, blend, options)
 
     def fetch(
-        self, job: int, folder: str | os.PathLike[str], *, follow: bool = False, parallel: int = 4
+        self,
+        job: int,
+        folder: str | os.PathLike[str],
+        *,
+        frames: str | None = None,
+        follow: bool = False,
+        parallel: int = 4,
     ) -> Iterator[FetchedFile]:
         """Bring a job's frames and movie into a folder; each file as it is in its place.
 
@@ -118,17 +124,19 @@ class Farm(BlobCalls, FarmCalls):
         Args:
             job: Its number.
             folder: Made when it is not there.
+            frames: Only the files of these, such as `1-20,40`; None for all, and the movie.
             follow: Go on until the job ends, bringing frames as they appear.
             parallel: How many at once, 1 to 8.
 
         Raises:
             FarmAnswerError: There is no such job.
+            SpansError: The frames cannot be understood.
             DamagedDownloadError: A file came with the wrong content, twice.
             OSError: The folder cannot be written.
         """
         from framefarm.client.fetching import fetch_job  # noqa: PLC0415  few commands need it
 
-        return fetch_job(self, job, Path(folder), follow=follow, parallel=parallel)
+        return fetch_job(self, job, Path(folder), frames=frames, follow=follow, parallel=parallel)
 
     def fetch_shot(
         self, shot: int, folder: str | os.PathLike[str], *, parallel: int = 4

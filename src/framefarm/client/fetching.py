@@ -21,6 +21,7 @@ from framefarm.client.farm import Farm
 from framefarm.client.shot_views import ShotFile
 from framefarm.client.views import FileView
 from framefarm.core.side_by_side import SideBySide
+from framefarm.core.spans import Spans
 
 Outcome = Literal["fetched", "kept"]
 MAX_PARALLEL = 8
@@ -68,29 +69,70 @@ class Looks:
         self._again_at = now + min(_PAUSE_RATIO * (now - began), _LONGEST_PAUSE_S)
 
 
+def of_frames(frames: str | None) -> Callable[[FileView], bool]:
+    """Tells the files of some frames of a job from its others, such as its movie.
+
+    Args:
+        frames: Such as `1-20,40`; None for all files.
+
+    Raises:
+        SpansError: They cannot be understood.
+    """
+    if frames is None:
+        return lambda _: True
+    wanted = Spans.parse(frames)
+    return lambda file: file.role != "movie" and file.unit in wanted
+
+
+class NewFiles:
+    """Which files of a job are to be brought, and were not yet."""
+
+    def __init__(self, wanted: Callable[[FileView], bool]) -> None:
+        self._wanted = wanted
+        self._brought: set[tuple[str, str]] = set()
+
+    def of(self, files: Iterable[FileView]) -> Iterator[FileView]:
+        """Those of some files."""
+        return (file for file in files if self._wanted(file) and _key(file) not in self._brought)
+
+    def note(self, file: FileView) -> None:
+        """It was brought."""
+        self._brought.add(_key(file))
+
+
+def _key(file: FileView) -> tuple[str, str]:
+    return file.name, file.sha256
+
+
 def fetch_job(
-    farm: Farm, job: int, folder: Path, *, follow: bool, parallel: int
+    farm: Farm, job: int, folder: Path, *, frames: str | None, follow: bool, parallel: int
 ) -> Iterator[FetchedFile]:
     """Bring a job's files into a folder, see `Farm.fetch`."""
-    brought: set[tuple[str, str]] = set()
+    return _fetch_all(
+        farm, job, folder, NewFiles(of_frames(frames)), follow=follow, parallel=parallel
+    )
+
+
+def _fetch_all(
+    farm: Farm, job: int, folder: Path, new: NewFiles, *, follow: bool, parallel: int
+) -> Iterator[FetchedFile]:
     if not follow:
-        yield from _fetch_new(farm, job, folder, brought, parallel)
+        yield from _fetch_new(farm, job, folder, new, parallel)
         return
     looks = Looks()
     for event in farm.events(job):
         began = time.monotonic()
         if looks.due(event, began):
-            yield from _fetch_new(farm, job, folder, brought, parallel)
+            yield from _fetch_new(farm, job, folder, new, parallel)
             looks.looked(began, time.monotonic())
 
 
 def _fetch_new(
-    farm: Farm, job: int, folder: Path, brought: set[tuple[str, str]], parallel: int
+    farm: Farm, job: int, folder: Path, new: NewFiles, parallel: int
 ) -> Iterator[FetchedFile]:
     """What was not brought yet."""
-    new = (file for file in farm.files(job) if (file.name, file.sha256) not in brought)
-    for fetched in bring(farm, new, folder, parallel=parallel):
-        brought.add((fetched.file.name, fetched.file.sha256))
+    for fetched in bring(farm, new.of(farm.files(job)), folder, parallel=parallel):
+        new.note(fetched.file)
         yield fetched
 
 

@@ -165,6 +165,19 @@ def test_files_are_fetched_as_they_are_made(farm_cli, tmp_path):
     assert files[-1].stat().st_mtime - files[0].stat().st_mtime > 0.3
 
 
+def test_only_the_frames_that_are_named_are_fetched(farm_cli, tmp_path):
+    job = submit_trial(farm_cli, "--units", "1-6", "--seconds", "0", "--image-bytes", "3000")
+    farm_cli("watch", str(job))
+
+    told = farm_cli("fetch", str(job), tmp_path / "out", "--frames", "2-3,6")
+
+    assert told.out.startswith("3 files (")
+    names = sorted(file.name for file in (tmp_path / "out").iterdir())
+    assert names == ["trial_0002.png", "trial_0003.png", "trial_0006.png"]
+    wrong = farm_cli("fetch", str(job), tmp_path / "out", "--frames", "6-2")
+    assert (wrong.code, "the span runs backwards" in wrong.err) == (2, True)
+
+
 def test_following_a_job_that_was_cancelled_says_so(farm_cli, tmp_path):
     job = submit_trial(farm_cli, "--units", "1-100000", "--seconds", "0.05")
     farm_cli("cancel", str(job))

@@ -29,6 +29,7 @@ from framefarm.client import (
     TrialRequest,
     UnreadableAnswerError,
 )
+from framefarm.core.spans import SpansError
 from tests.integration.api.manager import Manager, picture
 from tests.integration.client.fake_manager import CannedManager, Reply, as_json, problem
 from tests.integration.client.test_client_farm import stream
@@ -198,6 +199,11 @@ async def test_frames_are_fetched_as_they_appear(farm: AsyncFarm, manager: Manag
     with Farm(manager.server.url) as here:
         assert [one.outcome for one in here.fetch(job.id, folder, follow=True)] == ["kept"] * 2
         assert [one.outcome for one in here.fetch(job.id, folder)] == ["kept"] * 2
+        [one] = here.fetch(job.id, folder, frames="2-9")
+        assert (one.file.unit, one.outcome) == (2, "kept")
+        with pytest.raises(SpansError):
+            here.fetch(job.id, folder, frames="9-2")
+    assert [one.file.unit async for one in farm.fetch(job.id, folder, frames="2-9")] == [2]
     await farm.delete(job.id)
 
 

@@ -95,9 +95,6 @@ def test_every_option_has_a_help_text():
         (["workers", "tag", "", "ants"], "'' is no tag"),
         (["workers", "untag", "two words", "ants"], "'two words' is no tag"),
         (["workers", "--tag", "-fast"], "'-fast' is no tag"),
-    ],
-    ids=lambda value: " ".join(value) if isinstance(value, list) else None,
-)
         (["priority", "1", "high"], "invalid value for 'PRIORITY': 'high' is no whole number"),
         (["users", "token", "a", "--days", "x"], "invalid value for '--days': 'x' is no number"),
         (["worker", "--install-service", "--uninstall-service"], "exclude each other"),
@@ -106,6 +103,9 @@ def test_every_option_has_a_help_text():
         (["backup", ""], "invalid value for 'FOLDER': it is empty"),
         (["fetch", "1", ""], "invalid value for 'DIR': it is empty"),
         (["render", "f", "--output", ""], "invalid value for '--output': it is empty"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else None,
+)
 def test_a_wrong_command_line_gets_one_line_and_status_2(words, message, capsys):
     assert run(words) == 2
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,8 +17,8 @@ from framefarm.cli.printing import json_text
 
 if TYPE_CHECKING:
     from framefarm.client.farm import Farm
-    from framefarm.client.fetching import FetchedFile
-    from framefarm.client.views import FileView, JobView
+    from framefarm.client.fetching import FetchedFile, NewFiles
+    from framefarm.client.views import JobView
 
 _PAUSE_RATIO = 3.0
 """After looking for new files for so long, nothing is looked for so many times as long."""
@@ -30,6 +29,7 @@ _LONGEST_PAUSE_S = 5.0
 @declare("fetch", short_help="Bring a job's frames and movie here.")
 @job_argument
 @click.argument("folder", metavar="DIR", type=PathType(file_okay=False))
+@option("--frames", metavar="LIST", help="Only these, such as 1-20,40, and no movie.")
 @option("--follow", is_flag=True, help="Bring each file as it is made, until the job ends.")
 @option(
     "--parallel",
@@ -41,16 +41,26 @@ _LONGEST_PAUSE_S = 5.0
 @json_option
 @url_option
 def command(
-    job: int, folder: Path, parallel: int, url: str | None, *, follow: bool, as_json: bool
+    job: int,
+    folder: Path,
+    frames: str | None,
+    parallel: int,
+    url: str | None,
+    *,
+    follow: bool,
+    as_json: bool,
 ) -> int:
     """Bring a job's frames and movie into DIR.
 
     Files that are there already are left alone, broken downloads are continued, and every file is
     checked. It may be repeated while the job runs: each time it brings what is new.
     """
+    from framefarm.client.fetching import NewFiles, of_frames  # noqa: PLC0415  not for --help
+
+    new = NewFiles(of_frames(frames))
     with open_farm(url) as farm:
         view = farm.job(job)
-        fetching = _Fetching(farm, job, folder, parallel, quiet=as_json)
+        fetching = _Fetching(farm, job, folder, new, parallel, quiet=as_json)
         if follow:
             view = fetching.follow(view)
         else:
@@ -70,12 +80,14 @@ def command(
 class _Fetching:
     """Brings a job's files, again and again if need be, and counts them."""
 
-    def __init__(self, farm: Farm, job: int, folder: Path, parallel: int, *, quiet: bool) -> None:
+    def __init__(
+        self, farm: Farm, job: int, folder: Path, new: NewFiles, parallel: int, *, quiet: bool
+    ) -> None:
         self._farm = farm
         self._job = job
         self._folder = folder
+        self._new = new
         self._parallel = parallel
-        self._brought: set[tuple[str, str]] = set()
         self._fetched = self._kept = self._bytes = 0
         self._told_held = False
         self._shown = sys.stderr.isatty() and not quiet
@@ -113,17 +125,13 @@ class _Fetching:
         """Fetch all that is there and was not fetched yet."""
         from framefarm.client.fetching import fetch_files  # noqa: PLC0415  not for --help
 
-        new = self._new()
+        new = self._new.of(self._farm.files(self._job))
         fetch_files(self._farm, new, self._folder, parallel=self._parallel, tell=self._note)
-
-    def _new(self) -> Iterator[FileView]:
-        files = self._farm.files(self._job)
-        return (file for file in files if (file.name, file.sha256) not in self._brought)
 
     def _note(self, fetched: FetchedFile) -> None:
         from framefarm.cli.display import words  # noqa: PLC0415  not for --help
 
-        self._brought.add((fetched.file.name, fetched.file.sha256))
+        self._new.note(fetched.file)
         if fetched.outcome == "fetched":
             self._fetched += 1
             self._bytes += fetched.file.size_bytes
