@@ -34,6 +34,19 @@ def parse_listen(text: str) -> tuple[str, int]:
     return (_LOCAL if host == "localhost" else host), int(port_text)
 
 
+def open_host(host: str) -> str:
+    """Where to listen so that other machines get an answer: at the address named, else at all.
+
+    Args:
+        host: Of what was read by `parse_listen`, which makes of a mere port this machine's own.
+    """
+    try:
+        own = ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        own = False
+    return EVERYWHERE if own else host
+
+
 def full_url(text: str, *, encrypted: bool) -> str:
     """A manager's address from what people type of it, such as `render-box` or `[::1]:7171`.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from framefarm.cli.addresses import full_url
+from framefarm.cli.addresses import full_url, open_host, parse_listen
 from framefarm.cli.settings import load_settings
 
 
@@ -27,6 +27,20 @@ def test_an_address_without_a_scheme_is_understood(typed, meant):
 @pytest.mark.parametrize("typed", ["", "a b", "render-box:port", "1.2.3", "-x", "a/b", "fd00::2:"])
 def test_what_is_no_address_is_left_to_be_refused(typed):
     assert full_url(typed, encrypted=False) == typed
+
+
+@pytest.mark.parametrize(
+    ("typed", "answers_at"),
+    [
+        ("7171", "0.0.0.0"),  # noqa: S104  compared, not listened on
+        ("127.0.0.1:7070", "0.0.0.0"),  # noqa: S104
+        ("192.0.2.7:7070", "192.0.2.7"),
+        ("render-box:7070", "render-box"),
+        ("[::]:7070", "::"),
+    ],
+)
+def test_other_machines_are_answered_where_it_was_said(typed, answers_at):
+    assert open_host(parse_listen(typed)[0]) == answers_at
 
 
 def test_a_token_with_a_fingerprint_says_that_the_manager_encrypts(tmp_path):

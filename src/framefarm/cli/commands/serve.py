@@ -83,7 +83,7 @@ def command(
     machine, which then works for it.
     """
     need_posix("the manager")
-    from framefarm.cli.addresses import EVERYWHERE, parse_listen  # noqa: PLC0415  not for --help
+    from framefarm.cli.addresses import open_host, parse_listen  # noqa: PLC0415  not for --help
     from framefarm.cli.openid_settings import openid_settings  # noqa: PLC0415
     from framefarm.cli.rule_numbers import typed_rules, with_rules  # noqa: PLC0415
     from framefarm.cli.settings import load_settings, typed_hosts  # noqa: PLC0415
@@ -118,7 +118,7 @@ def command(
     )
     server = ManagerServer(
         with_rules(manager, settings.rules),
-        host=EVERYWHERE if others["lan"] else host,
+        host=open_host(host) if others["lan"] else host,
         port=port,
         certificate=certificate,
         announce=others["lan"],
