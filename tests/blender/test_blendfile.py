@@ -141,6 +141,7 @@ def test_a_library_that_is_damaged_hides_nothing_else(scenes: Scenes, tmp_path: 
     [
         (b"", NotABlendFileError, "is empty"),
         (b"\x89PNG\r\n\x1a\n", NotABlendFileError, "is not a .blend"),
+        (b"PK\x03\x04\x14\x00\x00\x00", NotABlendFileError, "`framefarm submit` takes one"),
         (gzip.compress(b"some text", mtime=0), NotABlendFileError, "no .blend is in it"),
         (zstandard.compress(b"some text"), NotABlendFileError, "no .blend is in it"),
         (b"\x1f\x8bgarbage here", BlendFileDamagedError, "gzip"),

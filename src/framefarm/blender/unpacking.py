@@ -27,6 +27,7 @@ Compression = Literal["none", "gzip", "zstd"]
 _MAGIC = b"BLENDER"
 _GZIP_MAGIC = b"\x1f\x8b"
 _ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
+_ZIP_MAGIC = b"PK\x03\x04"
 _CHUNK_BYTES = 1024 * 1024
 _PACKED_CHUNK_BYTES = 256 * 1024
 _MAX_MEMBERS = 1_000
@@ -133,6 +134,8 @@ def _compression(path: Path, start: bytes) -> Compression:
         return "gzip"
     if start.startswith(_ZSTD_MAGIC):
         return "zstd"
+    if start.startswith(_ZIP_MAGIC):
+        raise NotABlendFileError(path, "is a .zip; `framefarm submit` takes one, else unzip it")
     raise NotABlendFileError(path, "is not a .blend file (it does not start like one)")
 
 

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 import click
 
+from framefarm.cli.failures import UsageFailure
 from framefarm.cli.groups import option
 from framefarm.cli.kept_logins import kept_logins
 from framefarm.cli.settings import load_settings
@@ -38,7 +39,10 @@ class JobNumber(click.ParamType[int]):
 def url_option(function: _F) -> _F:
     """Add `--url`."""
     return option(
-        "--url", metavar="URL", help="The manager. Default: FRAMEFARM_URL, else this machine."
+        "--url",
+        metavar="URL",
+        help="The manager. Default: FRAMEFARM_URL, else the one on this machine, else that of "
+        "the last login.",
     )(function)
 
 
@@ -99,6 +103,19 @@ def open_farm(
         certificate = certificate or kept.certificate
     shown = token_for(url) if token is None else token
     return Farm(found, timeout_s=timeout_s, certificate=certificate, token=shown)
+
+
+def check_somebody(farm: Farm, instead: str) -> None:
+    """Make sure that a command asks as a person, who has an account.
+
+    Args:
+        instead: What to type where nobody in particular asks.
+
+    Raises:
+        UsageFailure: It does not: on the manager's own machine nobody needs one.
+    """
+    if farm.me() is None:
+        raise UsageFailure(f"nobody is logged in here; name a user: {instead}")
 
 
 def is_here(url: str) -> bool:

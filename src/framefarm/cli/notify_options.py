@@ -41,16 +41,19 @@ def target_argument(function: _F) -> _F:
     return click.argument("target", metavar="TARGET")(function)
 
 
-def on_option(function: _F) -> _F:
-    """Add `--on`."""
+def on_option(*, default: str) -> Callable[[_F], _F]:
+    """Add `--on`.
+
+    Args:
+        default: What counts without it, in words.
+    """
     return option(
         "--on",
         multiple=True,
         type=click.Choice(EVENTS),
         metavar="EVENT",
-        help=f"{', '.join(EVENTS[:-1])} or {EVENTS[-1]}; as often as needed. Default: the first "
-        "three.",
-    )(function)
+        help=f"{', '.join(EVENTS[:-1])} or {EVENTS[-1]}; as often as needed. Default: {default}.",
+    )
 
 
 def address_file_option(function: _F) -> _F:

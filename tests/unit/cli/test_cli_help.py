@@ -7,10 +7,13 @@ from click.testing import CliRunner
 
 from framefarm.cli.app import PLACES, app
 from framefarm.cli.commands.notify import group as notify
+from framefarm.cli.commands.pools import group as pools
 from framefarm.cli.commands.projects import group as projects
 from framefarm.cli.commands.sequences import group as sequences
 from framefarm.cli.commands.session import group as session
 from framefarm.cli.commands.shot import group as shot
+from framefarm.cli.commands.uploads import group as uploads
+from framefarm.cli.commands.users import group as users
 from framefarm.cli.commands.workers import group as workers
 from framefarm.cli.running import run
 
@@ -24,7 +27,10 @@ COMMANDS = [
     *(["shot", name] for name in shot.PLACES),
     *(["workers", name] for name in workers.PLACES),
     *(["notify", name] for name in notify.PLACES),
+    *(["pools", name] for name in pools.PLACES),
     *(["session", name] for name in session.PLACES),
+    *(["uploads", name] for name in uploads.PLACES),
+    *(["users", name] for name in users.PLACES),
 ]
 
 
@@ -92,9 +98,6 @@ def test_every_option_has_a_help_text():
         (["session", "ask", "1"], "missing argument 'N'"),
         (["session", "release", "1"], "say which workers: by name, or with --all"),
         (["session", "release", "1", "ants", "--all"], "say which workers: by name, or with --all"),
-        (["workers", "tag", "", "ants"], "'' is no tag"),
-        (["workers", "untag", "two words", "ants"], "'two words' is no tag"),
-        (["workers", "--tag", "-fast"], "'-fast' is no tag"),
         (["priority", "1", "high"], "invalid value for 'PRIORITY': 'high' is no whole number"),
         (["users", "token", "a", "--days", "x"], "invalid value for '--days': 'x' is no number"),
         (["worker", "--install-service", "--uninstall-service"], "exclude each other"),
@@ -103,6 +106,9 @@ def test_every_option_has_a_help_text():
         (["backup", ""], "invalid value for 'FOLDER': it is empty"),
         (["fetch", "1", ""], "invalid value for 'DIR': it is empty"),
         (["render", "f", "--output", ""], "invalid value for '--output': it is empty"),
+        (["workers", "tag", "", "ants"], "'' is no tag"),
+        (["workers", "untag", "two words", "ants"], "'two words' is no tag"),
+        (["workers", "--tag", "-fast"], "'-fast' is no tag"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
 )
@@ -114,6 +120,15 @@ def test_a_wrong_command_line_gets_one_line_and_status_2(words, message, capsys)
     assert told.err.startswith("framefarm: error: ")
     assert message in told.err
     assert told.err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("command", "default"), [("add", "the first three"), ("change", "as before")]
+)
+def test_help_says_what_is_told_where_no_event_is_chosen(command, default):
+    told = CliRunner().invoke(app, ["notify", command, "--help"], terminal_width=80).output
+
+    assert f"Default: {default}." in " ".join(told.split())
 
 
 def test_framefarm_alone_shows_its_help(capsys):

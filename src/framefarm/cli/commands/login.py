@@ -75,8 +75,10 @@ def command(
     if browser:
         name, made = log_in_by_browser(found, certificate, _purpose(), days)
     else:
-        name = user or ask_text("Name", "--user NAME")
         with open_farm(found, token="", certificate=certificate) as farm:
+            # Before anybody types a password for a manager that is not there.
+            farm.health()
+            name = user or ask_text("Name", "--user NAME")
             made = _first(farm, code, name, days) if first else _log_in(farm, name, days)
     home = load_settings().home
     keep_login(home, found, KeptLogin(name, made.token, certificate))

@@ -25,7 +25,7 @@ from framefarm.cli.printing import json_text
 @option("--mail", is_flag=True, help="By mail, to the address of your account.")
 @option("--to", "email", default="", metavar="ADDRESS", help="By mail, to this one.")
 @address_file_option
-@on_option
+@on_option(default="the first three")
 @option("--all-jobs", is_flag=True, help="Of everybody's jobs, where you may see them.")
 @json_option
 @url_option

@@ -22,7 +22,7 @@ from framefarm.cli.notify_options import (
 
 @declare("change", short_help="Change what you are told there.")
 @target_argument
-@on_option
+@on_option(default="as before")
 @option("--all-jobs/--own-jobs", default=None, help="Of everybody's jobs, or of your own.")
 @option("--name", metavar="NAME", help="What to call it.")
 @option("--address", "ask", is_flag=True, help="Ask for another address.")

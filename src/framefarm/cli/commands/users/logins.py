@@ -6,7 +6,7 @@ import click
 
 from framefarm.cli.display.user_list import login_lines
 from framefarm.cli.failures import UsageFailure
-from framefarm.cli.farm_options import json_option, open_farm, url_option
+from framefarm.cli.farm_options import check_somebody, json_option, open_farm, url_option
 from framefarm.cli.groups import command as declare
 from framefarm.cli.groups import option
 from framefarm.cli.printing import json_text
@@ -25,6 +25,8 @@ def command(name: str | None, url: str | None, *, end: bool, as_json: bool) -> N
     if end and as_json:
         raise UsageFailure("--end and --json exclude each other")
     with open_farm(url) as farm:
+        if name is None:
+            check_somebody(farm, "framefarm users logins NAME")
         if end:
             farm.end_logins(name)
             click.echo(f"{name or 'you'}: logged out everywhere{'' if name else ' else'}")

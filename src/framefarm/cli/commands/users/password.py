@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from framefarm.cli.farm_options import open_farm, url_option
+from framefarm.cli.farm_options import check_somebody, open_farm, url_option
 from framefarm.cli.groups import command as declare
 from framefarm.cli.secrets_asked import ask_new_password, ask_secret
 
@@ -20,6 +20,7 @@ def command(name: str | None, url: str | None) -> None:
     """
     with open_farm(url) as farm:
         if name is None:
+            check_somebody(farm, "framefarm users password NAME")
             old = ask_secret("Old password")
             farm.change_password(old, ask_new_password())
             click.echo("your password is changed, and all other logins are ended")
