@@ -266,7 +266,7 @@ PLACES = {"first": ("sq01", "010"), "second": ("sq01", "020"), "third": ("sq02",
         ({"shot": "010", "sequence": "sq02"}, {"third"}),
         ({"project": "Other"}, set()),
     ],
-    ids=str,
+    ids=lambda value: "-".join(value.values() if isinstance(value, dict) else sorted(value)),
 )
 def test_a_stream_has_what_happens_to_a_part_of_the_production(
     manager: Manager, asked: dict[str, str], heard_of: set[str]

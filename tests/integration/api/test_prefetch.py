@@ -6,8 +6,8 @@ from typing import Any
 
 from tests.integration.api.far import Far
 from tests.integration.api.manager import Manager, Worker, is_problem, until
+from tests.integration.api.sessions import ask, following, post, session, until_has
 from tests.integration.api.test_held_files import job_of
-from tests.integration.api.test_sessions_api import ask, following, post, session, until_has
 
 SCENE = b"a scene"
 TAKES = ["prefetch"]
