@@ -85,7 +85,7 @@ async def test_a_manager_that_ended_before_all_was_taken_back_goes_on_when_it_st
     await again.start()
     try:
         await asyncio.wait_for(again.nothing_to_redo.wait(), TIMEOUT_S)
-        assert (await again.view(job)).stages[0].done == 0
+        assert (await again.jobs.view(job)).stages[0].done == 0
         assert await again.read(lambda c: c.execute(select(t.redoing)).all()) == []
         assert await report_faults(again) == []
     finally:

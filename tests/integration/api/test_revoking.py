@@ -158,20 +158,20 @@ def test_machines_of_one_name_are_steered_apart(manager: Manager, name: str):
 
 
 def test_a_worker_revoked_while_it_is_being_taken_in_gets_nothing(manager: Manager, monkeypatch):
-    from framefarm.farm.service import Farm  # noqa: PLC0415
+    from framefarm.farm.live_workers import LiveWorkers  # noqa: PLC0415
 
     with manager.worker(name="ants") as ants:
         pass
-    taken_in, admit = threading.Event(), Farm.admit
+    taken_in, admit = threading.Event(), LiveWorkers.admit
 
-    async def slowly(farm, *arguments):
-        admission = await admit(farm, *arguments)
+    async def slowly(workers, *arguments):
+        admission = await admit(workers, *arguments)
         taken_in.set()
         await asyncio.to_thread(revoked.wait, 60)
         return admission
 
     revoked = threading.Event()
-    monkeypatch.setattr(Farm, "admit", slowly)
+    monkeypatch.setattr(LiveWorkers, "admit", slowly)
     with connect(manager.websocket_url) as socket:
         back = Worker(manager, socket)
         back.say(hello(worker_id=ants.id, key=ants.key, name="ants"))

@@ -100,7 +100,10 @@ async def test_l10_what_stalls_in_an_outage_is_taken_back_after_it():
         return find_stalls(found)
 
     farm: Any = SimpleNamespace(
-        settings=SimpleNamespace(lease_s=0.01), roster=roster, catalog=None, blame=None
+        settings=SimpleNamespace(lease_s=0.01),
+        roster=roster,
+        catalog=None,
+        results=SimpleNamespace(blame=None),
     )
     farm.change = change
     with mock.patch.object(duties, "find_stalls", forgotten):
