@@ -413,6 +413,10 @@ def test_password_hashed_with_less_is_hashed_anew_when_it_is_shown(door: Door):
         ("ababababababab", "different characters"),
         ("adaADAadaADA", "different characters"),
         ("a line\nand another", "control characters"),
+        ("passwordpassword", "first that are tried"),
+        ("Password2024!", "first that are tried"),
+        ("qwertyuiop1234", "first that are tried"),
+        ("adaletmein123456", "first that are tried"),
     ],
 )
 def test_weak_password_is_refused_wherever_one_is_set(door: Door, password: str, why: str):
