@@ -10,8 +10,6 @@ Only what both SQLite and PostgreSQL can do is used here.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from sqlalchemy import (
     JSON,
     BigInteger,
@@ -69,17 +67,6 @@ join_tokens = Table(
 )
 """What lets unknown workers in; only hashes are kept."""
 
-
-def _sorted_by(*columns: str) -> Iterator[Index]:
-    """Indices by which pages of jobs are read in the order of a column, the newest of equals first.
-
-    One for each way: backwards, an index has the oldest of equals first.
-    """
-    for column in columns:
-        yield Index(f"ix_jobs_{column}", column, "id")
-        yield Index(f"ix_jobs_{column}_up", column, text("id DESC"))
-
-
 jobs = Table(
     "jobs",
     metadata,
@@ -129,7 +116,6 @@ jobs = Table(
     Index("ix_jobs_holds", "holds"),
     Index("ix_jobs_project_id", "project_id"),
     Index("ix_jobs_version", "shot_id", "version", unique=True),
-    *_sorted_by("name", "priority", "project"),
     sqlite_autoincrement=True,
 )
 """`project`, `sequence` and `shot` name the folder of its outputs. `project_id` and `shot_id` say
@@ -144,6 +130,12 @@ more.
 `max_workers`: slots that may work on it at a time; while so many do, it is `at_limit`, and none of
 its stages is claimable (`framefarm.farm.limits`). `raised`: by how much its stages' priority is
 above what people gave them, since it would miss its `deadline_at` (`framefarm.farm.deadlines`)."""
+
+# Pages are read in the order of a column, the newest of equals first: backwards an index has the
+# oldest of equals first, so there is one for each way.
+for _sorted in (jobs.c.name, jobs.c.priority, jobs.c.project):
+    Index(f"ix_jobs_{_sorted.name}", _sorted, jobs.c.id)
+    Index(f"ix_jobs_{_sorted.name}_up", _sorted, jobs.c.id.desc())
 
 
 projects = Table(
