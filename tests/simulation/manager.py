@@ -40,7 +40,7 @@ class NoDelivery:
     async def leftovers(self, *_: object) -> None:
         """Nothing was left."""
 
-    all_of = leftovers
+    all_of = remove = leftovers
 
 
 class NoNotifying:

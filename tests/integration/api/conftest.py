@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from framefarm.farm.settings import ConnectionLimits
 from tests.integration.api.far import Far
 from tests.integration.api.manager import Manager, Worker
 from tests.integration.api.openid_provider import Provider, openid_provider
@@ -106,7 +107,9 @@ def far(tmp_path: Path) -> Iterator[Far]:
 @pytest.fixture(scope="module")
 def people(tmp_path_factory: pytest.TempPathFactory) -> Iterator[People]:
     with other_machine() as elsewhere:
-        manager = Manager(tmp_path_factory.mktemp("manager"), host=ANY)
+        # Some tests walk over all routes as one person, which is more than may come at once.
+        limits = ConnectionLimits(requests_per_s=0.0)
+        manager = Manager(tmp_path_factory.mktemp("manager"), host=ANY, connections=limits)
         try:
             yield People(manager, elsewhere)
         finally:
