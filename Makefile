@@ -17,15 +17,16 @@ demo: demo/shot.blend
 demo/shot.blend: scripts/demo_scene.py | setup
 	@$(PY) $< $@
 
-# Two processes share each part: what is quick, what Blender does, and faults, which mostly wait.
+# Processes share each part: what is quick and faults, which wait as often as they work, among three;
+# what Blender does, which keeps both cores busy, between two.
 TOGETHER := tests/architecture tests/fuzz tests/unit tests/media tests/integration tests/simulation
 BLENDER := tests/blender tests/browser
 FAULTS := tests/faults
 test: setup
 	@$(PYTHON) scripts/setup.py --tests
-	$(PY) -m pytest -q -n 2 --dist loadfile $(TOGETHER)
+	$(PY) -m pytest -q -n 3 --dist loadfile $(TOGETHER)
 	$(PY) -m pytest -q -n 2 --dist loadfile $(BLENDER)
-	$(PY) -m pytest -q -n 2 --dist loadfile $(FAULTS)
+	$(PY) -m pytest -q -n 3 --dist loadfile $(FAULTS)
 
 # The whole farm with its faults in fast time, see docs/explanation/simulation.md. SEEDS=100 for
 # fewer, START=4200 to go on where an earlier run was stopped.
