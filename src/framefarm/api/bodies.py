@@ -14,7 +14,7 @@ from pydantic import (
     model_validator,
 )
 
-from framefarm.core.deadlines import FIRST_YEAR, LAST_YEAR
+from framefarm.core.deadlines import in_our_time
 from framefarm.core.plain_text import plain
 from framefarm.core.requirements import Pool
 from framefarm.core.spans import Spans
@@ -146,13 +146,7 @@ MaxWorkers = Annotated[int, Field(ge=1, le=100_000)]
 """Slots that may work on a job at a time."""
 
 
-def _in_our_time(at: datetime) -> datetime:
-    if not FIRST_YEAR <= at.year <= LAST_YEAR:
-        raise ValueError(f"the year is not from {FIRST_YEAR} to {LAST_YEAR}")
-    return at
-
-
-Deadline = Annotated[AwareDatetime, AfterValidator(_in_our_time)]
+Deadline = Annotated[AwareDatetime, AfterValidator(in_our_time)]
 
 
 def seconds(at: datetime | None) -> float | None:

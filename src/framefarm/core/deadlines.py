@@ -9,7 +9,7 @@ from framefarm.core.errors import FrameFarmError
 
 _FROM_NOW = re.compile(r"\+(\d{1,5})(m|min|h|d)")
 _TIME = re.compile(r"\d{1,2}:\d\d")
-FIRST_YEAR, LAST_YEAR = 2000, 2999
+_FIRST_YEAR, _LAST_YEAR = 2000, 2999
 _UNITS = {"m": "minutes", "min": "minutes", "h": "hours", "d": "days"}
 
 
@@ -38,21 +38,21 @@ def parse_deadline(text: str, now: datetime) -> datetime:
             return now + timedelta(**{_UNITS[found[2]]: int(found[1])})
         if _TIME.fullmatch(text):
             return _next(time.fromisoformat(text.zfill(5)), now.replace(tzinfo=None))
-        return _in_our_time(datetime.fromisoformat(text))
+        return in_our_time(datetime.fromisoformat(text))
     except (ValueError, OverflowError):
         raise DeadlineError(
             f"{text!r} is no deadline; write it like 2026-12-01T18:00, 18:00, +4h, +90min or +2d."
         ) from None
 
 
-def _in_our_time(at: datetime) -> datetime:
+def in_our_time(at: datetime) -> datetime:
     """The same; one of the first or the last year there is has no time in other zones.
 
     Raises:
         ValueError: No job is to be done then.
     """
-    if not FIRST_YEAR <= at.year <= LAST_YEAR:
-        raise ValueError(at)
+    if not _FIRST_YEAR <= at.year <= _LAST_YEAR:
+        raise ValueError(f"the year is not from {_FIRST_YEAR} to {_LAST_YEAR}")
     return at
 
 
