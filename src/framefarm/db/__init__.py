@@ -11,6 +11,7 @@ from framefarm.db.writer import (
     WriterBusyError,
     WriterClosedError,
     database_error,
+    nothing_else,
 )
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "database_error",
     "database_now",
     "migrate",
+    "nothing_else",
     "open_engine",
     "set_clock",
     "sqlite_url",

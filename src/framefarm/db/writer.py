@@ -57,6 +57,10 @@ class DatabaseError(FrameFarmError):
     code = "database"
 
 
+def nothing_else(*_: object) -> None:
+    """The default of what a caller adds to a transaction: nothing else belongs to it."""
+
+
 GATHER_S = 0.001
 """How long a group gathers after its first item, while there are many writes."""
 

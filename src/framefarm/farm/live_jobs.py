@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 from framefarm.core.spans import Spans
 from framefarm.core.states import JobState
 from framefarm.core.versions import BlenderVersion
+from framefarm.db import nothing_else
 from framefarm.farm.blender_choice import settle_open
 from framefarm.farm.duties import guarded
 from framefarm.farm.new_jobs import PlannedJob, job_with_fingerprint, store_job
@@ -32,10 +33,6 @@ if TYPE_CHECKING:
 _REDOING_S = 5.0
 
 
-def _nothing(*_: object) -> None:
-    """Nothing else belongs to the transaction."""
-
-
 class LiveJobs:
     """Takes jobs in, and steers them. Used from the manager's event loop only.
 
@@ -48,7 +45,7 @@ class LiveJobs:
         self._newcomers = asyncio.Event()
 
     async def submit(
-        self, job: PlannedJob, also: Callable[[Connection, JobView, bool], None] = _nothing
+        self, job: PlannedJob, also: Callable[[Connection, JobView, bool], None] = nothing_else
     ) -> tuple[JobView, bool]:
         """Store a job, or find the one with its fingerprint and put it back to work.
 
@@ -62,7 +59,7 @@ class LiveJobs:
 
         def work(connection: Connection) -> tuple[int, bool, News]:
             job_id, new, news = self._submit(connection, job)
-            if also is not _nothing:
+            if also is not nothing_else:
                 also(connection, self._farm.views.one(connection, job_id), new)
             return job_id, new, news
 
@@ -105,7 +102,7 @@ class LiveJobs:
         *,
         frames: Spans | None,
         everything: bool,
-        check: Callable[[Connection], None] = _nothing,
+        check: Callable[[Connection], None] = nothing_else,
     ) -> JobView:
         """Put units of a job back to work; see `framefarm.farm.redoing`.
 
@@ -135,7 +132,7 @@ class LiveJobs:
         *,
         frames: Spans | None = None,
         everything: bool = False,
-        check: Callable[[Connection], None] = _nothing,
+        check: Callable[[Connection], None] = nothing_else,
     ) -> None:
         """The same without waiting for what is taken back after the first write."""
         revival = await self._farm.read(lambda c: plan_revival(c, self._farm.catalog, job_id))
@@ -157,7 +154,7 @@ class LiveJobs:
         job_id: int,
         *,
         outputs: bool = False,
-        check: Callable[[Connection], None] = _nothing,
+        check: Callable[[Connection], None] = nothing_else,
     ) -> None:
         """Delete a job.
 

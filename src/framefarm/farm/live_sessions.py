@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlalchemy import Connection
 
+from framefarm.db import nothing_else
 from framefarm.farm.duties import guarded
 from framefarm.farm.news import News, UnitNews
 from framefarm.farm.roster import Link
@@ -84,7 +85,7 @@ class LiveSessions:
 
     async def settle(self) -> None:
         """Bring all sessions to what they should be now."""
-        await self.change(_nothing, lambda _, __: None)
+        await self.change(nothing_else, lambda _, __: None)
 
     async def change(
         self,
@@ -105,7 +106,7 @@ class LiveSessions:
         """
 
         def all_of_it(connection: Connection) -> tuple[_U, int, Settled]:
-            before = members(connection) if work is not _nothing else ()
+            before = members(connection) if work is not nothing_else else ()
             made = work(connection)
             self._rounds += 1
             links = {link.worker_id: link for link in self._farm.roster}
@@ -183,10 +184,6 @@ class LiveSessions:
         told = asdict(news)
         told = {_NAMES.get(key, key): value for key, value in told.items() if value}
         self._farm.telling.session({**told, **facts}, news.job_id, news.worker_id)
-
-
-def _nothing(_: Connection) -> None:
-    """A write that changes no session."""
 
 
 _NAMES = {"session_id": "session", "job_id": "job", "worker_id": "id"}

@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from framefarm.core.errors import FrameFarmError
 from framefarm.core.requirements import Pool
 from framefarm.core.spans import Spans
-from framefarm.db import Handler
+from framefarm.db import Handler, nothing_else
 from framefarm.farm.admissions import admit_many
 from framefarm.farm.duties import guarded
 from framefarm.farm.joining import LOCAL, Door, Invitation, invite
@@ -30,10 +30,6 @@ if TYPE_CHECKING:
     from framefarm.farm.service import Farm
 
 _NO_BARS = Bars()
-
-
-def _nothing(*_: object) -> None:
-    """Nothing else belongs to the transaction."""
 
 
 class LiveWorkers:
@@ -89,7 +85,7 @@ class LiveWorkers:
         pool: Pool,
         uses: int,
         lifetime_s: float,
-        also: Callable[[Connection, Invitation], None] = _nothing,
+        also: Callable[[Connection, Invitation], None] = nothing_else,
     ) -> Invitation:
         """Make a join token; `also` belongs to the same transaction."""
 
@@ -100,7 +96,9 @@ class LiveWorkers:
 
         return await self._farm.writer.write(work)
 
-    async def revoke(self, worker_id: str, check: Callable[[Connection], None] = _nothing) -> bool:
+    async def revoke(
+        self, worker_id: str, check: Callable[[Connection], None] = nothing_else
+    ) -> bool:
         """Take a worker's key away and free its leases; False when that was done before.
 
         Args:

@@ -15,7 +15,7 @@ import structlog
 from sqlalchemy import Connection
 
 from framefarm.core.errors import FrameFarmError
-from framefarm.db import DatabaseError, WriterBusyError
+from framefarm.db import DatabaseError, WriterBusyError, nothing_else
 from framefarm.farm import notify_finding as finding
 from framefarm.farm import notify_sending as sending
 from framefarm.farm import notify_targets as targets
@@ -49,10 +49,6 @@ Take = Callable[[Connection], Parcel | None]
 """Takes what waits for a target, in a transaction."""
 
 
-def _nothing(*_: object) -> None:
-    """Nothing else belongs to it."""
-
-
 class TooSoonError(FrameFarmError):
     """A target had a message a moment ago."""
 
@@ -83,7 +79,7 @@ class Notifying:
         address: str | None,
         email: str,
         *,
-        also: Callable[[Connection, TargetView, str | None], None] = _nothing,
+        also: Callable[[Connection, TargetView, str | None], None] = nothing_else,
         **values: Any,
     ) -> tuple[TargetView, str | None]:
         """Add a target.
@@ -120,7 +116,7 @@ class Notifying:
         target_id: int,
         address: str | None,
         *,
-        check: Callable[[TargetView], None] = _nothing,
+        check: Callable[[TargetView], None] = nothing_else,
         **values: Any,
     ) -> TargetView:
         """Change a target; a web hook keeps its secret, also at another address.

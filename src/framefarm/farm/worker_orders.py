@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, select
 
 from framefarm.core.states import WorkerState
-from framefarm.db import GroupCommitWriter
+from framefarm.db import GroupCommitWriter, nothing_else
 from framefarm.db import tables as t
 from framefarm.farm.catalog import Catalog
 from framefarm.farm.dispatch import Dispatcher
@@ -30,10 +30,6 @@ _AT_A_TIME = 200
 
 _NO_WORK = {WorkerState.DISABLED, WorkerState.DRAINING}
 _Many = tuple[list[Steered], News]
-
-
-def _nothing(_: object) -> None:
-    """The default of `check`."""
 
 
 class WorkerOrders:
@@ -71,7 +67,7 @@ class WorkerOrders:
         worker_ids: Sequence[str],
         change: WorkerChange,
         *,
-        check: Callable[[Connection], None] = _nothing,
+        check: Callable[[Connection], None] = nothing_else,
     ) -> list[Steered]:
         """Do the same with some workers.
 
@@ -139,7 +135,7 @@ class WorkerOrders:
         await link.send([m.Enable() if claim else m.Drain(), *restart])
 
     async def rename(
-        self, wanted: str, name: str, *, check: Callable[[Row[Any]], None] = _nothing
+        self, wanted: str, name: str, *, check: Callable[[Row[Any]], None] = nothing_else
     ) -> str:
         """Give a worker a name; returns its id.
 
