@@ -200,15 +200,8 @@ def _jobs(connection: Connection, since: float, ended: Collection[int]) -> Itera
 
 
 def _ended(row: Any) -> Occurrence:
-    facts = {
-        "job": row.id,
-        "name": row.name,
-        "owner": row.owner,
-        "message": row.message,
-        "done": row.done,
-        "total": row.total,
-        "seconds": None if row.started_at is None else max(0.0, row.finished_at - row.started_at),
-    }
+    took_s = None if row.started_at is None else max(0.0, row.finished_at - row.started_at)
+    facts = {**_facts(row), "seconds": took_s}
     notice = Notice(_EVENTS[JobState(row.state)], facts, row.finished_at)
     key = f"job:{row.id}:{row.state}:{row.finished_at!r}"
     return Occurrence(key, f"job:{row.id}", notice, row.owner)
@@ -223,17 +216,20 @@ def _held(connection: Connection, since: float) -> Iterator[Occurrence]:
         .where(HELD, j.held_at >= since)
     )
     for row in rows:
-        facts = {
-            "job": row.id,
-            "name": row.name,
-            "owner": row.owner,
-            "message": row.message,
-            "done": row.done,
-            "total": row.total,
-        }
         why = hashlib.sha256(row.message.encode()).hexdigest()[:16]
-        notice = Notice(Event.JOB_HELD, facts, row.held_at)
+        notice = Notice(Event.JOB_HELD, _facts(row), row.held_at)
         yield Occurrence(f"job:{row.id}:held:{why}", f"job:{row.id}", notice, row.owner)
+
+
+def _facts(job: Any) -> dict[str, Any]:
+    return {
+        "job": job.id,
+        "name": job.name,
+        "owner": job.owner,
+        "message": job.message,
+        "done": job.done,
+        "total": job.total,
+    }
 
 
 def _lost(connection: Connection, since: float) -> Iterator[Occurrence]:
