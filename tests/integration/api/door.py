@@ -5,12 +5,15 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 from argon2 import PasswordHasher
 
+from framefarm.api.certificate import own_certificate
+from framefarm.api.serving import ManagerServer
 from framefarm.farm import passwords
 from tests.integration.api.manager import Manager
 
@@ -27,6 +30,23 @@ def quick_hashes() -> Iterator[None]:
     yield
     patch.undo()
     passwords._nobodys.cache_clear()
+
+
+@contextlib.contextmanager
+def encrypted(folder: Path) -> Iterator[httpx.Client]:
+    """A client of a manager with a certificate of its own, on which ada has an account."""
+    manager = Manager(folder / "first")
+    manager.close()
+    certificate = own_certificate(folder / "certificate")
+    server = ManagerServer(manager.settings, "127.0.0.1", 0, certificate=certificate)
+    server.start()
+    try:
+        with httpx.Client(base_url=server.url, verify=False, timeout=60) as client:  # noqa: S501
+            asked = {"name": "ada", "password": PASSWORD}
+            client.post("/api/users", json=asked).raise_for_status()
+            yield client
+    finally:
+        server.stop(60)
 
 
 class Door:

@@ -10,9 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from framefarm.api.certificate import own_certificate
-from framefarm.api.serving import ManagerServer
-from tests.integration.api.door import OTHER, PASSWORD, Door, quick_hashes
+from tests.integration.api.door import OTHER, PASSWORD, Door, encrypted, quick_hashes
 from tests.integration.api.manager import Manager, is_problem
 from tests.integration.api.openid_site import Site
 from tests.integration.api.slow import Raw
@@ -112,18 +110,8 @@ def test_right_password_lets_a_browser_in_as_the_api_does(door: Door):
 
 
 def test_encrypted_the_cookie_is_the_hosts_own(tmp_path: Path):
-    manager = Manager(tmp_path / "first")
-    manager.close()
-    server = ManagerServer(
-        manager.settings, "127.0.0.1", 0, certificate=own_certificate(tmp_path / "certificate")
-    )
-    server.start()
-    try:
-        with httpx.Client(base_url=server.url, verify=False, timeout=60) as client:  # noqa: S501
-            client.post("/api/users", json={"name": "ada", "password": PASSWORD})
-            answer = send(client, headers={"Origin": server.url})
-    finally:
-        server.stop(60)
+    with encrypted(tmp_path) as client:
+        answer = send(client, headers={"Origin": str(client.base_url).rstrip("/")})
 
     assert answer.status_code == 303
     assert answer.headers["set-cookie"].startswith("__Host-framefarm=")

@@ -18,12 +18,10 @@ from argon2 import PasswordHasher
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
-from framefarm.api.certificate import own_certificate
-from framefarm.api.serving import ManagerServer
 from framefarm.core.accounts import hash_token
 from framefarm.farm import passwords
 from framefarm.processes.threadpool import NICENESS
-from tests.integration.api.door import OTHER, PASSWORD, Door, quick_hashes
+from tests.integration.api.door import OTHER, PASSWORD, Door, encrypted, quick_hashes
 from tests.integration.api.manager import Manager, is_problem
 from tests.integration.api.slow import Raw
 from tests.integration.other_machine import OtherMachine, other_machine
@@ -73,24 +71,14 @@ def test_browser_is_let_in_by_a_cookie_that_no_script_and_no_other_site_gets(doo
 
 
 def test_encrypted_the_cookie_is_the_hosts_own_and_never_sent_in_the_clear(tmp_path: Path):
-    manager = Manager(tmp_path / "first")
-    manager.close()
-    server = ManagerServer(
-        manager.settings, "127.0.0.1", 0, certificate=own_certificate(tmp_path / "certificate")
-    )
-    server.start()
-    try:
-        with httpx.Client(base_url=server.url, verify=False, timeout=60) as client:  # noqa: S501
-            client.post("/api/users", json={"name": "ada", "password": PASSWORD})
-            asked = {"name": "ada", "password": PASSWORD}
-            answer = client.post("/api/login", json=asked).raise_for_status()
-            cookie = answer.headers["set-cookie"]
-            assert me(client) == "ada"
-            bare = {"Cookie": cookie.partition(";")[0].replace("__Host-", "")}
-            client.cookies.clear()
-            assert client.get("/api/me", headers=bare).json() == {"user": None}
-    finally:
-        server.stop(60)
+    with encrypted(tmp_path) as client:
+        asked = {"name": "ada", "password": PASSWORD}
+        answer = client.post("/api/login", json=asked).raise_for_status()
+        cookie = answer.headers["set-cookie"]
+        assert me(client) == "ada"
+        bare = {"Cookie": cookie.partition(";")[0].replace("__Host-", "")}
+        client.cookies.clear()
+        assert client.get("/api/me", headers=bare).json() == {"user": None}
 
     assert cookie.startswith("__Host-framefarm=")
     assert "; Secure" in cookie
