@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
-import random
 from collections.abc import Callable
 from typing import TYPE_CHECKING
+
+from .pastime import Pastime
 
 if TYPE_CHECKING:
     from .world import World
@@ -17,26 +17,20 @@ THINKING_S = 12.0
 MOST = 4
 
 
-class Asking:
+class Asking(Pastime):
     """Asks for workers, of the real API.
-
-    It draws from a source of its own: in seeds in which nobody asks, all else is as it was.
 
     Args:
         world: Where.
     """
 
     def __init__(self, world: World) -> None:
-        self._world = world
-        self._rng = random.Random(f"sessions of {world.seed}")
-        self._asks = self._rng.random() < ASKING
+        super().__init__(world, "sessions", share=ASKING, every_s=THINKING_S)
 
-    async def live(self) -> None:
-        """Do something now and then, for ever, where anybody asks."""
-        while self._asks:
-            await asyncio.sleep(self._rng.expovariate(1 / THINKING_S))
-            if self._world.people.jobs:
-                self._rng.choice(_DEEDS)(self)
+    def act(self) -> None:
+        """Do one of all that there is to do, once there is a job."""
+        if self._world.people.jobs:
+            self._rng.choice(_DEEDS)(self)
 
     def ask(self) -> None:
         """Ask for workers for a job: sometimes for more than there are, and wait for them."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
-import random
 from typing import TYPE_CHECKING
+
+from .pastime import Pastime
 
 if TYPE_CHECKING:
     from .world import World
@@ -17,27 +17,17 @@ GONE = 0.1
 """Of the leases taken back, those that have ended: somebody looked at an old list."""
 
 
-class Recalling:
+class Recalling(Pastime):
     """Takes leases back, of the real API.
-
-    It draws from a source of its own: in seeds in which nobody does, all else is as it was.
 
     Args:
         world: Where.
     """
 
     def __init__(self, world: World) -> None:
-        self._world = world
-        self._rng = random.Random(f"taken back of {world.seed}")
-        self._recalls = self._rng.random() < RECALLING
+        super().__init__(world, "taken back", share=RECALLING, every_s=THINKING_S)
 
-    async def live(self) -> None:
-        """Do something now and then, for ever, where anybody does."""
-        while self._recalls:
-            await asyncio.sleep(self._rng.expovariate(1 / THINKING_S))
-            self.take_back()
-
-    def take_back(self) -> None:
+    def act(self) -> None:
         """Take any lease from its worker."""
         query = _ENDED if self._rng.random() < GONE else _ACTIVE
         there = self._world.database.ask(query)
