@@ -18,8 +18,9 @@ demo/shot.blend: scripts/demo_scene.py | setup
 	@$(PY) $< $@
 
 # Processes share each part: what is quick and faults, which wait as often as they work, among three;
-# what Blender does, which keeps both cores busy, between two.
-TOGETHER := tests/architecture tests/fuzz tests/unit tests/media tests/integration tests/simulation
+# what Blender does, which keeps both cores busy, between two. The simulation has a few long files:
+# they come first, for at the end one of them would keep one process busy alone.
+TOGETHER := tests/simulation tests/architecture tests/fuzz tests/unit tests/media tests/integration
 BLENDER := tests/blender tests/browser
 FAULTS := tests/faults
 test: setup
