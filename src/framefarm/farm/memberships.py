@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, bindparam, func, select
 
+from framefarm.db import Prepared
 from framefarm.db import tables as t
 
 
@@ -40,32 +41,40 @@ class WorkerSession:
     owner: str
 
 
-def sessions_of_jobs(connection: Connection, job_ids: Collection[int]) -> dict[int, JobSession]:
+def sessions_of_jobs(connection: Connection, job_ids: Sequence[int]) -> dict[int, JobSession]:
     """The sessions of some jobs that have not ended, by job."""
-    s = t.sessions.c
-    members = (
-        select(func.count())
-        .where(t.session_workers.c.session_id == s.id)
-        .correlate(t.sessions)
-        .scalar_subquery()
-    )
-    rows = connection.execute(
-        select(s.id, s.job_id, s.wanted, s.waiting, members.label("members")).where(
-            s.job_id.in_(job_ids), s.ended_at.is_(None)
-        )
-    )
+    rows = _OF_JOBS.rows(connection, job_ids)
     return {row.job_id: JobSession(row.id, row.wanted, row.members, row.waiting) for row in rows}
 
 
 def sessions_of_workers(
-    connection: Connection, worker_ids: Collection[str]
+    connection: Connection, worker_ids: Sequence[str]
 ) -> dict[str, WorkerSession]:
     """The sessions that some workers are in, by worker."""
-    member, s, j = t.session_workers.c, t.sessions.c, t.jobs.c
-    rows = connection.execute(
-        select(member.worker_id, s.id, s.job_id, j.name, j.owner)
-        .join(t.sessions, s.id == member.session_id)
-        .join(t.jobs, j.id == s.job_id)
-        .where(member.worker_id.in_(worker_ids), s.ended_at.is_(None))
-    )
+    rows = _OF_WORKERS.rows(connection, worker_ids)
     return {row.worker_id: WorkerSession(row.id, row.job_id, row.name, row.owner) for row in rows}
+
+
+_SESSION, _MEMBER, _JOB = t.sessions.c, t.session_workers.c, t.jobs.c
+_MEMBERS = (
+    select(func.count())
+    .where(_MEMBER.session_id == _SESSION.id)
+    .correlate(t.sessions)
+    .scalar_subquery()
+)
+_OF_JOBS = Prepared(
+    select(
+        *(_SESSION.id, _SESSION.job_id, _SESSION.wanted, _SESSION.waiting),
+        _MEMBERS.label("members"),
+    ).where(_SESSION.job_id.in_(bindparam("jobs", expanding=True)), _SESSION.ended_at.is_(None)),
+    listed="jobs",
+)
+_OF_WORKERS = Prepared(
+    select(_MEMBER.worker_id, _SESSION.id, _SESSION.job_id, _JOB.name, _JOB.owner)
+    .join(t.sessions, _SESSION.id == _MEMBER.session_id)
+    .join(t.jobs, _JOB.id == _SESSION.job_id)
+    .where(
+        _MEMBER.worker_id.in_(bindparam("workers", expanding=True)), _SESSION.ended_at.is_(None)
+    ),
+    listed="workers",
+)

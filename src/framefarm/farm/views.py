@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, Row, bindparam, select
 
 from framefarm.core.estimate import Estimate, time_left
 from framefarm.core.states import JobState
+from framefarm.db import Prepared
 from framefarm.db import tables as t
 from framefarm.farm.holding import is_held
 from framefarm.farm.job_pages import JobFilter, Sort, job_page
@@ -151,6 +152,13 @@ _SHOWN = [
 ]
 """What of a stage is shown; what is left out may be large."""
 
+_STAGES = Prepared(
+    select(*_SHOWN)
+    .where(t.stages.c.job_id.in_(bindparam("jobs", expanding=True)))
+    .order_by(t.stages.c.job_id, t.stages.c.position),
+    listed="jobs",
+)
+
 
 class JobViews:
     """Makes job views.
@@ -204,11 +212,7 @@ class JobViews:
     def _views(self, connection: Connection, jobs: Sequence[Row[Any]]) -> list[JobView]:
         stages: dict[int, list[Row[Any]]] = {}
         ids = [job.id for job in jobs]
-        for row in connection.execute(
-            select(*_SHOWN)
-            .where(t.stages.c.job_id.in_(ids))
-            .order_by(t.stages.c.job_id, t.stages.c.position)
-        ):
+        for row in _STAGES.rows(connection, ids):
             stages.setdefault(row.job_id, []).append(row)
         estimates = WholeEstimates(connection, self.time_left, self._slots)
         sessions = sessions_of_jobs(connection, ids)
