@@ -163,8 +163,8 @@ class Turns:
             self._made_at[at] = self.now()
         elif note.kind in {"leased", "tail"} and failing and failing.link is link:
             passed_s = self.now() - failing.at
-            least_s = 0.5 * 2.0 ** (failing.count - 2)
             counts = REST_COUNTS_FROM <= failing.count <= REST_COUNTS_TO
+            least_s = 0.5 * 2.0 ** (min(failing.count, REST_COUNTS_TO) - 2)
             after = passed_s > ON_ITS_WAY_S or self._has_one_slot(link, note.stage)
             if counts and after and passed_s < least_s - ON_ITS_WAY_S:
                 yield (

@@ -26,6 +26,9 @@ NEVER_BETTER = frozenset({"refused"})
 _MORE_MEMORY = 1.05
 """A unit that ran out of memory is only tried where there is at least this much more."""
 
+_TRIES_A_WORKER = 4
+"""So often for each of the workers that may fail at a unit it is tried before it is given up."""
+
 
 @dataclass(frozen=True, slots=True)
 class BlameLimits:
@@ -162,6 +165,12 @@ def _after_errors(errors: Sequence[Fault], limits: BlameLimits, another: Another
     tried = frozenset(fault.worker_id for fault in errors)
     if len(errors) >= limits.workers and not another(tried, not_enough):
         return Verdict(Lot.FAILED)
+    its_own = sum(fault.reason != PLACEMENT for fault in errors)
+    if its_own >= limits.workers * _TRIES_A_WORKER:
+        # Who else could do it may be in another job's session for days.
+        return Verdict(
+            Lot.FAILED, f"It went wrong {its_own} times; it is not tried again by itself."
+        )
     return None
 
 

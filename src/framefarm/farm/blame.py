@@ -89,12 +89,14 @@ def known_elsewhere(
     that are on their way back.
 
     Args:
-        seen_s: How long ago it may have been seen last.
+        seen_s: How long ago it may have been seen last. What is to come does not count: the clock
+            went back, and a worker that was lost before would be on its way back for a day.
     """
+    now = database_now(connection)
     workers = connection.execute(
         select(t.workers.c.id, t.workers.c.slots, t.workers.c.pool, t.workers.c.tags)
         .where(
-            t.workers.c.last_seen_at > database_now(connection) - seen_s,
+            t.workers.c.last_seen_at.between(now - seen_s, now),
             t.workers.c.revoked_at.is_(None),
             t.workers.c.state != WorkerState.DISABLED,
             t.workers.c.id.not_in(sorted(avoid)),

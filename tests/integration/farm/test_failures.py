@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 
 import msgspec
 
 from framefarm.core.requirements import Requirements
+from framefarm.db import set_clock
 from framefarm.db import tables as t
 from framefarm.farm.blame import Blame, known_elsewhere
 from framefarm.farm.oversized import give_up_oversized
@@ -97,6 +99,9 @@ def test_l9_what_a_worker_that_was_here_a_moment_ago_could_do_does_not_fail(benc
     assert not known(asked, avoid=worker)
     assert not known(asked, more=8)
     assert not known(asked, seen_s=-60.0)
+    set_clock(bench.engine, lambda _: time.time() - 86_400.0)
+    assert not known(asked), "it is not on its way back for as long as a clock went back"
+    set_clock(bench.engine, None)
     assert not known(Requirements("render", "5.0"))
     bench.do(lambda c: c.execute(t.workers.update().values(state="disabled")))
     assert not known(asked)

@@ -57,6 +57,17 @@ def test_l9_errors_of_one_worker_count_once_while_others_could_do_it():
     assert not judge(errors("a", "a", "a", "a"), LIMITS, farm("a", "b")).failed
 
 
+def test_l9_who_could_do_it_and_never_comes_keeps_no_unit_for_ever():
+    tries = errors(*"abababababab")
+    here = farm("a", "b", "in another session")
+
+    assert not judge(tries[:-1], LIMITS, here).failed
+    assert judge(tries, LIMITS, here).why == (
+        "It went wrong 12 times; it is not tried again by itself."
+    )
+    assert not judge(errors(*"abababababab", reason="placement"), LIMITS, here).failed
+
+
 @pytest.mark.parametrize("tries", [["a", "b", "a"], ["b", "a", "b"]])
 def test_l9_with_two_workers_a_unit_is_tried_three_times_in_all(tries: list[str]):
     two = farm("a", "b")
