@@ -57,7 +57,7 @@ class LiveResults:
         """
         link = self._farm.roster.get(finish.worker_id)
         if link is not None:
-            link.made(finish.stage_id)
+            link.made(finish.stage_id, finish.lease_id, finish.unit)
         return self._farm.writer.submit(self._finishes, finish)
 
     def fail(self, failure: Failure) -> asyncio.Future[Settlement]:

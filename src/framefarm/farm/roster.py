@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -15,6 +15,8 @@ from framefarm.core.spans import Spans
 from framefarm.farm.fetching import Fetchable
 from framefarm.farm.held_files import HeldFiles
 from framefarm.protocol.messages import Bye, MachineFacts, Order, SlotOffer
+
+_FINISHES = 8
 
 Send = Callable[[Sequence[Order]], Awaitable[None]]
 Dismiss = Callable[[Bye], Awaitable[None]]
@@ -115,6 +117,7 @@ class Link:
         resting: Stages it gets nothing of for now (L13).
         rests: How many pauses from each stage are not over.
         failing: How many units of a stage failed here one after the other.
+        finishes: Lease and unit of the last ones that it made.
         job: The job in whose session it is; 0 for none.
         takes_prefetch: Whether it knows the order to fetch files ahead.
         prefetched: Jobs whose files it was told to fetch.
@@ -141,6 +144,7 @@ class Link:
     resting: frozenset[int] = frozenset()
     rests: Counter[int] = field(default_factory=Counter)
     failing: Counter[int] = field(default_factory=Counter)
+    finishes: deque[tuple[str, int]] = field(default_factory=lambda: deque(maxlen=_FINISHES))
     job: int = 0
     takes_prefetch: bool = False
     prefetched: set[int] = field(default_factory=set)
@@ -191,9 +195,14 @@ class Link:
         known = ((stage, speed.seconds_per_unit) for stage, speed in self.speeds.items())
         return {stage: seconds for stage, seconds in known if seconds is not None}
 
-    def made(self, stage_id: int) -> None:
-        """Count its failures of a stage anew: it has just sent what it made of a unit of it."""
-        self.failing.pop(stage_id, None)
+    def made(self, stage_id: int, lease_id: str, unit: int) -> None:
+        """Count its failures of a stage anew: it has just sent what it made of a unit of it.
+
+        What comes a second time was made before what went wrong since.
+        """
+        if (lease_id, unit) not in self.finishes:
+            self.finishes.append((lease_id, unit))
+            self.failing.pop(stage_id, None)
 
     def took(self, stage_id: int, seconds: float) -> None:
         """Learn from a unit that is done."""

@@ -89,9 +89,22 @@ def test_l13_a_worker_that_made_a_unit_begins_anew_to_count_its_failures():
         one.rest(1, limits, lambda: True)
     assert one.failing[1] == 3
 
-    one.made(1)
+    one.made(1, "lease", 7)
 
     assert one.rest(1, limits, lambda: True) == 0.0
+
+
+def test_l13_what_comes_a_second_time_ends_no_row_of_failures():
+    one, limits = link("a", ("render",)), BlameLimits()
+    one.made(1, "lease", 7)
+    for _ in range(3):
+        one.rest(1, limits, lambda: True)
+
+    one.made(1, "lease", 7)
+    assert one.failing[1] == 3
+
+    one.made(1, "lease", 8)
+    assert one.failing[1] == 0
 
 
 def test_speeds_are_forgotten_oldest_first():
