@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.dialects import registry
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
@@ -34,11 +36,23 @@ def open_engine(url: str) -> Engine:
     """
     parsed = make_url(url)
     if parsed.get_backend_name() != "sqlite":
-        return create_engine(parsed)
-    engine = create_engine(parsed.set(drivername="sqlite+framefarm"))
+        return create_engine(parsed, json_deserializer=_from_json)
+    sqlite = parsed.set(drivername="sqlite+framefarm")
+    engine = create_engine(sqlite, json_deserializer=_from_json)
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "checkin", _forget_reading)
     return engine
+
+
+def _from_json(text: str) -> Any:
+    """A JSON column's value, as `json.loads` reads it and in a tenth of its time.
+
+    A list of jobs has three for each, most of them empty.
+    """
+    try:
+        return msgspec.json.decode(text)
+    except msgspec.MsgspecError:
+        return json.loads(text)  # NaN, 1e999 and half surrogates, which it writes as well
 
 
 class SqliteDialect(SQLiteDialect_pysqlite):
