@@ -16,8 +16,14 @@ class _Stage:
     begun: dict[int, float] = field(default_factory=dict)
 
 
+_NOTHING = _Stage()
+
+
 class Pulse:
-    """The latest finished units of each stage, and when those in work were begun."""
+    """The latest finished units of each stage, and when those in work were begun.
+
+    It is changed in the manager's event loop, and may be read in any thread meanwhile.
+    """
 
     def __init__(self) -> None:
         self._stages: OrderedDict[int, _Stage] = OrderedDict()
@@ -38,22 +44,26 @@ class Pulse:
 
     def seconds(self, stage_id: int) -> list[float]:
         """Seconds of the latest units, oldest first."""
-        return [seconds for _, seconds in self._stage(stage_id).finished]
+        return [seconds for _, seconds in tuple(self._known(stage_id).finished)]
 
     def running_s(self, stage_id: int, leased: int) -> list[float]:
         """For how long each of the units in work has been, as far as is known; 0 for the others."""
         now = time.monotonic()
-        known = [now - begun for begun in self._stage(stage_id).begun.values()][:leased]
+        known = [now - at for at in tuple(self._known(stage_id).begun.values())][:leased]
         return known + [0.0] * (leased - len(known))
 
     def per_minute(self, stage_id: int) -> float | None:
         """Units finished per minute lately; None before the second one."""
-        finished = self._stage(stage_id).finished
+        finished = tuple(self._known(stage_id).finished)
         if len(finished) < 2:  # noqa: PLR2004  a rate needs two points
             return None
         # What a burst of results shows ends with its last one; a pause after it counts too.
         span_s = time.monotonic() - finished[0][0]
         return 60.0 * (len(finished) - 1) / max(span_s, 1e-3)
+
+    def _known(self, stage_id: int) -> _Stage:
+        """What is known of a stage. Whoever looks at a thousand jobs forgets none for that."""
+        return self._stages.get(stage_id, _NOTHING)
 
     def _stage(self, stage_id: int) -> _Stage:
         stage = self._stages.setdefault(stage_id, _Stage())
