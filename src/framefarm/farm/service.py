@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 import structlog
@@ -42,6 +41,7 @@ from framefarm.farm.notifying import Notifying
 from framefarm.farm.old_uploads import count_old_uploads
 from framefarm.farm.prefetching import Prefetching
 from framefarm.farm.pulse import Pulse
+from framefarm.farm.reading import Readers
 from framefarm.farm.roster import Roster
 from framefarm.farm.settings import ManagerSettings
 from framefarm.farm.shot_telling import MADE
@@ -54,12 +54,6 @@ from framefarm.storage import BlobFolder
 
 _T = TypeVar("_T")
 _log = structlog.get_logger(__name__)
-
-
-_READERS = 2
-"""Threads that read. Most of a read is Python's own work, which one thread at a time does: more of
-them read no faster, and the event loop, for which workers wait, waits longer for its turn
-(docs/performance.md). Uploads have threads of their own, so neither waits for the other's disk."""
 
 
 class Farm:
@@ -86,7 +80,7 @@ class Farm:
         self.farm_id = ""
         url = settings.database_url or sqlite_url(settings.data_dir / "farm.db")
         self.engine = open_engine(url)
-        self._readers = ThreadPoolExecutor(_READERS, "reading")
+        self._readers = Readers()
         migrate(self.engine)
         self.blobs = BlobFolder(settings.blobs, low_water_bytes=settings.low_water_bytes)
         self.blobs.remove_leftovers()
