@@ -146,7 +146,7 @@ Kinds = Annotated[
 ]
 
 
-def wanted_place(
+async def wanted_place(
     *,
     project: Text | None = None,
     sequence: Text | None = None,

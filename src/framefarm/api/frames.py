@@ -14,7 +14,7 @@ from framefarm.farm.frames import FrameFilter, FrameList, FrameView, frame_of, f
 from framefarm.farm.service import Farm
 
 
-def wanted_frames(
+async def wanted_frames(
     state: UnitState | None = None,
     worker: Annotated[str | None, Query(max_length=200, pattern=NO_ZERO)] = None,
     frames: Annotated[

@@ -26,7 +26,7 @@ _Text = Annotated[str, Query(max_length=200, pattern=NO_ZERO)]
 LeaseId = Annotated[str, Path(max_length=200, pattern=NO_ZERO)]
 
 
-def wanted_leases(
+async def wanted_leases(
     job: Number | None = None,
     worker: _Text | None = None,
     pool: Pool | None = None,

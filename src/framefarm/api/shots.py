@@ -32,7 +32,7 @@ Cursor = Annotated[str, Query(max_length=1_000)]
 Limit = Annotated[int, Query(ge=1, le=1_000)]
 
 
-def wanted_shots(
+async def wanted_shots(
     *,
     project: Text | None = None,
     sequence: Text | None = None,

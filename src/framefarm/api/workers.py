@@ -40,7 +40,7 @@ class SteeredList:
     workers: list[Steered]
 
 
-def wanted(
+async def wanted(
     state: Annotated[list[WorkerStates] | None, Query(max_length=20)] = None,
     tag: Annotated[list[Text] | None, Query(max_length=50)] = None,
     pool: Pool | None = None,
