@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Row, select
 from framefarm.core.elapsed import ago
 from framefarm.core.requirements import Ability, Pool, Requirements, requirements_of, unmet
 from framefarm.core.states import WorkerState
-from framefarm.db import database_now
+from framefarm.db import Prepared, database_now
 from framefarm.db import tables as t
 from framefarm.farm.limits import slots_of_owner
 from framefarm.farm.roster import Link, Slot, ability_of
@@ -92,14 +92,20 @@ def reasons_of(case: Case, links: Mapping[str, Link]) -> list[WorkerReason]:
         case: The job.
         links: The connected workers, by id.
     """
-    rows = case.connection.execute(
-        select(t.workers).where(t.workers.c.revoked_at.is_(None)).order_by(t.workers.c.name)
-    )
+    rows = _WORKERS.rows(case.connection)
     found = [_worker(worker, links.get(worker.id), case) for worker in rows]
     return sorted(found, key=lambda one: (not one.working, bool(one.reasons)))
 
 
-def _worker(worker: Row[Any], link: Link | None, case: Case) -> WorkerReason:
+_W = t.workers.c
+_WORKERS = Prepared(
+    select(_W.id, _W.name, _W.state, _W.reason, _W.pool, _W.tags, _W.slots, _W.last_seen_at)
+    .where(_W.revoked_at.is_(None))
+    .order_by(_W.name)
+)
+
+
+def _worker(worker: Any, link: Link | None, case: Case) -> WorkerReason:
     working = link is not None and any(
         slot.work is not None and slot.work.job_id == case.job.id for slot in link.slots.values()
     )
@@ -122,13 +128,13 @@ def _worker(worker: Row[Any], link: Link | None, case: Case) -> WorkerReason:
 _AT_ITS_LIMIT = "it could do it, but the limit above is reached"
 
 
-def _limited(worker: Row[Any], case: Case) -> list[str]:
+def _limited(worker: Any, case: Case) -> list[str]:
     if case.limit:
         return [_AT_ITS_LIMIT]
     return [case.pools[worker.pool]] if worker.pool in case.pools else []
 
 
-def _away(worker: Row[Any], link: Link | None, case: Case) -> list[str]:
+def _away(worker: Any, link: Link | None, case: Case) -> list[str]:
     """Why a worker takes no work at all."""
     if worker.state == WorkerState.DISABLED:
         return [f"it is disabled{_because(worker)}; `framefarm workers enable {worker.name}`"]
@@ -149,11 +155,11 @@ def _resting(link: Link | None) -> list[str]:
     return [f"it asks for no work just now: {link.facts.resting}"]
 
 
-def _because(worker: Row[Any]) -> str:
+def _because(worker: Any) -> str:
     return f" ({worker.reason})" if worker.reason else ""
 
 
-def _lacking(worker: Row[Any], case: Case) -> list[str]:
+def _lacking(worker: Any, case: Case) -> list[str]:
     """What the slot that comes nearest lacks for the stage that it comes nearest to."""
     abilities = _abilities(worker)
     if not abilities:
@@ -163,14 +169,14 @@ def _lacking(worker: Row[Any], case: Case) -> list[str]:
     return list(next(reasons for reasons in found if len(reasons) == fewest))
 
 
-def _abilities(worker: Row[Any]) -> list[Ability]:
+def _abilities(worker: Any) -> list[Ability]:
     """What its slots can do, as it said when it was last here."""
     offers = msgspec.convert(worker.slots, tuple[SlotOffer, ...])
     pool, tags = Pool(worker.pool), frozenset(worker.tags)
     return [ability_of(offer, pool, tags) for offer in offers]
 
 
-def _barred(worker: Row[Any], case: Case) -> list[str]:
+def _barred(worker: Any, case: Case) -> list[str]:
     """What a worker that could do it is not trusted with (L9)."""
     kinds = {(asked.kind, asked.blender) for asked in case.asked}
     return [
@@ -182,7 +188,7 @@ def _barred(worker: Row[Any], case: Case) -> list[str]:
     ]
 
 
-def _elsewhere(worker: Row[Any], case: Case) -> list[str]:
+def _elsewhere(worker: Any, case: Case) -> list[str]:
     """Why sessions keep a worker from the job: those of others, or its own."""
     job, its = case.job.id, case.sessions.get(worker.id)
     if its == job:

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, bindparam, select
 
 from framefarm.core.states import WorkerState
-from framefarm.db import database_now
+from framefarm.db import Prepared, database_now
 from framefarm.db import tables as t
 from framefarm.farm.memberships import WorkerSession, sessions_of_workers
 from framefarm.farm.roster import Link
@@ -103,9 +103,7 @@ class WorkerView:
     session: WorkerSession | None = None
 
 
-def view_workers(
-    connection: Connection, rows: Sequence[Row[Any]], links: Links
-) -> Iterator[WorkerView]:
+def view_workers(connection: Connection, rows: Sequence[Any], links: Links) -> Iterator[WorkerView]:
     """Views of rows of `workers`, in their order."""
     now = database_now(connection)
     for start in range(0, len(rows), _AT_A_TIME):
@@ -115,16 +113,24 @@ def view_workers(
         quarantines = _quarantines_of(connection, ids)
         sessions = sessions_of_workers(connection, ids)
         for row in some:
-            view = _view(row, links(row.id), now, work[row.id], quarantines[row.id])
-            yield replace(view, session=sessions.get(row.id))
+            yield _view(
+                row,
+                links(row.id),
+                now,
+                work=work[row.id],
+                quarantines=quarantines[row.id],
+                session=sessions.get(row.id),
+            )
 
 
 def _view(
-    row: Row[Any],
+    row: Any,
     link: Link | None,
     now: float,
+    *,
     work: list[WorkView],
     quarantines: list[QuarantineView],
+    session: WorkerSession | None,
 ) -> WorkerView:
     facts = row.facts
     connected = link is not None
@@ -151,17 +157,18 @@ def _view(
         silent_s=0.0 if connected else max(0.0, now - row.last_seen_at),
         work=work,
         quarantines=quarantines,
+        session=session,
     )
 
 
-def _reason(row: Row[Any], quarantines: Sequence[QuarantineView]) -> str:
+def _reason(row: Any, quarantines: Sequence[QuarantineView]) -> str:
     """What a person said, else what it did wrong, else what it says itself."""
     wrong = next((one.reason for one in quarantines), "")
     return str(row.reason or wrong or row.facts.get("resting", ""))
 
 
 def _state(
-    row: Row[Any], quarantines: Sequence[QuarantineView], *, connected: bool, working: bool
+    row: Any, quarantines: Sequence[QuarantineView], *, connected: bool, working: bool
 ) -> str:
     if row.revoked_at is not None:
         return REVOKED
@@ -174,15 +181,8 @@ def _state(
 def _work_of(
     connection: Connection, worker_ids: Sequence[str], links: Links
 ) -> dict[str, list[WorkView]]:
-    rows = connection.execute(
-        select(t.leases, t.stages.c.kind, t.stages.c.job_id, t.jobs.c.name)
-        .join(t.stages, t.stages.c.id == t.leases.c.stage_id)
-        .join(t.jobs, t.jobs.c.id == t.stages.c.job_id)
-        .where(t.leases.c.worker_id.in_(worker_ids), t.leases.c.state == "active")
-        .order_by(t.leases.c.slot, t.leases.c.leased_at)
-    )
     found: defaultdict[str, list[WorkView]] = defaultdict(list)
-    for row in rows:
+    for row in _WORK.rows(connection, worker_ids):
         unit, done, total = _progress(links(row.worker_id), row)
         found[row.worker_id].append(
             WorkView(row.slot, row.job_id, row.name, row.kind, row.units, unit, done, total)
@@ -190,7 +190,7 @@ def _work_of(
     return found
 
 
-def _progress(link: Link | None, lease: Row[Any]) -> tuple[int | None, int, int]:
+def _progress(link: Link | None, lease: Any) -> tuple[int | None, int, int]:
     slot = link.slots.get(lease.slot) if link else None
     if slot is None or slot.at is None or slot.work is None or slot.work.lease_id != lease.id:
         return None, 0, 0
@@ -200,13 +200,8 @@ def _progress(link: Link | None, lease: Row[Any]) -> tuple[int | None, int, int]
 def _quarantines_of(
     connection: Connection, worker_ids: Sequence[str]
 ) -> dict[str, list[QuarantineView]]:
-    rows = connection.execute(
-        select(t.quarantines)
-        .where(t.quarantines.c.worker_id.in_(worker_ids))
-        .order_by(t.quarantines.c.kind, t.quarantines.c.blender)
-    )
     found: defaultdict[str, list[QuarantineView]] = defaultdict(list)
-    for row in rows:
+    for row in _QUARANTINES.rows(connection, worker_ids):
         found[row.worker_id].append(
             QuarantineView(
                 kind=row.kind,
@@ -218,3 +213,23 @@ def _quarantines_of(
             )
         )
     return found
+
+
+_LEASE, _QUARANTINE = t.leases.c, t.quarantines.c
+_WORK = Prepared(
+    select(
+        *(_LEASE.id, _LEASE.worker_id, _LEASE.slot, _LEASE.units),
+        *(t.stages.c.kind, t.stages.c.job_id, t.jobs.c.name),
+    )
+    .join(t.stages, t.stages.c.id == _LEASE.stage_id)
+    .join(t.jobs, t.jobs.c.id == t.stages.c.job_id)
+    .where(_LEASE.worker_id.in_(bindparam("workers", expanding=True)), _LEASE.state == "active")
+    .order_by(_LEASE.slot, _LEASE.leased_at),
+    listed="workers",
+)
+_QUARANTINES = Prepared(
+    select(t.quarantines)
+    .where(_QUARANTINE.worker_id.in_(bindparam("workers", expanding=True)))
+    .order_by(_QUARANTINE.kind, _QUARANTINE.blender),
+    listed="workers",
+)

@@ -129,7 +129,20 @@ def test_page_of_workers_reads_a_page_of_them(engine: Engine, asked: list[Statem
             page = worker_page(connection, lambda _: None, WorkerFilter(), cursor=cursor, limit=25)
             names, cursor = [*names, *(one.name for one in page.workers)], page.next
 
-    assert len(read) == 1
-    assert 26 in tuple(read[0])
+    [following, whole] = read
+    assert 26 in tuple(following)
+    assert len(set(whole)) == 26
     assert names == sorted(names)
     assert len(names) == 60
+
+
+def test_workers_that_nobody_asked_for_are_not_read_whole(engine: Engine, asked: list[Statement]):
+    _add_workers(engine, 60)
+    wanted = [WorkerFilter(states=frozenset({"busy"})), WorkerFilter(name="nobody's")]
+    for one in (*wanted, WorkerFilter(pool="public"), WorkerFilter(tags=frozenset({"fast"}))):
+        asked.clear()
+        with engine.connect().execution_options(reading=True) as connection:
+            page = worker_page(connection, lambda _: None, one, cursor="", limit=25)
+
+        assert not page.workers
+        assert not any("workers.facts" in said for said, _ in asked)
