@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from urllib.parse import quote
 
+from anyio import to_thread
 from starlette.responses import FileResponse, Response
 from starlette.types import Message, Receive, Scope, Send
 
@@ -48,8 +50,17 @@ def attachment(name: str) -> str:
     return f"{said}; filename*=UTF-8''{quote(name, safe='', errors='replace')}"
 
 
+_SMALL_BYTES = 256 << 10
+
+_Start = tuple[os.stat_result, bytes | None]
+"""What is known of a file, and all that is in it where that is little."""
+
+
 class FileAnswer(FileResponse):
     """A file; see `FileResponse`, which tells of a bad `Range` in plain text.
+
+    A small one is opened, read and closed in one go: by a thread for each step that took four times
+    as long, and lists of thumbnails ask for hundreds.
 
     Args:
         path: Where it is.
@@ -68,6 +79,13 @@ class FileAnswer(FileResponse):
             # What counts in anything else than bytes is to be ignored (RFC 9110, 14.2).
             rest = [field for field in scope["headers"] if field[0] != _RANGE]
             scope = {**scope, "headers": rest}
+        if not any(name == _RANGE for name, _ in scope["headers"]):
+            stat, content = await to_thread.run_sync(_start_of, Path(self.path))
+            self.stat_result = stat
+            self.set_stat_headers(stat)
+            if content is not None:
+                await _send_all(send, self.raw_headers, content)
+                return
         refused = False
 
         async def told(message: Message) -> None:
@@ -80,6 +98,17 @@ class FileAnswer(FileResponse):
                 await send(message)
 
         await super().__call__(scope, receive, told)
+
+
+def _start_of(path: Path) -> _Start:
+    with path.open("rb") as file:
+        stat = os.fstat(file.fileno())
+        return stat, file.read() if stat.st_size <= _SMALL_BYTES else None
+
+
+async def _send_all(send: Send, headers: list[tuple[bytes, bytes]], content: bytes) -> None:
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": content})
 
 
 def _has_known_range(scope: Scope) -> bool:

@@ -40,13 +40,13 @@ from framefarm.farm.events import NoMore
 from framefarm.farm.job_pages import JobFilter, Sort
 from framefarm.farm.logs import NoSuchUnitError, fault_log, file_of_frame, job_log
 from framefarm.farm.news import News
-from framefarm.farm.outputs import Place, output_files
+from framefarm.farm.outputs import Place
 from framefarm.farm.pages import CursorError
 from framefarm.farm.service import Farm
 from framefarm.farm.shot_places import defaults_of
 from framefarm.farm.steering import job_state
 from framefarm.farm.trial_jobs import plan_trial_job
-from framefarm.farm.unit_views import FileList, FileView, UnitList, units_page
+from framefarm.farm.unit_views import FileList, UnitList, files_page, units_page
 from framefarm.farm.views import JobList, JobView
 from framefarm.farm.why import Why, explain
 
@@ -57,7 +57,7 @@ Limit = Annotated[int, Query(ge=1, le=1_000)]
 Text = Annotated[str, Query(max_length=200, pattern=NO_ZERO)]
 
 
-def wanted_jobs(
+async def wanted_jobs(
     *,
     state: Annotated[list[JobState] | None, Query(max_length=len(JobState))] = None,
     owner: Text | None = None,
@@ -133,7 +133,6 @@ def routes(farm: Farm) -> APIRouter:  # noqa: C901  one short function for each 
         limit: Limit = 100,
     ) -> UnitList:
         """Done or failed units of one stage."""
-        await farm.read(lambda c: job_state(c, job_id))
         return await farm.read(
             lambda c: units_page(c, job_id, kind=kind, state=state, after=after, limit=limit)
         )
@@ -143,12 +142,7 @@ def routes(farm: Farm) -> APIRouter:  # noqa: C901  one short function for each 
         job_id: Number, cursor: Annotated[str, Query(max_length=60)] = "", limit: Limit = 1_000
     ) -> FileList:
         """A job's outputs; their bytes are at `/api/blobs/{sha256}`."""
-        await farm.read(lambda c: job_state(c, job_id))
-        found = await farm.read(
-            lambda c: output_files(c, job_id, after=_place(cursor), limit=limit)
-        )
-        last = ".".join(map(str, found[-1][0])) if len(found) == limit else None
-        return FileList([FileView(**asdict(file)) for _, file in found], last)
+        return await farm.read(lambda c: files_page(c, job_id, after=_place(cursor), limit=limit))
 
     @router.get("/{job_id}/log", response_class=PlainTextResponse)
     async def log(job_id: Number) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
+from functools import lru_cache
 from typing import Final
 
 _DIGITS = 4
@@ -109,6 +110,7 @@ def _with_image_extension(name: str, extension: str) -> str:
     return (stem if present in IMAGE_ENDINGS else name) + extension
 
 
+@lru_cache(maxsize=4_096)  # names of projects come in each line of a list of jobs
 def safe_name(text: str) -> str:
     """Make a name that is a good folder name on Linux, macOS and Windows.
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, Row, bindparam, select
 
 from framefarm.core.errors import FrameFarmError
+from framefarm.db import Prepared
 from framefarm.db import tables as t
 from framefarm.farm.steering import job_state
 
@@ -39,22 +40,24 @@ def file_of_frame(connection: Connection, job_id: int, unit: int, role: str) -> 
         NoSuchJobError: There is no such job.
         NoSuchUnitError: There is none.
     """
-    row = connection.execute(
-        select(t.files.c.name, t.files.c.sha256)
-        .join(t.stages, t.stages.c.id == t.files.c.stage_id)
-        .where(
-            t.stages.c.job_id == job_id,
-            t.stages.c.position == 0,
-            t.files.c.unit == unit,
-            t.files.c.role == role,
-        )
-        .order_by(t.files.c.position)
-        .limit(1)
-    ).one_or_none()
-    if row is None:
-        job_state(connection, job_id)
-        raise NoSuchUnitError(f"Frame {unit} of job {job_id} has no {role} (yet).")
-    return UnitFile(row.name, row.sha256)
+    for row in _FILE.rows(connection, job=job_id, unit=unit, role=role):
+        return UnitFile(row.name, row.sha256)
+    job_state(connection, job_id)
+    raise NoSuchUnitError(f"Frame {unit} of job {job_id} has no {role} (yet).")
+
+
+_FILE = Prepared(
+    select(t.files.c.name, t.files.c.sha256)
+    .join(t.stages, t.stages.c.id == t.files.c.stage_id)
+    .where(
+        t.stages.c.job_id == bindparam("job"),
+        t.stages.c.position == 0,
+        t.files.c.unit == bindparam("unit"),
+        t.files.c.role == bindparam("role"),
+    )
+    .order_by(t.files.c.position)
+    .limit(1)
+)
 
 
 def fault_log(connection: Connection, job_id: int, unit: int) -> str:

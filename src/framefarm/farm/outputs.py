@@ -6,13 +6,15 @@ import contextlib
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
+from os import sep
 from pathlib import Path
 from typing import Any
 
 import structlog
-from sqlalchemy import Connection, Row, select, tuple_
+from sqlalchemy import Connection, Row, bindparam, select, tuple_
 
 from framefarm.core.naming import safe_name
+from framefarm.db import Prepared
 from framefarm.db import tables as t
 from framefarm.farm.settings import ManagerSettings
 from framefarm.protocol.manifest import ResultFile
@@ -42,11 +44,15 @@ def folder_of(settings: ManagerSettings, job: Row[Any]) -> Path:
         settings: The manager's.
         job: A row with `id`, `name`, `project`, `sequence` and `shot`.
     """
-    if settings.flat_outputs:
-        return settings.outputs
+    return Path(folder_name(settings.outputs, job, flat=settings.flat_outputs))
+
+
+def folder_name(outputs: Path | str, job: Any, *, flat: bool) -> str:
+    """The same as text: for lists of jobs, of which making paths took a fifth of the time."""
+    if flat:
+        return str(outputs)
     parts = [safe_name(part) for part in (job.project, job.sequence, job.shot) if part]
-    name = safe_name(f"{job.id:04d}-{job.name}")
-    return Path("/".join([str(settings.outputs), *parts, name]))  # for each job of a list
+    return sep.join([str(outputs), *parts, safe_name(f"{job.id:04d}-{job.name}")])  # noqa: PTH118
 
 
 class Outputs:
@@ -151,21 +157,28 @@ Place = tuple[int, int, int]
 _BEFORE_ALL: Place = (0, -(1 << 31), -1)
 
 
+_OUTPUTS = Prepared(
+    select(t.files)
+    .join(t.stages, t.stages.c.id == t.files.c.stage_id)
+    .where(
+        t.stages.c.job_id == bindparam("job"),
+        t.files.c.role.in_(OUTPUT_ROLES),
+        tuple_(t.files.c.stage_id, t.files.c.unit, t.files.c.position)
+        > tuple_(bindparam("stage"), bindparam("unit"), bindparam("position")),
+    )
+    .order_by(t.files.c.stage_id, t.files.c.unit, t.files.c.position)
+    .limit(bindparam("most"))
+)
+
+
 def output_files(
     connection: Connection, job_id: int, *, after: Place, limit: int
 ) -> list[tuple[Place, OutputFile]]:
     """A job's outputs, those after a place, at most `limit`."""
-    rows = connection.execute(
-        select(t.files)
-        .join(t.stages, t.stages.c.id == t.files.c.stage_id)
-        .where(
-            t.stages.c.job_id == job_id,
-            t.files.c.role.in_(OUTPUT_ROLES),
-            tuple_(t.files.c.stage_id, t.files.c.unit, t.files.c.position) > after,
-        )
-        .order_by(t.files.c.stage_id, t.files.c.unit, t.files.c.position)
-        .limit(limit)
-    ).all()
+    stage, unit, position = after
+    rows = _OUTPUTS.rows(
+        connection, job=job_id, stage=stage, unit=unit, position=position, most=limit
+    )
     return [
         (
             (row.stage_id, row.unit, row.position),

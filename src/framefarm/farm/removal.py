@@ -105,7 +105,7 @@ async def remove_job(
         NoSuchJobError: There is no such job.
     """
 
-    def look(connection: Connection) -> Row[Any]:
+    def look(connection: Connection) -> Any:
         job = find_job(connection, job_id)
         check(connection)
         return job

@@ -8,23 +8,45 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, select
+from sqlalchemy import Connection, bindparam, func, select
 
 from framefarm.core.errors import FrameFarmError
 from framefarm.core.spans import Spans
+from framefarm.db import Prepared
 from framefarm.db import tables as t
 from framefarm.farm.roster import Link, Roster
+from framefarm.farm.stage_rows import stages_of
+from framefarm.farm.steering import find_job
 
 _KEY_BYTES = 16
 _COUNTED_S = 1.0
 _REMEMBERED = 1_000
-_AT_A_TIME = 1_000
+_MOST_NAMED = 1_000
 
 
 class NoSuchTaskError(FrameFarmError):
     """No render task has that key."""
 
     code = "no_such_task"
+
+
+_TASK = Prepared(select(t.jobs.c.id).where(t.jobs.c.task_key == bindparam("key")))
+_RESULTS = Prepared(
+    select(t.results.c.worker_id, func.count().label("units"))
+    .where(t.results.c.stage_id == bindparam("stage"))
+    .group_by(t.results.c.worker_id)
+)
+_HELD = Prepared(
+    select(t.leases.c.worker_id, t.leases.c.units).where(
+        t.leases.c.stage_id == bindparam("stage"), t.leases.c.state == "active"
+    )
+)
+_NAMES = Prepared(
+    select(t.workers.c.id, t.workers.c.name).where(
+        t.workers.c.id.in_(bindparam("workers", expanding=True))
+    ),
+    listed="workers",
+)
 
 
 def new_task_key() -> str:
@@ -38,12 +60,9 @@ def job_of_task(connection: Connection, task_key: str) -> int:
     Raises:
         NoSuchTaskError: No task has that key, or its job was deleted.
     """
-    found: int | None = connection.execute(
-        select(t.jobs.c.id).where(t.jobs.c.task_key == task_key)
-    ).scalar_one_or_none()
-    if found is None:
-        raise NoSuchTaskError("No render task has this key, or its job was deleted.")
-    return found
+    for (job_id,) in _TASK.rows(connection, key=task_key):
+        return int(job_id)
+    raise NoSuchTaskError("No render task has this key, or its job was deleted.")
 
 
 @dataclass(frozen=True)
@@ -114,13 +133,7 @@ class Shares:
         began = time.monotonic()
         if began < good_until:
             return counts
-        results = t.results.c
-        rows = connection.execute(
-            select(results.worker_id, func.count().label("units"))
-            .where(results.stage_id == stage_id)
-            .group_by(results.worker_id)
-        )
-        counts = {row.worker_id: row.units for row in rows}
+        counts = dict(_RESULTS.rows(connection, stage=stage_id))
         now = time.monotonic()
         if len(self._counted) >= _REMEMBERED:
             self._counted.clear()
@@ -133,10 +146,8 @@ def task_progress(
     connection: Connection, job_id: int, shares: Shares, roster: Roster
 ) -> TaskProgress:
     """How far the task of a job is."""
-    job = connection.execute(select(t.jobs).where(t.jobs.c.id == job_id)).one()
-    stages = connection.execute(
-        select(t.stages).where(t.stages.c.job_id == job_id).order_by(t.stages.c.position)
-    ).all()
+    job = find_job(connection, job_id)
+    stages = stages_of(connection, [job_id])[job_id]
     now_at = next((stage for stage in stages if stage.state != "done"), stages[-1])
     return TaskProgress(
         job=job.id,
@@ -149,23 +160,18 @@ def task_progress(
     )
 
 
-def _progress(kind: str, state: str, stages: Sequence[Row[Any]]) -> StageProgress:
+def _progress(kind: str, state: str, stages: Sequence[Any]) -> StageProgress:
     done, total = sum(it.done for it in stages), sum(it.total for it in stages)
     failed = sum(it.failed for it in stages)
     return StageProgress(kind, state, done, failed, total, round(done / max(1, total), 4))
 
 
 def _shares(
-    connection: Connection, stage: Row[Any], shares: Shares, roster: Roster
+    connection: Connection, stage: Any, shares: Shares, roster: Roster
 ) -> Iterator[WorkerShare]:
     counts = shares.of(connection, stage.id)
     held: dict[str, int] = {}
-    leases = t.leases.c
-    for worker_id, units in connection.execute(
-        select(leases.worker_id, leases.units).where(
-            leases.stage_id == stage.id, leases.state == "active"
-        )
-    ):
+    for worker_id, units in _HELD.rows(connection, stage=stage.id):
         held[worker_id] = held.get(worker_id, 0) + len(Spans.restore(units))
     workers = sorted(counts.keys() | held.keys())
     names = _names(connection, workers)
@@ -183,11 +189,7 @@ def _shares(
 
 
 def _names(connection: Connection, worker_ids: list[str]) -> dict[str, str]:
-    workers = t.workers.c
-    rows = connection.execute(
-        select(workers.id, workers.name).where(workers.id.in_(worker_ids[:_AT_A_TIME]))
-    )
-    return {row.id: row.name for row in rows}
+    return dict(_NAMES.rows(connection, worker_ids[:_MOST_NAMED]))
 
 
 def _at(link: Link | None, stage_id: int) -> tuple[list[int], float]:

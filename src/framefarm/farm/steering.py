@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, select, update
 
 from framefarm.core.errors import FrameFarmError
 from framefarm.core.states import JOB, JobEvent, JobState, StageState, advance
-from framefarm.db import database_now
+from framefarm.db import Prepared, database_now
 from framefarm.db import tables as t
 from framefarm.farm.catalog import Catalog
 from framefarm.farm.limits import settle_limit
@@ -42,16 +42,19 @@ class NoSuchStageError(FrameFarmError):
         super().__init__(f"Job {job_id} has no stage {kind!r}; it has: {there}.")
 
 
-def find_job(connection: Connection, job_id: int) -> Row[Any]:
+_JOB = Prepared(select(t.jobs).where(t.jobs.c.id == bindparam("job")))
+_STATE = Prepared(select(t.jobs.c.state).where(t.jobs.c.id == bindparam("job")))
+
+
+def find_job(connection: Connection, job_id: int) -> Any:
     """A job's row.
 
     Raises:
         NoSuchJobError: There is no such job.
     """
-    job = connection.execute(select(t.jobs).where(t.jobs.c.id == job_id)).one_or_none()
-    if job is None:
-        raise NoSuchJobError(job_id)
-    return job
+    for job in _JOB.rows(connection, job=job_id):
+        return job
+    raise NoSuchJobError(job_id)
 
 
 def job_state(connection: Connection, job_id: int) -> JobState:
@@ -60,12 +63,9 @@ def job_state(connection: Connection, job_id: int) -> JobState:
     Raises:
         NoSuchJobError: There is no such job.
     """
-    state = connection.execute(
-        select(t.jobs.c.state).where(t.jobs.c.id == job_id)
-    ).scalar_one_or_none()
-    if state is None:
-        raise NoSuchJobError(job_id)
-    return JobState(state)
+    for (state,) in _STATE.rows(connection, job=job_id):
+        return JobState(state)
+    raise NoSuchJobError(job_id)
 
 
 def cancel(connection: Connection, job_id: int) -> News:

@@ -7,19 +7,18 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, select
+from sqlalchemy import Connection, Row
 
 from framefarm.core.estimate import Estimate, time_left
 from framefarm.core.states import JobState
-from framefarm.db import Prepared
-from framefarm.db import tables as t
 from framefarm.farm.holding import is_held
 from framefarm.farm.job_pages import JobFilter, Sort, job_page
 from framefarm.farm.memberships import JobSession, sessions_of_jobs
-from framefarm.farm.outputs import folder_of
+from framefarm.farm.outputs import folder_name
 from framefarm.farm.pulse import Pulse
 from framefarm.farm.roster import Roster
 from framefarm.farm.settings import ManagerSettings
+from framefarm.farm.stage_rows import stages_of
 from framefarm.farm.steering import NoSuchStageError, find_job
 from framefarm.farm.whole_estimates import WholeEstimates, units_left, whole
 
@@ -147,19 +146,6 @@ def tried_again_at(job: Row[Any]) -> str | None:
     return iso(job.try_at) if is_held(job) else None
 
 
-_SHOWN = [
-    column for column in t.stages.c if column.name not in {"settings", "units", "queue", "seal_key"}
-]
-"""What of a stage is shown; what is left out may be large."""
-
-_STAGES = Prepared(
-    select(*_SHOWN)
-    .where(t.stages.c.job_id.in_(bindparam("jobs", expanding=True)))
-    .order_by(t.stages.c.job_id, t.stages.c.position),
-    listed="jobs",
-)
-
-
 class JobViews:
     """Makes job views.
 
@@ -171,6 +157,7 @@ class JobViews:
 
     def __init__(self, settings: ManagerSettings, pulse: Pulse, roster: Roster) -> None:
         self._settings = settings
+        self._outputs = str(settings.outputs)
         self._pulse = pulse
         self._roster = roster
 
@@ -210,10 +197,8 @@ class JobViews:
         raise NoSuchStageError(job_id, kind, [stage.kind for stage in stages])
 
     def _views(self, connection: Connection, jobs: Sequence[Row[Any]]) -> list[JobView]:
-        stages: dict[int, list[Row[Any]]] = {}
         ids = [job.id for job in jobs]
-        for row in _STAGES.rows(connection, ids):
-            stages.setdefault(row.job_id, []).append(row)
+        stages = stages_of(connection, ids)
         estimates = WholeEstimates(connection, self.time_left, self._slots)
         sessions = sessions_of_jobs(connection, ids)
         return [self._view(job, stages[job.id], estimates, sessions.get(job.id)) for job in jobs]
@@ -259,7 +244,7 @@ class JobViews:
             else None,
             peak_memory_bytes=first.peak_memory_bytes,
             settings={**job.settings, "blender": first.blender},
-            outputs_dir=str(folder_of(self._settings, job)),
+            outputs_dir=folder_name(self._outputs, job, flat=self._settings.flat_outputs),
             session=session,
         )
 

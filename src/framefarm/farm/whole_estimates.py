@@ -14,6 +14,7 @@ from sqlalchemy import Connection, bindparam, func, literal_column, select
 from framefarm.core.estimate import Estimate
 from framefarm.db import Prepared
 from framefarm.db import tables as t
+from framefarm.farm.stage_rows import stages_of
 
 Estimator = Callable[[Any, int], Estimate | None]
 """How long a stage still takes with so many slots, None when that is not known."""
@@ -25,9 +26,6 @@ _LATELY = 1_000
 """Of so many stages, the newest, it is learnt how long a kind of unit takes."""
 
 _NOTHING = Estimate(0.0, 0.0, 0.0)
-_STAGES = Prepared(
-    select(t.stages).where(t.stages.c.job_id == bindparam("job")).order_by(t.stages.c.position)
-)
 _SLOTS = Prepared(
     select(func.count()).where(
         t.leases.c.stage_id == bindparam("stage"),
@@ -72,7 +70,7 @@ class WholeEstimates:
         Returns:
             None when that is not known: none of what comes first is done, or nobody is at it.
         """
-        return whole(self.ends(_STAGES.rows(self._connection, job=job_id)))
+        return whole(self.ends(stages_of(self._connection, [job_id])[job_id]))
 
     def ends(self, stages: Iterable[Any]) -> list[Estimate | None]:
         """In how long each stage of a job ends, in their order; None where that is not known.
