@@ -30,7 +30,7 @@ PREPARED = Prepared(ALL)
             -1,
             1.5,
             1e300,
-            10**30,
+            {"x": 10**30},
             True,
             False,
             None,
