@@ -28,13 +28,14 @@ class Reserved:
     now: Callable[[], float]
     link_of: Callable[[str], object]
     full_for: Callable[[int], bool]
-    _members: dict[str, int] = field(default_factory=dict)
+    _members: dict[str, tuple[int, float]] = field(default_factory=dict)
     _moved_at: dict[str, float] = field(default_factory=dict)
 
     def of_commit(self, notes: list[Note]) -> Iterator[str]:
         """What is wrong with leases that were committed just now."""
         before = self._members
-        self._members = dict(self.database.ask(_MEMBERS))
+        rows = self.database.ask(_MEMBERS)
+        self._members = {worker: (job, joined_at) for worker, job, joined_at in rows}
         for worker in before.keys() | self._members.keys():
             if before.get(worker) != self._members.get(worker):
                 self._moved_at[worker] = self.now()
@@ -44,7 +45,7 @@ class Reserved:
                 yield from self._of_lease(note)
 
     def _of_lease(self, note: Note) -> Iterator[str]:
-        own = self._members.get(note.worker)
+        own, _ = self._members.get(note.worker, (None, 0.0))
         for job, kind, session in self.database.ask(_STAGE, note.stage):
             if session and own != job:
                 yield f"{note.worker}, not in the session of job {job}, gets units of it"
@@ -62,7 +63,10 @@ class Reserved:
 
 
 _MEMBERS = """
-SELECT m.worker_id, s.job_id FROM session_workers m JOIN sessions s ON s.id = m.session_id"""
+SELECT m.worker_id, s.job_id, m.joined_at
+FROM session_workers m JOIN sessions s ON s.id = m.session_id"""
+"""Also when they joined: what only takes somebody out of a session changes no stage, and is not
+looked at; who left and came again would seem never to have moved."""
 _STAGE = """
 SELECT s.job_id, s.kind, EXISTS (
   SELECT 1 FROM sessions x WHERE x.job_id = s.job_id AND x.ended_at IS NULL)
