@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING
 
 from framefarm.agent import instructions as do
 from framefarm.agent.instructions import Instruction
-from framefarm.agent.state import held_leases
+from framefarm.agent.state import AgentState, held_leases
 from framefarm.agent.work import UnitWork
 from framefarm.core.spans import Spans
+from framefarm.protocol.messages import Released
 
 from .database import Note
 
@@ -72,6 +73,8 @@ class Ledger:
     excused: Counter[str] = field(default_factory=Counter)
     damaged: int = 0
     """Uploads that were damaged on their way."""
+    let_go_at: dict[str, float] = field(default_factory=dict)
+    """When its worker said of a lease that it gives it back."""
     forgettable: set[int] = field(default_factory=set)
     """Stages whose results a person asked to forget."""
 
@@ -130,6 +133,8 @@ class Ledger:
             machine.trace(machine.name, "begins %s", _name(work))
         elif isinstance(instruction, do.Keep):
             machine.trace(machine.name, "has made %s", _name(instruction.work))
+        elif isinstance(instruction, do.Send) and isinstance(instruction.report, Released):
+            self.let_go_at[instruction.report.lease] = self.now()
         elif isinstance(instruction, do.DropEntry) and not instruction.useful:
             self._drops(machine, instruction.entry)
 
@@ -256,16 +261,18 @@ class Ledger:
         ]
 
     def never_arrived(self, machine: Machine, after_s: float, disturbed_at: float) -> list[str]:
-        """Leases in force that the worker, which came back without them, never got (L8)."""
+        """Leases in force that the worker, which came back without them, never got (L8).
+
+        One that it gave back just now it had: its word is on its way.
+        """
         agent, now = machine.agent, self.now()
         if agent is None or not agent.up or agent.process.frozen or not machine.cable.whole:
             return []
         since = agent.welcomed_at or 0.0
         if now - max(since, disturbed_at) < after_s:
             return []
-        state = agent.state
-        known = {*held_leases(state), *(lease for lease, _ in state.failures), *state.returning}
-        known.update(item.lease for item in state.owed.values())
+        known = _known_to(agent.state)
+        known.update(lease for lease, at in self.let_go_at.items() if now - at < after_s)
         return [
             name
             for name, lease in self.leases.items()
@@ -300,6 +307,13 @@ _RULES: dict[str, Callable[[Ledger, Note], None]] = {
     "done": Ledger._done,
     "forgot": Ledger._forgot,
 }
+
+
+def _known_to(state: AgentState) -> set[str]:
+    """The leases that an agent has to do with."""
+    failed = (lease for lease, _ in state.failures)
+    owed = (item.lease for item in state.owed.values())
+    return {*held_leases(state), *failed, *state.returning, *owed}
 
 
 def _name(work: UnitWork) -> str:

@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
+from framefarm.agent import instructions as do
 from framefarm.agent.state import AgentState
+from framefarm.protocol.messages import Released
 from tests.simulation.database import Note
 from tests.simulation.ledger import Ledger
 
@@ -32,10 +34,34 @@ def test_a_worker_that_goes_silent_between_two_looks_was_heard_until_then(what: 
     assert ledger.overdue({"lease"}, limit_s=40.0, since=0.0) == ["lease"]
 
 
+def test_a_lease_that_was_given_back_just_now_had_reached_its_worker():
+    now = [100.0]
+    machine = _back_at(110.0)
+    ledger = Ledger(_fail, lambda: now[0], lambda _: machine.agent.process, lambda _: True)
+    ledger.commit([Note("leased", 1, "lease 1-3", "w", 1)])
+
+    now[0] = 119.0
+    assert ledger.never_arrived(machine, after_s=3.0, disturbed_at=0.0) == ["lease"]
+    ledger.performs(machine, do.Send(Released("lease")))
+    assert ledger.never_arrived(machine, after_s=3.0, disturbed_at=0.0) == []
+
+    now[0] = 122.0
+    assert ledger.never_arrived(machine, after_s=3.0, disturbed_at=0.0) == ["lease"]
+
+
+def _back_at(welcomed_at: float) -> Any:
+    machine = _machine(AgentState.of(["cpu"]))
+    machine.agent.up, machine.agent.welcomed_at = True, welcomed_at
+    return machine
+
+
 def _holding(lease: str) -> Any:
-    state = replace(AgentState.of(["cpu"]), keeping=frozenset({(lease, 1)}))
+    return _machine(replace(AgentState.of(["cpu"]), keeping=frozenset({(lease, 1)})))
+
+
+def _machine(state: AgentState) -> Any:
     agent = SimpleNamespace(state=state, process=SimpleNamespace(frozen=False))
-    cable = SimpleNamespace(up=SimpleNamespace(open=True))
+    cable = SimpleNamespace(up=SimpleNamespace(open=True), whole=True)
     return SimpleNamespace(agent=agent, cable=cable, worker_id="w")
 
 
