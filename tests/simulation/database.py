@@ -88,6 +88,9 @@ CREATE TEMP TRIGGER shrunk AFTER UPDATE OF units ON main.leases BEGIN
   INSERT OR IGNORE INTO touched VALUES (NEW.stage_id); END;
 CREATE TEMP TRIGGER emptied AFTER DELETE ON main.leases BEGIN
   INSERT OR IGNORE INTO touched VALUES (OLD.stage_id); END;
+CREATE TEMP TRIGGER used_up AFTER DELETE ON main.leases WHEN OLD.state = 'active' BEGIN
+  INSERT INTO notes (kind, stage, text, worker, attempt)
+  VALUES ('ended', OLD.stage_id, OLD.id || ' ' || OLD.units, OLD.worker_id, OLD.attempt); END;
 CREATE TEMP TRIGGER done AFTER INSERT ON main.results BEGIN
   INSERT OR IGNORE INTO touched VALUES (NEW.stage_id);
   INSERT INTO notes (kind, stage, text, worker, attempt)

@@ -172,7 +172,7 @@ class Ledger:
             return
         # What it owes and has stored is delivered by its next process; until that comes, it may be
         # rendered again elsewhere.
-        self.gives_back(machine, why)
+        self._loses_work(machine, why)
         for slot in machine.agent.state.slots.values():
             if slot.working is not None:
                 self.wrongs[slot.working.stage, slot.working.unit] += 1
@@ -181,8 +181,17 @@ class Ledger:
         """A person takes a worker's leases back, and with them what it has made and not delivered.
 
         The manager cannot know what lies finished on a disk. It is taken when it comes, but others
-        may be at it by then.
+        may be at it by then. And the leases that are on their way there come before the order to
+        give them back: a unit of each may be begun.
         """
+        if machine.agent is None:
+            return
+        known = _known_to(machine.agent.state)
+        self.excuse(why, sum(name not in known for name in self._in_force(machine)))
+        self._loses_work(machine, why)
+
+    def _loses_work(self, machine: Machine, why: str) -> None:
+        """What a worker has in work or not yet delivered may be made by others."""
         if machine.agent is None:
             return
         self.see([machine])
@@ -210,12 +219,16 @@ class Ledger:
         held = sum(sum(map(len, s.lease.rest)) for s in slots if s.lease)
         working = sum(slot.working is not None for slot in slots)
         # A lease on its way there will be begun when it arrives.
-        coming = sum(
-            len(lease.units)
-            for lease in self.leases.values()
-            if lease.active and lease.holder == machine.worker_id
-        )
+        coming = sum(len(lease.units) for lease in self._in_force(machine).values())
         self.excuse(why, max(held + working, coming) + len(state.keeping) + len(state.owed))
+
+    def _in_force(self, machine: Machine) -> dict[str, Lease]:
+        """The leases in force of a worker, by name."""
+        return {
+            name: lease
+            for name, lease in self.leases.items()
+            if lease.active and lease.holder == machine.worker_id
+        }
 
     # --- at the end
 
@@ -255,9 +268,8 @@ class Ledger:
         held = {*held_leases(agent.state), *owed}
         return [
             name
-            for name, lease in self.leases.items()
-            if lease.active and lease.holder == machine.worker_id and lease.process is not None
-            if lease.process is not agent.process and name not in held
+            for name, lease in self._in_force(machine).items()
+            if lease.process not in (None, agent.process) and name not in held
         ]
 
     def never_arrived(self, machine: Machine, after_s: float, disturbed_at: float) -> list[str]:
@@ -275,8 +287,7 @@ class Ledger:
         known.update(lease for lease, at in self.let_go_at.items() if now - at < after_s)
         return [
             name
-            for name, lease in self.leases.items()
-            if lease.active and lease.holder == machine.worker_id
+            for name, lease in self._in_force(machine).items()
             if lease.process is agent.process and lease.given_at < since and name not in known
         ]
 

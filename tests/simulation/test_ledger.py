@@ -49,6 +49,18 @@ def test_a_lease_that_was_given_back_just_now_had_reached_its_worker():
     assert ledger.never_arrived(machine, after_s=3.0, disturbed_at=0.0) == ["lease"]
 
 
+def test_a_unit_of_a_lease_on_its_way_may_be_begun_before_the_order_to_give_it_back_comes():
+    ledger = Ledger(_fail, lambda: 100.0, lambda _: None, lambda _: True)
+    leases = {"used-up": 1, "held": 2, "coming": 3}
+    ledger.commit([Note("leased", 1, f"{name} {unit}", "w", 1) for name, unit in leases.items()])
+    ledger.commit([Note("ended", 1, "used-up 1", "w", 1)])
+    machine = _machine(replace(AgentState.of(["cpu"]), returning=frozenset({"held"})))
+
+    ledger.gives_back(machine, "a person")
+
+    assert ledger.excused == {"a person": 1}
+
+
 def _back_at(welcomed_at: float) -> Any:
     machine = _machine(AgentState.of(["cpu"]))
     machine.agent.up, machine.agent.welcomed_at = True, welcomed_at
