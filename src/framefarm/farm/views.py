@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Row
 
 from framefarm.core.estimate import Estimate, time_left
-from framefarm.core.states import JobState
+from framefarm.core.states import ENDED_JOBS, JobState
 from framefarm.farm.holding import is_held
 from framefarm.farm.job_pages import JobFilter, Sort, job_page
 from framefarm.farm.memberships import JobSession, sessions_of_jobs
@@ -93,6 +93,7 @@ class JobView:
 
     Attributes:
         version: Its number among those of its shot.
+        frames_per_minute: Lately; None once it has ended.
         session: The workers that it has for itself, where it asked for some.
     """
 
@@ -146,6 +147,11 @@ def tried_again_at(job: Row[Any]) -> str | None:
     return iso(job.try_at) if is_held(job) else None
 
 
+_REMEMBERED = 2_000
+"""Jobs that have ended whose views are kept: lists are full of them, and making one of a view takes
+five times as long as seeing that nothing of it has changed."""
+
+
 class JobViews:
     """Makes job views.
 
@@ -158,6 +164,7 @@ class JobViews:
     def __init__(self, settings: ManagerSettings, pulse: Pulse, roster: Roster) -> None:
         self._settings = settings
         self._outputs = str(settings.outputs)
+        self._known: dict[int, tuple[Any, list[Any], JobView]] = {}
         self._pulse = pulse
         self._roster = roster
 
@@ -201,7 +208,20 @@ class JobViews:
         stages = stages_of(connection, ids)
         estimates = WholeEstimates(connection, self.time_left, self._slots)
         sessions = sessions_of_jobs(connection, ids)
-        return [self._view(job, stages[job.id], estimates, sessions.get(job.id)) for job in jobs]
+        return [
+            self._at_rest(job, stages[job.id], sessions.get(job.id))
+            or self._view(job, stages[job.id], estimates, sessions.get(job.id))
+            for job in jobs
+        ]
+
+    def _at_rest(self, job: Any, stages: list[Any], session: JobSession | None) -> JobView | None:
+        """The view of a job that has ended, the same as long as its rows are."""
+        if job.state not in ENDED_JOBS or session is not None:
+            return None
+        known = self._known.get(job.id)
+        if known is not None and known[0] == job and known[1] == stages:
+            return known[2]
+        return None
 
     def _view(
         self,
@@ -211,9 +231,9 @@ class JobViews:
         session: JobSession | None,
     ) -> JobView:
         first = stages[0]
-        running = job.state == JobState.RUNNING
+        running, ended = job.state == JobState.RUNNING, job.state in ENDED_JOBS
         ends = estimates.ends(stages) if running else [None] * len(stages)
-        return JobView(
+        view = JobView(
             id=job.id,
             name=job.name,
             project=job.project,
@@ -236,7 +256,7 @@ class JobViews:
             tried_again_at=tried_again_at(job),
             warnings=job.warnings,
             stages=[_stage_view(job, *one) for one in zip(stages, ends, strict=True)],
-            frames_per_minute=self._pulse.per_minute(first.id),
+            frames_per_minute=None if ended else self._pulse.per_minute(first.id),
             estimate=_shown(whole(ends)),
             render_seconds=first.seconds,
             slowest=SlowestView(first.slowest_unit, first.slowest_s)
@@ -247,6 +267,15 @@ class JobViews:
             outputs_dir=folder_name(self._outputs, job, flat=self._settings.flat_outputs),
             session=session,
         )
+        if ended and session is None:
+            self._remember(job, stages, view)
+        return view
+
+    def _remember(self, job: Any, stages: list[Any], view: JobView) -> None:
+        # Two threads may be here at once; what one of them forgets is made again.
+        if len(self._known) >= _REMEMBERED:
+            self._known.clear()
+        self._known[job.id] = (job, stages, view)
 
     def _slots(self, _: Connection, stage: Row[Any]) -> int:
         """How many slots do what a stage needs: all of them may come to it."""
