@@ -149,7 +149,9 @@ def tried_again_at(job: Row[Any]) -> str | None:
 
 _REMEMBERED = 2_000
 """Jobs that have ended whose views are kept: lists are full of them, and making one of a view takes
-five times as long as seeing that nothing of it has changed."""
+five times as long as seeing that nothing of it has changed. They are kept when they are made the
+second time: of whoever leafs through ten thousand jobs nothing is, which the garbage collector
+would have to look through."""
 
 
 class JobViews:
@@ -165,6 +167,7 @@ class JobViews:
         self._settings = settings
         self._outputs = str(settings.outputs)
         self._known: dict[int, tuple[Any, list[Any], JobView]] = {}
+        self._seen: set[int] = set()
         self._pulse = pulse
         self._roster = roster
 
@@ -275,7 +278,11 @@ class JobViews:
         # Two threads may be here at once; what one of them forgets is made again.
         if len(self._known) >= _REMEMBERED:
             self._known.clear()
-        self._known[job.id] = (job, stages, view)
+        if len(self._seen) >= _REMEMBERED:
+            self._seen.clear()
+        if job.id in self._seen:
+            self._known[job.id] = (job, stages, view)
+        self._seen.add(job.id)
 
     def _slots(self, _: Connection, stage: Row[Any]) -> int:
         """How many slots do what a stage needs: all of them may come to it."""

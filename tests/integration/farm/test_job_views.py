@@ -46,7 +46,10 @@ def view(bench: Bench, made: JobViews, job: int) -> JobView:
     return bench.do(made.one, job)
 
 
-def test_a_view_is_made_once_of_a_job_that_stays_as_it_is(bench: Bench, made: JobViews, ended: int):
+def test_a_view_is_made_no_third_time_of_a_job_that_stays_as_it_is(
+    bench: Bench, made: JobViews, ended: int
+):
+    view(bench, made, ended)
     first = view(bench, made, ended)
 
     assert view(bench, made, ended) is first
@@ -73,7 +76,8 @@ def test_whatever_changes_is_shown_at_once(
     bench: Bench, tmp_path: Path, ended: int, table: Any, column: str
 ):
     made, anew = (JobViews(ManagerSettings(tmp_path), Pulse(), Roster()) for _ in range(2))
-    view(bench, made, ended)
+    for _ in range(2):
+        view(bench, made, ended)
     value = OTHERS.get(column) or OTHER[table.c[column].type.python_type]
     with bench.engine.connect() as connection:
         connection.execute(update(table).values({column: value}))
@@ -85,7 +89,8 @@ def test_whatever_changes_is_shown_at_once(
 
 
 def test_a_job_that_is_put_back_to_work_is_shown_so(bench: Bench, made: JobViews, ended: int):
-    view(bench, made, ended)
+    for _ in range(2):
+        view(bench, made, ended)
     bench.retry(ended, everything=True)
 
     assert view(bench, made, ended).state == "queued"
@@ -93,7 +98,8 @@ def test_a_job_that_is_put_back_to_work_is_shown_so(bench: Bench, made: JobViews
 
 
 def test_a_session_that_is_open_still_is_shown(bench: Bench, made: JobViews, ended: int):
-    view(bench, made, ended)
+    for _ in range(2):
+        view(bench, made, ended)
     session = {"job_id": ended, "wanted": 2, "waiting": False, "created_at": 0.0}
     with bench.engine.connect() as connection:
         connection.execute(insert(t.sessions), session)
@@ -112,6 +118,7 @@ def test_of_very_many_jobs_not_all_views_are_kept(
     jobs = [bench.trial("1") for _ in range(8)]
     bench.work_off()
 
-    for _ in range(2):
+    for _ in range(4):
         assert [view(bench, made, job).id for job in jobs] == jobs
         assert len(made._known) <= 3
+        assert len(made._seen) <= 3
