@@ -88,7 +88,7 @@ def _install_http(app: FastAPI) -> None:
 
 
 def _path(request: Request) -> str:
-    return ascii(request.url.path[:_LONGEST_PATH])
+    return repr(request.url.path[:_LONGEST_PATH])
 
 
 def _methods(request: Request) -> str:

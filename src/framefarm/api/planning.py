@@ -82,7 +82,7 @@ def _read_tree(blobs: BlobFolder, request: RenderRequest, tree_sha256: str) -> t
         # Else its size, which workers are told, would not be known from what it says.
         raise TreeError("The project's list is not written as this manager writes one.")
     if tree.main.sha256 != request.blend_sha256:
-        raise TreeError(f"The project's {tree.blend!a} is not the .blend that was named.")
+        raise TreeError(f"The project's {tree.blend!r} is not the .blend that was named.")
     blobs.touch(tree_sha256)
     return tree, len(content)
 
@@ -93,7 +93,7 @@ def _check_files(blobs: BlobFolder, tree: Tree, others: set[str]) -> None:
         file.path for file in tree.files if file.sha256 in others or not _is_here(blobs, file)
     ]
     if lacking:
-        listed = first_of([ascii(path) for path in lacking])
+        listed = first_of([repr(path) for path in lacking])
         text = f"{len(lacking)} files of the project were not uploaded: {listed}."
         raise JobRefusedError("lacking_files", text)
 

@@ -47,11 +47,11 @@ async def check_query(request: Request) -> None:
         if name not in known:
             raise QueryError(_unknown(name, sorted(known)))
         if times > 1 and not known[name]:
-            raise QueryError(f"The query has {name!a} {times:,} times; say it once.")
+            raise QueryError(f"The query has {name!r} {times:,} times; say it once.")
 
 
 def _unknown(name: str, known: list[str]) -> str:
-    said = f"There is nothing called {name[:100]!a} to ask for here"
+    said = f"There is nothing called {name[:100]!r} to ask for here"
     if not known:
         return f"{said}; leave out the query."
     close = get_close_matches(name[:100], known, n=1)

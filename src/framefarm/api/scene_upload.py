@@ -84,7 +84,7 @@ class Scenes:
             await keep_owner(farm, who, scene.files)
             return scene, await plan(scene, None)
         if wanted:
-            text = f"What came is no .zip, so it has no {wanted[:200]!a} in it; leave that out."
+            text = f"What came is no .zip, so it has no {wanted[:200]!r} in it; leave that out."
             raise WhichBlendError(text)
         scene = Scene(incoming.sha256, files=(incoming.sha256,))
         job = await plan(scene, incoming.path)

@@ -213,17 +213,17 @@ def _entries(archive: zipfile.ZipFile, limits: ZipLimits) -> list[_Entry]:
 
 def _check_kind(info: zipfile.ZipInfo, name: str) -> None:
     if info.flag_bits & _ENCRYPTED:
-        raise ZipError(f"{name!a} is encrypted; zip the files without a password.")
+        raise ZipError(f"{name!r} is encrypted; zip the files without a password.")
     if info.volume:
-        raise ZipError(f"{name!a} is on another disk: the .zip is one of several parts.")
+        raise ZipError(f"{name!r} is on another disk: the .zip is one of several parts.")
     kind = stat.S_IFMT(info.external_attr >> 16)
     if kind == stat.S_IFLNK or info.external_attr & _REPARSE_POINT:
-        raise ZipError(f"{name!a} is a link; zip the file that it leads to.")
+        raise ZipError(f"{name!r} is a link; zip the file that it leads to.")
     if kind not in {0, stat.S_IFREG, stat.S_IFDIR}:
-        raise ZipError(f"{name!a} is no file but a device, a pipe or a socket.")
+        raise ZipError(f"{name!r} is no file but a device, a pipe or a socket.")
     if info.compress_type not in _METHODS:
         raise ZipError(
-            f"{name!a} is packed by method {info.compress_type}; only Deflate, the usual one, and "
+            f"{name!r} is packed by method {info.compress_type}; only Deflate, the usual one, and "
             "no compression at all are taken."
         )
 
@@ -231,11 +231,11 @@ def _check_kind(info: zipfile.ZipInfo, name: str) -> None:
 def _check_size(info: zipfile.ZipInfo, place: str, limits: ZipLimits) -> None:
     if info.file_size > limits.max_file_bytes:
         raise ZipTooLargeError(
-            f"{place!a} has {info.file_size:,} bytes; a file may have {limits.max_file_bytes:,}."
+            f"{place!r} has {info.file_size:,} bytes; a file may have {limits.max_file_bytes:,}."
         )
     if info.file_size > limits.allowed_bytes(info.compress_size):
         raise ZipTooLargeError(
-            f"{place!a} would unpack to {info.file_size:,} bytes, more than {limits.max_ratio} "
+            f"{place!r} would unpack to {info.file_size:,} bytes, more than {limits.max_ratio} "
             "times its size; no picture or scene does that."
         )
 
@@ -254,16 +254,16 @@ def _check_places(file: IO[bytes], archive: zipfile.ZipFile, entries: list[_Entr
     for entry in sorted(entries, key=lambda entry: entry.info.header_offset):
         info = entry.info
         if info.header_offset < end_before:
-            raise ZipError(f"{entry.place!a} and {before!a} share bytes of the .zip.")
+            raise ZipError(f"{entry.place!r} and {before!r} share bytes of the .zip.")
         file.seek(info.header_offset)
         header = file.read(_LOCAL_HEADER.size)
         begins, name_bytes, extra_bytes = _LOCAL_HEADER.unpack(header)
         if begins != _BEGINNINGS[0]:
-            raise ZipError(f"The .zip is damaged: {entry.place!a} is not where it should be.")
+            raise ZipError(f"The .zip is damaged: {entry.place!r} is not where it should be.")
         data_at = info.header_offset + _LOCAL_HEADER.size + name_bytes + extra_bytes
         end_before, before = data_at + info.compress_size, entry.place
     if end_before > archive.start_dir:
-        raise ZipError(f"{before!a} and the directory of the .zip share bytes.")
+        raise ZipError(f"{before!r} and the directory of the .zip share bytes.")
 
 
 def _unpack(archive: zipfile.ZipFile, entry: _Entry, folder: Path) -> UnzippedFile:
@@ -276,5 +276,5 @@ def _unpack(archive: zipfile.ZipFile, entry: _Entry, folder: Path) -> UnzippedFi
             digest.update(piece)
             file.write(piece)
     if left:
-        raise ZipError(f"{entry.place!a} is cut off in the .zip.")
+        raise ZipError(f"{entry.place!r} is cut off in the .zip.")
     return UnzippedFile(entry.place, target, digest.hexdigest(), entry.info.file_size)

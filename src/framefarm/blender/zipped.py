@@ -95,7 +95,7 @@ def choose_blend(places: Sequence[str], wanted: str = "") -> str:
     blends = [place for place in places if place.lower().endswith(_SUFFIX)]
     if not blends:
         raise WhichBlendError("The .zip has no .blend.")
-    listed = first_of([ascii(place) for place in blends])
+    listed = first_of([repr(place) for place in blends])
     if not wanted:
         if len(blends) > 1:
             raise WhichBlendError(
@@ -107,7 +107,7 @@ def choose_blend(places: Sequence[str], wanted: str = "") -> str:
     found = found or [place for place in blends if place.endswith(f"/{asked}")]
     if len(found) != 1:
         count = "several" if found else "no"
-        raise WhichBlendError(f"The .zip has {count} {wanted[:200]!a}; its .blend files: {listed}.")
+        raise WhichBlendError(f"The .zip has {count} {wanted[:200]!r}; its .blend files: {listed}.")
     return found[0]
 
 

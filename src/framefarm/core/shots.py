@@ -67,7 +67,7 @@ def check_name(what: str, name: str) -> None:
     if name != good:
         shown = name[:100].encode(errors="replace").decode()
         raise ShotNameError(
-            f"{shown!a} cannot be the name of a {what}, since it names a folder on every system; "
+            f"{shown!r} cannot be the name of a {what}, since it names a folder on every system; "
             f"{good!r} could."
         )
 

@@ -80,4 +80,4 @@ def folded(path: str) -> str:
 
 
 def _shown(path: str) -> str:
-    return ascii(path if len(path) <= 120 else f"{path[:117]}...")  # noqa: PLR2004  to be read
+    return repr(path if len(path) <= 120 else f"{path[:117]}...")  # noqa: PLR2004  to be read

@@ -20,7 +20,7 @@ class NoSuchLeaseError(FrameFarmError):
 
     def __init__(self, lease_id: str) -> None:
         super().__init__(
-            f"No lease {lease_id[:40]!a} is in force; `framefarm leases` lists those that are."
+            f"No lease {lease_id[:40]!r} is in force; `framefarm leases` lists those that are."
         )
 
 

@@ -81,7 +81,7 @@ def give_up(connection: Connection, name: str, sha256: str) -> None:
     here = (of.user_id == user.id) & (of.sha256 == sha256)
     size_bytes = connection.execute(select(of.size_bytes).where(here)).scalar_one_or_none()
     if size_bytes is None:
-        raise BlobMissingError(f"{name} uploaded no file with the hash {sha256[:64]!a}.")
+        raise BlobMissingError(f"{name} uploaded no file with the hash {sha256[:64]!r}.")
     if jobs := _jobs_with(connection, name, sha256):
         raise BlobNeededError(jobs)
     connection.execute(delete(t.blob_owners).where(here))

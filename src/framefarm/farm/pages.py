@@ -20,7 +20,7 @@ class CursorError(FrameFarmError):
     code = "bad_cursor"
 
     def __init__(self, cursor: str) -> None:
-        super().__init__(f"{cursor[:200]!a} is no cursor that this manager gave for this order.")
+        super().__init__(f"{cursor[:200]!r} is no cursor that this manager gave for this order.")
 
 
 @dataclass(frozen=True)

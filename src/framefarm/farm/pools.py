@@ -22,7 +22,7 @@ class NoSuchPoolError(FrameFarmError):
 
     def __init__(self, name: str) -> None:
         names = ", ".join(Pool)
-        super().__init__(f"There is no pool {name[:40]!a}; there are {names}.")
+        super().__init__(f"There is no pool {name[:40]!r}; there are {names}.")
 
 
 @dataclass(frozen=True)

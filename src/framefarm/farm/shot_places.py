@@ -59,10 +59,10 @@ class Place:
 
     def __post_init__(self) -> None:
         if self.shot and not self.project:
-            text = f"Shot {self.shot[:100]!a} is of no project; name the project as well."
+            text = f"Shot {self.shot[:100]!r} is of no project; name the project as well."
             raise PlaceError("shot_without_project", text)
         if self.sequence and not self.shot:
-            text = f"Sequence {self.sequence[:100]!a} comes without a shot; name the shot as well."
+            text = f"Sequence {self.sequence[:100]!r} comes without a shot; name the shot as well."
             raise PlaceError("sequence_without_shot", text)
 
     @property

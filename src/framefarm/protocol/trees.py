@@ -92,10 +92,10 @@ def _checked(tree: Tree) -> Tree:
         )
     check_tree_paths(file.path for file in tree.files)
     if not any(file.path == tree.blend for file in tree.files):
-        raise TreeError(f"The project has no file {tree.blend[:120]!a}, which it is to render.")
+        raise TreeError(f"The project has no file {tree.blend[:120]!r}, which it is to render.")
     for file in tree.files:
         if not _is_hash(file.sha256) or not 0 <= file.size_bytes < _MOST_BYTES:
-            raise TreeError(f"{file.path[:120]!a} has no hash or size that can be.")
+            raise TreeError(f"{file.path[:120]!r} has no hash or size that can be.")
     return tree
 
 

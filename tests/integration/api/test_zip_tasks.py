@@ -119,6 +119,8 @@ def test_of_several_the_named_one_is_rendered(
         (["a.blend", "b.blend"], "", "2 .blend files; say by `blend` which: 'a.blend', 'b.blend'"),
         (["a.blend", "b.blend"], "c.blend", "has no 'c.blend'; its .blend files: 'a.blend'"),
         (["a.blend", "b.blend"], "blend", "has no 'blend'"),
+        (["Höhle.blend", "äffe.blend"], "", "say by `blend` which: 'Höhle.blend', 'äffe.blend'"),
+        (["a.blend", "b.blend"], "\u202ec.blend", r"has no '\u202ec.blend'"),
         (["x/a.blend", "y/a.blend"], "a.blend", "has several 'a.blend'"),
         (["a.png"], "", "has no .blend"),
         (["a.png"], "a.png", "has no .blend"),

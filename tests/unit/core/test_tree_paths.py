@@ -42,6 +42,11 @@ def test_names_that_lead_elsewhere_or_cannot_be_are_refused(path: str):
         check_tree_path(path)
 
 
+def test_refused_name_is_told_as_it_is_written_but_for_what_cannot_be_seen():
+    with pytest.raises(TreePathError, match=r"'tür\\u202e/wände\.png'"):
+        check_tree_path("tür\u202e/wände.png")
+
+
 @pytest.mark.parametrize(
     "paths",
     [
