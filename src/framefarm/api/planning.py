@@ -57,7 +57,13 @@ async def plan_render(
         await asyncio.to_thread(_check_files, farm.blobs, tree, others)
     try:
         return await asyncio.to_thread(
-            plan_render_job, request, path, versions=versions, tree=tree, tree_bytes=tree_bytes
+            plan_render_job,
+            request,
+            path,
+            versions=versions,
+            tree=tree,
+            tree_bytes=tree_bytes,
+            alone=came is not None,
         )
     except BlendFileError as error:
         # Where it lies here is nothing that its owner knows, or needs to.

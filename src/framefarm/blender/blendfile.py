@@ -49,6 +49,11 @@ class BlendFile:
         """The linked files that are not there."""
         return tuple(link for link in self.links if link.missing)
 
+    @property
+    def missing_paths(self) -> tuple[str, ...]:
+        """The same, as the .blend names them, each once."""
+        return tuple(dict.fromkeys(link.path for link in self.missing))
+
 
 def read_blend(
     path: Path,

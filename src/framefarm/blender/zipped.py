@@ -45,7 +45,7 @@ class ZippedProject:
     @property
     def missing(self) -> tuple[str, ...]:
         """What is linked and not in the .zip, as the .blend names it."""
-        return tuple(dict.fromkeys(link.path for link in self.blend.missing))
+        return self.blend.missing_paths
 
 
 def open_zipped(

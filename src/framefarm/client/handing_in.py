@@ -62,7 +62,7 @@ def hand_in_blend(
         FrameFarmError: A file cannot be read, or have its name on other machines, or is refused.
     """
     sender = _Sender(farm, here=here)
-    missing = tuple(dict.fromkeys(link.path for link in blend.missing))
+    missing = blend.missing_paths
     if any(link.files for link in blend.links):
         with tempfile.TemporaryDirectory(prefix="framefarm-") as folder:
             project = _gather(path, blend, Path(folder), warn)

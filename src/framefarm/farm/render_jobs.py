@@ -11,6 +11,7 @@ import msgspec
 
 from framefarm.blender.blendfile import BlendFile, read_blend
 from framefarm.blender.driver.picture_size import picture_size
+from framefarm.blender.finding import Within
 from framefarm.blender.scene_facts import SceneFacts
 from framefarm.core.engines import parse_engine
 from framefarm.core.errors import FrameFarmError
@@ -112,6 +113,7 @@ def plan_render_job(
     versions: Iterable[str],
     tree: Tree | None = None,
     tree_bytes: int = 0,
+    alone: bool = False,
 ) -> PlannedJob:
     """Plan a job. Reads the file, so call it outside the event loop.
 
@@ -122,6 +124,7 @@ def plan_render_job(
             choice is left open until one is.
         tree: The project's files, where there are more.
         tree_bytes: How large their list is.
+        alone: Whether the file came by itself, so that all it links is missing.
 
     Raises:
         BlendFileError: The file is none, damaged or too large.
@@ -131,14 +134,17 @@ def plan_render_job(
         NoBlenderForFileError: Workers are connected, but none can read the file.
         JobRefusedError: No such scene or camera, no camera at all, or missing files.
     """
-    blend = read_blend(path, trace=False)
+    # Nothing beside the file here is its sender's.
+    blend = read_blend(path, trace=alone, finder=Within(path.parent, ()))
+    if alone:
+        request = replace(request, missing=blend.missing_paths)
     size_bytes = path.stat().st_size if tree is None else tree_bytes
     if request.engine is not None:
         request = replace(request, engine=parse_engine(request.engine))
     draft = _Drafted(request, blend, _scene(blend, request), size_bytes)
     _check_camera(draft)
     _check_output(draft)
-    _check_missing(draft)
+    _check_missing(draft, alone=alone)
     frames = _frames(draft)
     movie = _movie(draft)
     plan = plan_render(frames, order=request.order, movie=movie is not None)
@@ -206,7 +212,7 @@ def _check_output(draft: _Drafted) -> None:
         )
 
 
-def _check_missing(draft: _Drafted) -> None:
+def _check_missing(draft: _Drafted, *, alone: bool) -> None:
     missing = draft.request.missing
     if not missing:
         return
@@ -214,6 +220,8 @@ def _check_missing(draft: _Drafted) -> None:
     count = len(missing)
     counted = f"{plural(count, 'linked file')} of {name} {are(count)} missing"
     text = f"{counted}: {first_of(missing)}."
+    if alone:
+        text += f" Pack what it links into {name}, or send all in one .zip."
     if draft.request.strict:
         raise JobRefusedError("missing_files", text)
     draft.warnings.append(text)

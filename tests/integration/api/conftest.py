@@ -25,6 +25,7 @@ SCENES = Path(__file__).parents[2] / "scenes"
 WANTED = {
     "plain": ["--frames", "250", "--camera", "two", "--second-scene", "Titles"],
     "blind": ["--camera", "none"],
+    "linking": ["--texture", "//textures/wood.png"],
     "film": ["--format", "FFMPEG", "--fps", "25", "--step", "2", "--frames", "9"],
 }
 

@@ -50,6 +50,23 @@ def test_blend_in_a_form_becomes_a_job_with_a_key(shared: Manager, blends: dict[
     delete(shared, task)
 
 
+def test_what_a_blend_that_comes_alone_links_is_missing(shared: Manager, blends: dict[str, bytes]):
+    """Its frames would come out without it, and nobody would be told."""
+    task = start(shared, blends["linking"], frames="1")
+    strict = shared.http.post(
+        RUN, files={"blend": ("shot.blend", blends["linking"])}, data={"strict": "true"}
+    )
+
+    [told] = task["warnings"]
+    assert told.startswith("1 linked file of shot.blend is missing: //textures/wood.png.")
+    assert told.endswith(" Pack what it links into shot.blend, or send all in one .zip.")
+    assert shared.job(task["job"])["warnings"] == [told]
+    assert is_problem(strict, 422, "missing_files")["detail"] == told
+    assert start(shared, blends["plain"], frames="1", strict=True)["warnings"] == []
+    for job in shared.http.get("/api/jobs").json()["jobs"]:
+        delete(shared, {"job": job["id"]})
+
+
 @pytest.mark.parametrize("path", [RUN, RUN.rstrip("/")])
 @pytest.mark.parametrize("kind", ["application/octet-stream", "application/x-www-form-urlencoded"])
 def test_blend_as_it_is_becomes_a_job_too(

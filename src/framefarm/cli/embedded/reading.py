@@ -77,7 +77,7 @@ def read_for_farm(path: Path, *, strict: bool, near_by: bool = False) -> ReadBle
     from framefarm.blender.finding import NearBy, WhereSaid  # noqa: PLC0415
 
     blend = read_blend(path, finder=NearBy() if near_by else WhereSaid())
-    missing = tuple(dict.fromkeys(link.path for link in blend.missing))
+    missing = blend.missing_paths
     if strict:
         check_missing(path, missing)
     linked = {file for link in blend.links for file in link.files}
