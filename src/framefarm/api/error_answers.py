@@ -15,7 +15,7 @@ from starlette.routing import Match
 
 from framefarm.api.bodies import IN_WORDS
 from framefarm.api.once import AnsweredBeforeError
-from framefarm.api.pages.page import failed, is_for_a_person
+from framefarm.api.pages.refusals import told
 from framefarm.api.problems import REFUSED, problem, problem_of
 from framefarm.core.errors import FrameFarmError
 
@@ -37,54 +37,55 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(FrameFarmError)
     async def ours(request: Request, error: FrameFarmError) -> Response:
-        return failed(error) if is_for_a_person(request) else problem_of(error)
+        return told(request.scope, problem_of(error))
 
     @app.exception_handler(AnsweredBeforeError)
     async def again(_: Request, error: AnsweredBeforeError) -> Response:
         return error.response
 
     @app.exception_handler(RequestValidationError)
-    async def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
-        told = "; ".join(map(in_words, error.errors()))
+    async def invalid(request: Request, error: RequestValidationError) -> Response:
+        what = "; ".join(map(in_words, error.errors()))
         unread = any(one["type"] in _NOT_READ_AS_JSON for one in error.errors())
         if unread and not _is_json(request):
-            told += "; JSON is read with the header Content-Type: application/json"
-        return problem(REFUSED, "invalid_request", told)
+            what += "; JSON is read with the header Content-Type: application/json"
+        return told(request.scope, problem(REFUSED, "invalid_request", what))
 
     @app.exception_handler(ClientDisconnect)
     async def gone(_: Request, __: ClientDisconnect) -> JSONResponse:
         return problem(400, "cut_short", "The connection broke before the body had come.")
 
     @app.exception_handler(Exception)
-    async def unexpected(request: Request, error: Exception) -> JSONResponse:
+    async def unexpected(request: Request, error: Exception) -> Response:
         _log.error("request_failed", path=request.url.path, exc_info=error)
-        return problem(500, "internal", "The manager failed at this request; its log says why.")
+        what = "The manager failed at this request; its log says why."
+        return told(request.scope, problem(500, "internal", what))
 
 
 def _install_http(app: FastAPI) -> None:
     """What the framework itself raises."""
 
     @app.exception_handler(HTTPException)
-    async def http(_: Request, error: HTTPException) -> JSONResponse:
+    async def http(request: Request, error: HTTPException) -> Response:
         code = _HTTP_CODES.get(error.status_code, "http")
-        return problem(error.status_code, code, str(error.detail))
+        return told(request.scope, problem(error.status_code, code, str(error.detail)))
 
     @app.exception_handler(400)
-    async def bad_body(_: Request, __: HTTPException) -> JSONResponse:
-        return problem(400, "bad_body", _BAD_BODY)
+    async def bad_body(request: Request, _: HTTPException) -> Response:
+        return told(request.scope, problem(400, "bad_body", _BAD_BODY))
 
     @app.exception_handler(404)
-    async def not_found(request: Request, _: HTTPException) -> JSONResponse:
-        told = f"There is nothing at {_path(request)}; /api/docs lists what there is."
-        return problem(404, "not_found", told)
+    async def not_found(request: Request, _: HTTPException) -> Response:
+        what = f"There is nothing at {_path(request)}; /api/docs lists what there is."
+        return told(request.scope, problem(404, "not_found", what))
 
     @app.exception_handler(405)
-    async def not_allowed(request: Request, _: HTTPException) -> JSONResponse:
+    async def not_allowed(request: Request, _: HTTPException) -> Response:
         methods = _methods(request)
-        told = f"{request.method} is not taken at {_path(request)}, but {methods}."
-        answer = problem(405, "method_not_allowed", told)
+        what = f"{request.method} is not taken at {_path(request)}, but {methods}."
+        answer = problem(405, "method_not_allowed", what)
         answer.headers["Allow"] = methods
-        return answer
+        return told(request.scope, answer)
 
 
 def _path(request: Request) -> str:

@@ -22,6 +22,7 @@ What is not listed here is for local callers only, so a new route cannot be open
 
 from __future__ import annotations
 
+import math
 import re
 import time
 from collections.abc import Callable
@@ -29,7 +30,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from starlette.datastructures import Headers
-from starlette.responses import Response
+from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from framefarm.api.access import check_access
@@ -46,11 +47,13 @@ from framefarm.api.locality import (
 )
 from framefarm.api.logins import cookie_of
 from framefarm.api.origins import is_foreign_form, is_own_page, own_origins
+from framefarm.api.pages.refusals import told
 from framefarm.api.people import TokenRing
 from framefarm.api.problems import problem, problem_of
 from framefarm.api.rates import Rates
 from framefarm.core.accounts import TOKEN_START
 from framefarm.core.errors import FrameFarmError
+from framefarm.core.listing import plural
 from framefarm.farm.accounts import Identity
 from framefarm.farm.service import Farm
 from framefarm.protocol.discovery import CONNECT_PATH
@@ -155,9 +158,9 @@ class RoleGuard:
             await self._app(scope, receive, send)
         else:
             # Starlette's responses also refuse WebSockets, with the same status and body.
-            await refused(scope, receive, send)
+            await told(scope, refused)(scope, receive, send)
 
-    async def _refusal(self, scope: Scope) -> Response | None:
+    async def _refusal(self, scope: Scope) -> JSONResponse | None:
         headers = Headers(scope=scope)
         method = scope.get("method", WEBSOCKET)
         if self._is_foreign(scope, headers, method):
@@ -165,7 +168,7 @@ class RoleGuard:
         try:
             caller = scope[_CALLER] = await self._caller(scope, headers)
             if scope["type"] == "http" and (wait_s := self._wait_s(caller)) > 0:
-                return problem(429, "too_many_requests", _TOO_MANY, retry_in_s=wait_s)
+                return problem(429, "too_many_requests", _too_many(wait_s), retry_in_s=wait_s)
             if caller.person is not None and (method, scope["path"]) not in _FOR_EVERYONE:
                 await check_access(self._farm, caller.person, method, scope["path"])
         except FrameFarmError as error:
@@ -236,7 +239,7 @@ def caller_of(scope: Scope) -> Caller:
     return caller
 
 
-def _not_allowed(caller: Caller, method: str, path: str) -> Response | None:
+def _not_allowed(caller: Caller, method: str, path: str) -> JSONResponse | None:
     role = caller.role
     if role is Role.LOCAL or (method, path) in _FOR_EVERYONE:
         return None
@@ -258,7 +261,6 @@ _NOT_OWN_PAGE = (
     "shows a token instead: Authorization: Bearer ff_..."
 )
 _ENDED = "This login has ended; log in again."
-_TOO_MANY = "So many requests in so short a time are not answered; Retry-After says when to go on."
 _NO_KEY = (
     "Only a worker that this manager knows may do that. "
     "A new one joins with: framefarm worker URL --join TOKEN"
@@ -269,6 +271,13 @@ _LOCAL_ONLY = (
     "framefarm users add NAME --password, or a token for FRAMEFARM_TOKEN with: "
     "framefarm users token NAME."
 )
+
+
+def _too_many(wait_s: float) -> str:
+    return (
+        "So many requests in so short a time are not answered; go on after "
+        f"{plural(math.ceil(wait_s), 'second')}."
+    )
 
 
 def _is_only_for_workers(method: str, path: str) -> bool:

@@ -223,7 +223,7 @@ def test_page_without_a_code_says_how_to_get_one(manager: Manager):
 def test_page_of_others_makes_no_admin(manager: Manager, page: dict[str, str]):
     code = code_of(manager)
 
-    is_problem(send(manager, {**page}, code=code), 403, "foreign_origin")
+    assert "web pages of others" in is_page(send(manager, {**page}, code=code), 403)
 
     assert manager.http.get("/api/users").json()["users"] == []
     assert send(manager, code=code).status_code == 303

@@ -11,7 +11,6 @@ import hashlib
 import re
 from html import escape
 
-from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from framefarm.api.problems import problem_of
@@ -76,13 +75,6 @@ HEADERS = {
     "Cache-Control": "no-store",
 }
 
-_FOR_PEOPLE = frozenset(
-    {
-        *("/login", "/logout", "/first-admin"),
-        *("/api/login/device", "/api/login/openid", "/api/login/openid/callback"),
-    }
-)
-
 
 def page(title: str, body: str) -> str:
     """A whole page.
@@ -121,18 +113,3 @@ def refused(content: str, error: FrameFarmError) -> HTMLResponse:
     if (wait := told.headers.get("retry-after")) is not None:
         answer.headers["Retry-After"] = wait
     return answer
-
-
-def failed(error: FrameFarmError) -> HTMLResponse:
-    """A page of its own for an error that no other page tells of."""
-    told = f"{wrong(str(error))}<a class='button yes' href=/login>To the login page</a>"
-    return refused(page("That did not work", told), error)
-
-
-def is_for_a_person(request: Request) -> bool:
-    """Whether a browser is to show the answer; its scripts, and other programs, are told problems.
-
-    Browsers ask for pages with `Accept: text/html,...`, scripts with `*/*`.
-    """
-    asked = request.headers.get("accept", "").startswith("text/html")
-    return asked and request.url.path in _FOR_PEOPLE
