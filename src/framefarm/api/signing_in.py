@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from framefarm.api.bodies import USER_NAME
 from framefarm.api.guard import caller_of
+from framefarm.api.locality import is_local
 from framefarm.api.logins import give_cookie, take_cookie
 from framefarm.api.origins import is_encrypted
 from framefarm.api.password_door import LoginFailedError, PasswordDoor
@@ -195,6 +196,11 @@ def in_browser(request: Request) -> Identity | None:
     """Who is logged in in the browser that asks; None for nobody, and for who shows a token."""
     person = caller_of(request.scope).person
     return person if person is not None and person.login_id is not None else None
+
+
+def is_readable(farm: Farm, request: Request) -> bool:
+    """Whether others on the network can read what is typed in the browser that asks."""
+    return not is_local(request.scope, request.headers) and not _is_encrypted(farm, request)
 
 
 async def check_login(door: PasswordDoor, request: Request, asked: NameAndPassword) -> Credentials:

@@ -150,6 +150,10 @@ def test_page_says_before_what_will_be_asked_of_a_password(manager: Manager):
         assert "autocomplete=new-password" in told
     assert "autocomplete=username" in field(page, "name")
     assert "Become its first admin" in is_page(manager.http.get("/login"))
+    assert "not encrypted" not in page
+    far = {"X-Forwarded-For": "192.0.2.7"}
+    assert "not encrypted" in is_page(manager.http.get("/first-admin", headers=far))
+    assert "not encrypted" in is_page(send(manager, far), 403)
 
 
 @pytest.mark.parametrize("behind", ["", ".V3l0" + "x" * 39], ids=["plain", "with a fingerprint"])
@@ -171,20 +175,20 @@ def test_page_makes_the_first_admin_and_logs_them_in(manager: Manager, behind: s
 
 
 @pytest.mark.parametrize(
-    ("changes", "status", "told"),
+    ("changes", "status", "told", "where"),
     [
-        ({}, 403, "That is not the code"),
-        ({"code": ""}, 422, "code: "),
-        ({"name": "a b"}, 422, "A name has 1 to 80 letters"),
-        ({"name": ""}, 422, "A name has 1 to 80 letters"),
-        ({"again": "another one entirely"}, 422, "The two passwords are not the same"),
-        ({"password": "short", "again": "short"}, 422, "at least 12 characters"),
-        ({"password": "", "again": ""}, 422, "password: "),
-        ({"password": "x" * 2_000, "again": "x" * 2_000}, 422, "password: "),
+        ({}, 403, "That is not the code", "code"),
+        ({"code": ""}, 422, "code: ", "code"),
+        ({"name": "a b"}, 422, "A name has 1 to 80 letters", "name"),
+        ({"name": ""}, 422, "A name has 1 to 80 letters", "name"),
+        ({"again": "another one entirely"}, 422, "The two passwords are not the same", "again"),
+        ({"password": "short", "again": "short"}, 422, "at least 12 characters", "password"),
+        ({"password": "", "again": ""}, 422, "password: ", "password"),
+        ({"password": "x" * 2_000, "again": "x" * 2_000}, 422, "password: ", "password"),
     ],
 )
-def test_page_says_what_is_wrong_and_the_code_stays_good(
-    manager: Manager, changes: dict[str, str], status: int, told: str
+def test_page_says_what_is_wrong_and_where_and_the_code_stays_good(
+    manager: Manager, changes: dict[str, str], status: int, told: str, where: str
 ):
     code = code_of(manager)
     typed = {"name": "ada", **changes}
@@ -194,6 +198,8 @@ def test_page_says_what_is_wrong_and_the_code_stays_good(
     page = is_page(answer, status)
     assert told in page[page.index("role=alert") :]
     assert f"value='{typed['name']}'" in field(page, "name")
+    fields = ("code", "name", "password", "again")
+    assert [one for one in fields if "aria-invalid" in field(page, one)] == [where]
     assert PASSWORD not in page
     assert code not in page
     assert "set-cookie" not in answer.headers

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from html import escape
 
+from framefarm.api.pages.fields import about, new_password_fields
 from framefarm.api.pages.login_page import FIRST_ADMIN, LOGIN
-from framefarm.api.pages.page import page, wrong
-from framefarm.core.passwords import LEAST_CHARACTERS
+from framefarm.api.pages.page import NOT_ENCRYPTED, page, wrong
 
 
-def first_admin_page(*, name: str = "", error: str = "") -> str:
+def first_admin_page(
+    *, readable: bool = False, name: str = "", error: str = "", field: str = ""
+) -> str:
     """For who has the code that the manager printed.
 
     Args:
+        readable: Whether others on the network can read what is typed.
         name: What was typed, if this is not the first try.
         error: Why that did not work.
+        field: Which field that is about; empty for none.
     """
-    invalid = " aria-invalid=true" if error else ""
     return page(
         "Become the first admin",
         f"{wrong(error)}<p>Nobody can log in here as an admin yet. The manager printed a code for "
@@ -24,18 +27,15 @@ def first_admin_page(*, name: str = "", error: str = "") -> str:
         f"<form method=post action={FIRST_ADMIN}><label for=code>Code</label>"
         "<span class='soft hint' id=of-code>Such as k7mq-2xw9-p4rt-8n3h, or longer with TLS. It "
         "counts once.</span>"
-        f"<input id=code name=code class=typed required maxlength=200{invalid} autofocus "
-        f"autocomplete=off autocapitalize=none spellcheck=false {_about('of-code', error)}>"
+        f"<input id=code name=code class=typed required maxlength=200 autofocus "
+        f"autocomplete=off autocapitalize=none spellcheck=false {about('code', field)}>"
         "<label for=name>Your name here</label>"
-        "<span class='soft hint' id=of-name>Letters, digits and . _ @ -, such as ada</span>"
+        "<span class='soft hint' id=of-name>Letters from a to z, digits and . _ @ -, such as "
+        "ada</span>"
         f"<input id=name name=name value='{escape(name)}' required maxlength=80 "
-        f"autocomplete=username autocapitalize=none spellcheck=false {_about('of-name', error)}>"
-        "<label for=password>Password</label>"
-        f"<span class='soft hint' id=of-password>At least {LEAST_CHARACTERS} characters; a few "
-        "words will do.</span>"
-        f"{_password('password', _about('of-password', error))}"
-        f"<label for=again>The same once more</label>{_password('again', '')}"
-        "<button class=yes>Make me an admin</button></form>",
+        f"autocomplete=username autocapitalize=none spellcheck=false {about('name', field)}>"
+        f"{new_password_fields('Password', field)}"
+        f"<button class=yes>Make me an admin</button></form>{NOT_ENCRYPTED if readable else ''}",
     )
 
 
@@ -60,15 +60,3 @@ def has_admin_page() -> str:
         "<code>framefarm users add NAME --password</code></p>"
         f"<a class='button yes' href={LOGIN}>Log in</a>",
     )
-
-
-def _password(name: str, about: str) -> str:
-    return (
-        f"<input id={name} name={name} type=password required minlength={LEAST_CHARACTERS} "
-        f"autocomplete=new-password {about}>"
-    )
-
-
-def _about(hint: str, error: str) -> str:
-    """What a screen reader reads of a field beside its label."""
-    return f"aria-describedby='{hint} wrong'" if error else f"aria-describedby={hint}"

@@ -15,16 +15,32 @@ from framefarm.api.pages import first_admin_page
 from framefarm.api.pages.login_page import FIRST_ADMIN, LOGIN
 from framefarm.api.pages.page import refused, shown
 from framefarm.api.password_door import LoginFailedError, PasswordDoor
-from framefarm.api.signing_in import FirstAdmin, become_first_admin, open_browser_login
+from framefarm.api.signing_in import (
+    FirstAdmin,
+    become_first_admin,
+    is_readable,
+    open_browser_login,
+)
 from framefarm.core.errors import FrameFarmError
 from framefarm.farm import first_admin, logins
 from framefarm.farm.service import Farm
 
+_ABOUT = {"first_code": "code", "weak_password": "password", "user_exists": "name"}
+"""Which field an error is about, by its code."""
+
 
 class BadFirstAdminError(FrameFarmError):
-    """What was typed cannot be an account."""
+    """What was typed cannot be an account.
+
+    Attributes:
+        field: Where it was typed.
+    """
 
     code = "invalid_request"
+
+    def __init__(self, field: str, why: str) -> None:
+        super().__init__(why)
+        self.field = field
 
 
 class FirstAdminForm(BaseModel):
@@ -41,13 +57,13 @@ def first_admin_page_routes(farm: Farm, door: PasswordDoor) -> APIRouter:
     router = APIRouter(include_in_schema=False)
 
     @router.get(FIRST_ADMIN)
-    async def ask() -> HTMLResponse:
+    async def ask(request: Request) -> HTMLResponse:
         """Ask for the code and a password, while there is no admin."""
         if await farm.read(first_admin.has_admin):
             return shown(first_admin_page.has_admin_page())
         if not await farm.read(first_admin.has_first_code):
             return shown(first_admin_page.no_code_page())
-        return shown(first_admin_page.first_admin_page())
+        return shown(first_admin_page.first_admin_page(readable=is_readable(farm, request)))
 
     @router.post(FIRST_ADMIN)
     async def make(request: Request, said: Annotated[FirstAdminForm, Form()]) -> Response:
@@ -61,17 +77,24 @@ def first_admin_page_routes(farm: Farm, door: PasswordDoor) -> APIRouter:
                 raise LoginFailedError
             await open_browser_login(farm, request, answer, found, kind="password")
         except FrameFarmError as error:
-            page = first_admin_page.first_admin_page(name=said.name, error=str(error))
-            return refused(page, error)
+            return refused(_again(said, error, readable=is_readable(farm, request)), error)
         return answer
 
     return router
 
 
+def _again(said: FirstAdminForm, error: FrameFarmError, *, readable: bool) -> str:
+    field = error.field if isinstance(error, BadFirstAdminError) else _ABOUT.get(error.code, "")
+    return first_admin_page.first_admin_page(
+        readable=readable, name=said.name, error=str(error), field=field
+    )
+
+
 def _read(said: FirstAdminForm) -> FirstAdmin:
     if said.password != said.again:
-        raise BadFirstAdminError("The two passwords are not the same.")
+        raise BadFirstAdminError("again", "The two passwords are not the same.")
     try:
         return FirstAdmin(code=said.code, name=said.name, password=said.password)
     except ValidationError as error:
-        raise BadFirstAdminError("; ".join(in_words(one) for one in error.errors())) from error
+        first = error.errors()[0]
+        raise BadFirstAdminError(str(first["loc"][0]), in_words(first)) from error

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from html import escape
 from urllib.parse import urlencode
 
-from framefarm.api.pages.page import page, wrong
+from framefarm.api.pages.page import NOT_ENCRYPTED, page, wrong
 
 LOGIN = "/login"
 LOGOUT = "/logout"
@@ -52,7 +52,8 @@ def login_page(way: Way, *, name: str = "", error: str = "") -> str:
         "<label for=password>Password</label>"
         f"<input id=password name=password type=password required{invalid} "
         f"autocomplete=current-password{begin_at_password}>"
-        f"<button class=yes>Log in</button></form>{_other_ways(way)}{_warning(way)}",
+        f"<button class=yes>Log in</button></form>{_other_ways(way)}"
+        f"{NOT_ENCRYPTED if way.readable else ''}",
     )
 
 
@@ -142,10 +143,3 @@ def _other_ways(way: Way) -> str:
         f"<p class='or soft'>or</p><a class=button href='{link}'>"
         f"Log in with {escape(way.provider)}</a>"
     )
-
-
-def _warning(way: Way) -> str:
-    if not way.readable:
-        return ""
-    told = "This line is not encrypted: others on the network can read what you type."
-    return f"<p class=soft>{told}</p>"

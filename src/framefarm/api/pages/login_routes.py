@@ -10,7 +10,7 @@ from pydantic import BaseModel, SecretStr, ValidationError
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from framefarm.api.guard import Role, caller_of
-from framefarm.api.origins import is_encrypted, own_path
+from framefarm.api.origins import own_path
 from framefarm.api.pages import login_page
 from framefarm.api.pages.login_page import LOGIN, LOGOUT, Way
 from framefarm.api.pages.page import refused, shown
@@ -20,6 +20,7 @@ from framefarm.api.signing_in import (
     NameAndPassword,
     check_login,
     in_browser,
+    is_readable,
     log_out,
     open_browser_login,
 )
@@ -103,13 +104,11 @@ def _read(said: LoginForm) -> NameAndPassword:
 
 
 async def _way(farm: Farm, request: Request, then: str) -> Way:
-    settings, caller = farm.settings, caller_of(request.scope)
-    local = caller.role is Role.LOCAL
+    settings = farm.settings
     return Way(
         then=then,
         provider=(urlsplit(settings.openid.issuer).hostname or "") if settings.openid else "",
         needs_admin=not await farm.read(first_admin.has_admin),
-        local=local,
-        readable=not local
-        and not is_encrypted(request.scope, request.headers, settings.public_url),
+        local=caller_of(request.scope).role is Role.LOCAL,
+        readable=is_readable(farm, request),
     )

@@ -63,6 +63,10 @@ _SIGN = (
     "height=7 rx=1.5 /><rect y=9 width=7 height=7 rx=1.5 /><path d='M10 9.6v5.8l5-2.9z'/></svg>"
 )
 
+NOT_ENCRYPTED = (
+    "<p class=soft>This line is not encrypted: others on the network can read what you type.</p>"
+)
+
 HEADERS = {
     "Content-Security-Policy": (
         f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; base-uri 'none'; "
