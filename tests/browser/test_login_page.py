@@ -108,6 +108,30 @@ def test_first_admin_is_made_logs_out_and_logs_in_again(tab: Tab, farm: Farm) ->
 
 
 @needs_chromium
+def test_own_password_is_changed_by_keyboard(tab: Tab, farm: Farm) -> None:
+    become_admin(tab, farm)
+    tab.click("a[href='/password']")
+    tab.see("Change your password")
+    assert tab.find("document.activeElement.id") == "old"
+    for old, told in (("staple of another kind", "That is not your password"), (PASSWORD, "")):
+        tab.type("#old", old)
+        for field in ("password", "again"):
+            tab.type(f"#{field}", "seven quiet otters")
+        tab.press_enter()
+        tab.see(told or "Your password is changed")
+
+    tab.click("a.yes")
+    tab.see("as ada, an admin")
+    tab.click("button")
+    tab.see("You are logged out")
+    tab.click("a.yes")
+    log_in(tab)
+    tab.see("Name and password do not belong together")
+    log_in(tab, "seven quiet otters", name=None)
+    tab.see("as ada, an admin")
+
+
+@needs_chromium
 def test_program_is_let_in_by_a_password(tab: Tab, farm: Farm, tmp_path: Path) -> None:
     become_admin(tab, farm)
     tab.click("button")

@@ -25,7 +25,7 @@ from framefarm.farm.shots import find_shot
 from framefarm.farm.steering import NoSuchJobError
 
 _READS = frozenset({"GET", "HEAD"})
-_OWN_ACCOUNT = re.compile(r"/api/(me|notifications)(/.*)?")
+_OWN_ACCOUNT = re.compile(r"/api/(me|notifications)(/.*)?|/password")
 _JOBS = re.compile(r"/api/jobs")
 _JOB = re.compile(r"/api/jobs/([^/]+)(/.*)?")
 _RUN_TASK = re.compile(r"/api/render-tasks/run_task/?")

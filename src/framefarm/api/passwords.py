@@ -53,12 +53,7 @@ def own_password_routes(farm: Farm, people: TokenRing, door: PasswordDoor) -> AP
     @router.put("/password", status_code=204)
     async def change(request: Request, asked: PasswordChange) -> None:
         """Change one's own password. All other logins end, and the tokens that they made."""
-        who = person_of(request)
-        new = asked.new.get_secret_value()
-        check_password(new, who.name)
-        address = caller_of(request.scope).address
-        await door.check(who.name, asked.old.get_secret_value(), address)
-        await _set(farm, people, door, who.name, new, keep=who)
+        await change_own_password(farm, people, door, request, asked)
 
     @router.get("/logins")
     async def listed(request: Request) -> LoginList:
@@ -106,6 +101,23 @@ def password_routes(farm: Farm, people: TokenRing, door: PasswordDoor) -> APIRou
         await _end_all(farm, people, user)
 
     return router
+
+
+async def change_own_password(
+    farm: Farm, people: TokenRing, door: PasswordDoor, request: Request, asked: PasswordChange
+) -> None:
+    """Change the password of who asks; all other logins end, and the tokens that they made.
+
+    Raises:
+        NotAllowedError: Nobody in particular asks.
+        FrameFarmError: The new one is too weak, or the old one is wrong; see `PasswordDoor.check`.
+    """
+    who = person_of(request)
+    new = asked.new.get_secret_value()
+    check_password(new, who.name)
+    address = caller_of(request.scope).address
+    await door.check(who.name, asked.old.get_secret_value(), address)
+    await _set(farm, people, door, who.name, new, keep=who)
 
 
 async def _set(

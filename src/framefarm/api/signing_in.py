@@ -18,6 +18,7 @@ from framefarm.api.password_door import LoginFailedError, PasswordDoor
 from framefarm.api.people import TokenRing
 from framefarm.api.users import DAY_S, Email, MadeToken
 from framefarm.core.accounts import Scope
+from framefarm.core.errors import FrameFarmError
 from framefarm.core.passwords import check_password
 from framefarm.farm import accounts, first_admin, logins
 from framefarm.farm.accounts import Identity, UserView
@@ -30,6 +31,15 @@ _LONGEST = 1_024
 _FIRST = "the first admin"
 
 Password = Annotated[SecretStr, Field(min_length=1, max_length=_LONGEST)]
+
+
+class NoLoginError(FrameFarmError):
+    """Only who is logged in in a browser may do that."""
+
+    code = "not_logged_in"
+
+    def __init__(self, page: str) -> None:
+        super().__init__(f"Log in in a browser first, at {page}.")
 
 
 class _Body(BaseModel):

@@ -22,24 +22,14 @@ from framefarm.api.pages.device_logins import (
 from framefarm.api.pages.login_page import DEVICE, device_path, to_login
 from framefarm.api.pages.page import shown
 from framefarm.api.people import TokenRing
-from framefarm.api.signing_in import in_browser, make_login_token
+from framefarm.api.signing_in import NoLoginError, in_browser, make_login_token
 from framefarm.api.users import DAY_S, MadeToken
-from framefarm.core.errors import FrameFarmError
 from framefarm.farm.logins import Credentials
 from framefarm.farm.service import Farm
 
 _log = structlog.get_logger(__name__)
 
 _Code = Annotated[str, Query(max_length=40)]
-
-
-class NoLoginError(FrameFarmError):
-    """Only who is logged in in a browser may let a program in."""
-
-    code = "not_logged_in"
-
-    def __init__(self) -> None:
-        super().__init__(f"Log in in a browser first, at {DEVICE}.")
 
 
 class DeviceWanted(BaseModel):
@@ -146,7 +136,7 @@ def device_page_routes(people: TokenRing, waiting: DeviceLogins) -> APIRouter:
         """Let a program in, or not."""
         who = in_browser(request)
         if who is None:
-            raise NoLoginError
+            raise NoLoginError(DEVICE)
         login, let_in = waiting.find(said.code, time.monotonic()), said.answer == "yes"
         if let_in:
             login.let_in = Credentials(who.user_id, who.name, None, enabled=True)

@@ -2,9 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from framefarm.core.errors import FrameFarmError
 from framefarm.core.passwords import LEAST_CHARACTERS
 
 _NEW = f"type=password required minlength={LEAST_CHARACTERS} autocomplete=new-password"
+
+
+class BadFieldError(FrameFarmError):
+    """What was typed into a field cannot be.
+
+    Attributes:
+        field: Its name.
+    """
+
+    code = "invalid_request"
+
+    def __init__(self, field: str, why: str) -> None:
+        super().__init__(why)
+        self.field = field
+
+
+def field_of(error: FrameFarmError, known: Mapping[str, str]) -> str:
+    """The name of the field that an error is about; empty for none.
+
+    Args:
+        known: Names by the codes of other errors.
+    """
+    return error.field if isinstance(error, BadFieldError) else known.get(error.code, "")
 
 
 def about(field: str, wrong: str, *, hint: bool = True) -> str:

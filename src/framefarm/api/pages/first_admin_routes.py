@@ -12,6 +12,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from framefarm.api.error_answers import in_words
 from framefarm.api.guard import caller_of
 from framefarm.api.pages import first_admin_page
+from framefarm.api.pages.fields import BadFieldError, field_of
 from framefarm.api.pages.login_page import FIRST_ADMIN, LOGIN
 from framefarm.api.pages.page import refused, shown
 from framefarm.api.password_door import LoginFailedError, PasswordDoor
@@ -27,20 +28,6 @@ from framefarm.farm.service import Farm
 
 _ABOUT = {"first_code": "code", "weak_password": "password", "user_exists": "name"}
 """Which field an error is about, by its code."""
-
-
-class BadFirstAdminError(FrameFarmError):
-    """What was typed cannot be an account.
-
-    Attributes:
-        field: Where it was typed.
-    """
-
-    code = "invalid_request"
-
-    def __init__(self, field: str, why: str) -> None:
-        super().__init__(why)
-        self.field = field
 
 
 class FirstAdminForm(BaseModel):
@@ -84,17 +71,16 @@ def first_admin_page_routes(farm: Farm, door: PasswordDoor) -> APIRouter:
 
 
 def _again(said: FirstAdminForm, error: FrameFarmError, *, readable: bool) -> str:
-    field = error.field if isinstance(error, BadFirstAdminError) else _ABOUT.get(error.code, "")
     return first_admin_page.first_admin_page(
-        readable=readable, name=said.name, error=str(error), field=field
+        readable=readable, name=said.name, error=str(error), field=field_of(error, _ABOUT)
     )
 
 
 def _read(said: FirstAdminForm) -> FirstAdmin:
     if said.password != said.again:
-        raise BadFirstAdminError("again", "The two passwords are not the same.")
+        raise BadFieldError("again", "The two passwords are not the same.")
     try:
         return FirstAdmin(code=said.code, name=said.name, password=said.password)
     except ValidationError as error:
         first = error.errors()[0]
-        raise BadFirstAdminError(str(first["loc"][0]), in_words(first)) from error
+        raise BadFieldError(str(first["loc"][0]), in_words(first)) from error

@@ -11,6 +11,7 @@ from framefarm.api.pages.page import NOT_ENCRYPTED, page, wrong
 LOGIN = "/login"
 LOGOUT = "/logout"
 FIRST_ADMIN = "/first-admin"
+OWN_PASSWORD = "/password"  # noqa: S105  a path
 DEVICE = "/api/login/device"
 OPENID = "/api/login/openid"
 
@@ -68,7 +69,8 @@ def logged_in_page(name: str, role: str, url: str) -> str:
         f"<p>as <b>{escape(name)}</b>, {'an' if role[0] == 'a' else 'a'} {escape(role)}.</p>"
         f"<p>In a terminal, on any machine: <code>framefarm login {escape(url)} --browser</code>"
         f"</p><p>A program shows you a code? <a href={DEVICE}>Let it in</a>.<br>"
-        f"You write programs? <a href=/api/docs>Read about the API</a>.</p>{logout_form()}",
+        f"You write programs? <a href=/api/docs>Read about the API</a>.<br>"
+        f"<a href={OWN_PASSWORD}>Change your password</a></p>{logout_form()}",
     )
 
 
