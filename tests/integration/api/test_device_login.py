@@ -160,6 +160,17 @@ def test_codes_end(site: Site, monkeypatch: pytest.MonkeyPatch):
     is_problem(take(site, begun), 400, "expired_token")
 
 
+def test_what_a_program_says_of_itself_turns_no_text_around(site: Site):
+    begun = begin(site, purpose="laptop\u202e\x1b[2J")
+    with site.browser() as browser:
+        site.log_in(browser)
+        page = browser.get(begun["verification_uri_complete"]).text
+        say(browser, begun["user_code"], "yes").raise_for_status()
+
+    assert "<b>laptop\ufffd\ufffd[2J</b>" in page
+    assert take(site, begun).json()["view"]["name"] == "laptop\ufffd\ufffd[2J"
+
+
 @pytest.mark.parametrize(
     ("path", "body"),
     [

@@ -24,6 +24,7 @@ from framefarm.api.pages.page import shown
 from framefarm.api.people import TokenRing
 from framefarm.api.signing_in import NoLoginError, in_browser, make_login_token
 from framefarm.api.users import DAY_S, MadeToken
+from framefarm.core.plain_text import plain
 from framefarm.farm.logins import Credentials
 from framefarm.farm.service import Farm
 
@@ -95,7 +96,9 @@ def device_routes(farm: Farm, people: TokenRing, waiting: DeviceLogins, base: st
     async def begin(request: Request, asked: DeviceWanted) -> DeviceBegun:
         """Begin to let a program in: it shows the code, and its person answers in a browser."""
         address = caller_of(request.scope).address
-        login, secret = waiting.begin(asked.purpose, asked.days * DAY_S, address, time.monotonic())
+        # Else it could turn around the sentence by which its person is asked.
+        purpose = plain(asked.purpose)
+        login, secret = waiting.begin(purpose, asked.days * DAY_S, address, time.monotonic())
         return _begun(login, secret, base)
 
     @router.post("/token", status_code=201)
