@@ -8,6 +8,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Query, Request
 
+from framefarm.api.access import check_own_job
 from framefarm.api.bodies import NO_ZERO, Number
 from framefarm.api.guard import caller_of
 from framefarm.core.accounts import UserRole
@@ -51,6 +52,8 @@ def routes(farm: Farm) -> APIRouter:
         who = caller_of(request.scope).person
         if who is not None and who.role is UserRole.ARTIST:
             wanted = replace(wanted, owner=who.name)
+            if wanted.job is not None:
+                await farm.read(partial(check_own_job, who=who, job_id=wanted.job))
         return await farm.read(lambda c: lease_page(c, wanted, after=cursor, limit=limit))
 
     @router.get("/{lease}")

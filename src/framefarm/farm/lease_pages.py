@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Row, Select, select
 
 from framefarm.core.errors import FrameFarmError
 from framefarm.db import tables as t
+from framefarm.farm.steering import job_state
 from framefarm.farm.views import iso
 from framefarm.farm.worker_names import find_worker
 
@@ -69,8 +70,11 @@ class LeaseFilter:
         """The same of a query's leases.
 
         Raises:
+            NoSuchJobError: There is no such job.
             NoSuchWorkerError: There is no such worker.
         """
+        if self.job is not None:
+            job_state(connection, self.job)
         if self.worker is not None:
             query = query.where(t.leases.c.worker_id == find_worker(connection, self.worker).id)
         for column, value in (
@@ -92,6 +96,7 @@ def lease_page(
         after: Id of the last one of the page before.
 
     Raises:
+        NoSuchJobError: There is no such job.
         NoSuchWorkerError: There is no such worker.
     """
     query = _LEASES.where(t.leases.c.id > after).order_by(t.leases.c.id).limit(limit + 1)

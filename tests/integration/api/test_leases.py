@@ -27,13 +27,14 @@ def test_leases_tell_who_is_at_what(manager: Manager):
         assert found() == [(jobs[0], "first", "1"), (jobs[1], "second", "1")]
         assert found(job=jobs[1]) == found(worker="second") == found(owner="bob") == found()[1:]
         assert found(pool="own") == found()
-        assert found(pool="public") == found(job=999) == []
+        assert found(pool="public") == found(job=jobs[0], worker="second") == []
         one = manager.http.get("/api/leases?limit=1").json()
         assert one["leases"][0]["kind"] == "trial"
         assert one["leases"][0]["expires_at"] > one["leases"][0]["leased_at"]
         assert one["leases"][0]["job"] not in [job for job, *_ in found(cursor=one["next"])]
         assert len(found(cursor=one["next"])) == 1
         is_problem(manager.http.get("/api/leases?worker=nobody"), 404, "no_such_worker")
+        is_problem(manager.http.get("/api/leases?job=999"), 404, "no_such_job")
         with Farm(manager.server.url) as farm:
             assert {lease.worker for lease in farm.leases()} == {"first", "second"}
 
@@ -51,6 +52,9 @@ def test_an_artist_sees_the_leases_of_own_jobs_only(people: People):
 
         assert seen("ada") == seen("ada", "?owner=bob") == jobs[:1]
         assert seen("vic") == seen("root") == jobs
+        assert seen("ada", f"?job={jobs[0]}") == seen("vic", f"?job={jobs[0]}") == jobs[:1]
+        for who, job in (("ada", jobs[1]), ("ada", 999_999), ("vic", 999_999), ("root", 0)):
+            is_problem(people.ask(who, "GET", f"/api/leases?job={job}"), 404, "no_such_job")
     for job in jobs:
         people.ask("root", "DELETE", f"/api/jobs/{job}")
 

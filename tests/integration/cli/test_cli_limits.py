@@ -112,7 +112,8 @@ def test_uploads_are_listed_and_given_up(farm_cli: RunCli, live_farm: LiveFarm):
 
 
 def test_leases_are_listed(farm_cli: RunCli, job: str):
-    assert farm_cli("leases", "--job", job).err == "Nothing is given out.\n"
+    assert farm_cli("leases").err == "Nothing is given out.\n"
+    assert farm_cli("leases", "--job", job).err == "Nothing of that is given out.\n"
     assert farm_cli("resume", job).code == 0
     with Farm(os.environ["FRAMEFARM_URL"]) as farm:
         until(lambda: list(farm.leases(job=int(job))), "a lease")
@@ -162,6 +163,8 @@ def test_leases_are_taken_back_by_name_and_by_job(farm_cli: RunCli, job: str):
         (("pools", "limit", "own", "0"), "neither a number from 1 to 100,000 nor none"),
         (("pools", "limti"), "did you mean limit?"),
         (("leases", "--worker", "nobody"), "nobody"),
+        (("leases", "--job", "999999"), "There is no job 999999"),
+        (("leases", "release", "--job", "999999"), "There is no job 999999"),
         (("leases", "release"), "say which leases: by name, or by --job"),
         (("leases", "release", "ff", "--job", "1"), "say which leases"),
         (("leases", "release", "nosuch"), "no lease ends with 'nosuch'; see: framefarm leases"),

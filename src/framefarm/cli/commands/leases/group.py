@@ -41,7 +41,9 @@ def command(context: click.Context, /, url: str | None, *, as_json: bool, **want
         return
     with open_farm(url) as farm:
         found = list(farm.leases(**wanted))
-    print_list(found, _listed, none="Nothing is given out.", as_json=as_json)
+    given = any(value is not None for value in wanted.values())
+    none = "Nothing of that is given out." if given else "Nothing is given out."
+    print_list(found, _listed, none=none, as_json=as_json)
 
 
 def _listed(leases: Sequence[LeaseView]) -> str:
