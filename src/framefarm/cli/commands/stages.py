@@ -12,6 +12,8 @@ from framefarm.cli.tables import table
 from framefarm.client.views import Stage
 
 _HEADS = ("STAGE", "STATE", "DONE", "IN WORK", "PENDING", "WAITING", "FAILED", "OF", "SPENT", "END")
+_ALWAYS = frozenset({"STAGE", "STATE", "DONE", "OF"})
+_NUMBERS = frozenset(_HEADS[2:9])
 
 
 @declare("stages", short_help="List a job's stages: how far they are, when they end.")
@@ -29,8 +31,17 @@ def command(job: int, url: str | None, *, as_json: bool) -> None:
 
 
 def _listed(stages: tuple[Stage, ...]) -> str:
-    numbers = (2, 3, 4, 5, 6, 7, 8)
-    return table(_HEADS, [_row(one) for one in stages], flexible=0, right=numbers)
+    rows = [_row(one) for one in stages]
+    # With all its columns a table is wider than a page; most jobs have nothing in one or two.
+    shown = [
+        index
+        for index, head in enumerate(_HEADS)
+        if head in _ALWAYS or any(row[index] for row in rows)
+    ]
+    heads = [_HEADS[index] for index in shown]
+    right = [place for place, head in enumerate(heads) if head in _NUMBERS]
+    cells = [[row[index] for index in shown] for row in rows]
+    return table(heads, cells, flexible=len(heads) - 1, right=right)
 
 
 def _row(stage: Stage) -> tuple[str, ...]:
@@ -41,5 +52,9 @@ def _row(stage: Stage) -> tuple[str, ...]:
         stage.state,
         *(f"{count:,}" if count else "" for count in counts),
         words.duration(stage.seconds) if stage.seconds else "",
-        words.time_left(left.low_s, left.high_s) if left is not None else "",
+        _end(left.low_s, left.high_s) if left is not None else "",
     )
+
+
+def _end(low_s: float, high_s: float) -> str:
+    return f"in {words.time_left(low_s, high_s).removesuffix(' left')}"
