@@ -176,6 +176,8 @@ def test_only_the_frames_that_are_named_are_fetched(farm_cli, tmp_path):
     assert names == ["trial_0002.png", "trial_0003.png", "trial_0006.png"]
     wrong = farm_cli("fetch", str(job), tmp_path / "out", "--frames", "6-2")
     assert (wrong.code, "the span runs backwards" in wrong.err) == (2, True)
+    none = farm_cli("fetch", str(job), tmp_path / "out", "--frames", "7-9", "--follow")
+    assert (none.code, f"job {job} has no frames 7-9; it has 1-6" in none.err) == (2, True)
 
 
 def test_following_a_job_that_was_cancelled_says_so(farm_cli, tmp_path):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from framefarm.cli.failures import UsageFailure
 from framefarm.cli.farm_options import job_argument, json_option, open_farm, url_option
 from framefarm.cli.groups import command as declare
 from framefarm.cli.groups import option
@@ -60,6 +61,7 @@ def command(
     new = NewFiles(of_frames(frames))
     with open_farm(url) as farm:
         view = farm.job(job)
+        _check_frames(view, frames)
         fetching = _Fetching(farm, job, folder, new, parallel, quiet=as_json)
         if follow:
             view = fetching.follow(view)
@@ -75,6 +77,17 @@ def command(
     elif follow and view.state != "done":
         click.echo(f"job {job} is {view.state}; see: framefarm logs {job}")
     return code
+
+
+def _check_frames(job: JobView, frames: str | None) -> None:
+    """Refuse frames that a job has none of; nothing of them would ever come."""
+    from framefarm.core.spans import Spans  # noqa: PLC0415  not for --help
+
+    there = job.settings.get("frames") or job.settings.get("units")
+    if frames is None or not there:
+        return
+    if not Spans.parse(frames).intersection(Spans.parse(there)):
+        raise UsageFailure(f"job {job.id} has no frames {frames}; it has {there}")
 
 
 class _Fetching:
