@@ -73,8 +73,8 @@ def chosen_jobs(chosen: dict[str, Any]) -> ChosenJobs:
     found = ChosenJobs(tuple(dict.fromkeys(chosen.pop("jobs"))), job_filter(chosen))
     if bool(found.numbers) == bool(found.where.given):
         raise UsageFailure(
-            "say which jobs: by number, or by --state, --owner, --project, --sequence, --shot and "
-            "--name"
+            "say which jobs: either by number, or by --state, --owner, --project, --sequence, "
+            "--shot and --name"
         )
     return found
 

@@ -16,6 +16,8 @@ from framefarm.cli.printing import json_text
 from framefarm.client.farm import Farm
 from framefarm.client.views import JobView, SteeredJob
 
+_NAME_WIDTH = 30
+
 
 def steer(
     action: str,
@@ -52,7 +54,8 @@ def tell_many(steered: Sequence[SteeredJob], *, as_json: bool) -> int:
     if as_json:
         click.echo(json_text(steered))
     else:
-        lines = outcome_lines([(f"job {one.id}  {one.name}", one) for one in steered], "jobs")
+        named = [(f"job {one.id}  {say.shortened(one.name, _NAME_WIDTH)}", one) for one in steered]
+        lines = outcome_lines(named, "jobs")
         click.echo("\n".join(lines))
     return exit_status(steered)
 

@@ -165,7 +165,7 @@ def test_leases_are_taken_back_by_name_and_by_job(farm_cli: RunCli, job: str):
         (("leases", "--worker", "nobody"), "nobody"),
         (("leases", "--job", "999999"), "There is no job 999999"),
         (("leases", "release", "--job", "999999"), "There is no job 999999"),
-        (("leases", "release"), "say which leases: by name, or by --job"),
+        (("leases", "release"), "say which leases: either by name, or by --job"),
         (("leases", "release", "ff", "--job", "1"), "say which leases"),
         (("leases", "release", "nosuch"), "no lease ends with 'nosuch'; see: framefarm leases"),
         (("leases", "--job", "1", "release", "ff"), "write the options after release"),

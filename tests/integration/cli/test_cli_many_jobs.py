@@ -124,8 +124,8 @@ def test_many_are_deleted_where_somebody_says_so(cli: RunCli, film: Film):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("pause",), "say which jobs: by number, or by --state"),
-        (("delete", "--yes"), "say which jobs: by number, or by --state"),
+        (("pause",), "say which jobs: either by number, or by --state"),
+        (("delete", "--yes"), "say which jobs: either by number, or by --state"),
         (("cancel", "1", "--project", "Film"), "say which jobs"),
         (("cancel", "--project", ""), "say which jobs"),
         (("priority", "80"), "say which jobs"),

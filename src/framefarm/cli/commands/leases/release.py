@@ -31,7 +31,9 @@ def command(leases: tuple[str, ...], url: str | None, *, as_json: bool, **wanted
     """
     given = {name: value for name, value in wanted.items() if value is not None}
     if bool(leases) == bool(given):
-        raise UsageFailure("say which leases: by name, or by --job, --worker, --owner and --pool")
+        raise UsageFailure(
+            "say which leases: either by name, or by --job, --worker, --owner and --pool"
+        )
     with open_farm(url) as farm:
         there = list(farm.leases(**given))
         chosen = named_leases(there, leases) if leases else there
