@@ -98,7 +98,7 @@ def _log_in(typed: Typed, name: str, password: str) -> Told:
         (("login", "--user", "x"), "", "Password: none came"),
         (("login",), PASSWORD, "say it with --user NAME"),
         (("login", "--user", "x", "--days", "0"), PASSWORD, "--days"),
-        (("login", "--user", "x", "--first"), "nonsense\n", "That is no join token"),
+        (("login", "--user", "x", "--first"), "nonsense\n", "that is no code for a first admin"),
         (("login", "--user", "x", "--fingerprint", "zz"), PASSWORD, "incomplete or damaged"),
         (("login", "ftp://nowhere", "--user", "x"), PASSWORD, "no manager's address"),
         (("login", "http://127.0.0.1:9", "--user", "x"), "", "No manager answers"),

@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 
 _MOST_DAYS = 3_660
 _TIMEOUT_S = 30.0
+_NO_CODE = (
+    "that is no code for a first admin; one looks like k7mq-2xw9-p4rt-8n3h, or is longer where the "
+    "manager uses TLS. The manager prints it when it starts; copy all of it."
+)
 
 
 @declare("login", short_help="Log in at a manager on another machine.")
@@ -98,9 +102,15 @@ def _first(farm: Farm, code: str, name: str, days: float) -> MadeToken:
 
 
 def _code() -> tuple[str, str | None]:
-    from framefarm.protocol.join_token import read_join_token  # noqa: PLC0415  not for --help
+    from framefarm.protocol.join_token import (  # noqa: PLC0415  not for --help
+        JoinTokenTextError,
+        read_join_token,
+    )
 
-    code = read_join_token(ask_secret("Code"))
+    try:
+        code = read_join_token(ask_secret("Code"))
+    except JoinTokenTextError as error:
+        raise UsageFailure(_NO_CODE) from error
     return code.secret, code.fingerprint
 
 
