@@ -68,8 +68,9 @@ def explain(connection: Connection, job_id: int, links: dict[str, Link]) -> Why:
     limit = what_holds_back(connection, job) if asking else ""
     pools = pools_holding_back(connection, job) if asking else {}
     taken = {row.worker_id: row.job_id for row in connection.execute(_RESERVED)}
-    kept = {"limit": limit, "pools": pools, "sessions": taken, "has_session": its is not None}
-    case = case_of(connection, job, asking, **kept)
+    lacks = its is not None and list(taken.values()).count(job_id) < its.wanted
+    kept = {"limit": limit, "pools": pools, "sessions": taken}
+    case = case_of(connection, job, asking, **kept, has_session=its is not None, lacks=lacks)
     workers = reasons_of(case, links)
     if job.state == JobState.PAUSED:
         workers = [one for one in workers if one.working]

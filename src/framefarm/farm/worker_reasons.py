@@ -51,6 +51,7 @@ class Case:
         pools: The same for slots of some pools only, by pool.
         sessions: The session's job of each worker that is in one.
         has_session: Whether the job has a session, so that only its workers work for it.
+        lacks: Whether that has fewer than it wants.
         now: The database's time.
         quarantines: Those there are, by the worker's id.
         others: Jobs that were looked up, by their ids; None for one that is gone.
@@ -67,6 +68,7 @@ class Case:
     pools: Mapping[str, str] = field(default_factory=dict)
     sessions: Mapping[str, int] = field(default_factory=dict)
     has_session: bool = False
+    lacks: bool = False
     others: dict[int, Row[Any] | None] = field(default_factory=dict)
     owned: dict[str, int] = field(default_factory=dict)
 
@@ -196,6 +198,10 @@ def _elsewhere(worker: Any, case: Case) -> list[str]:
     if its is not None:
         lets_go = f"`framefarm session release {its} {worker.name}` lets it go"
         return [f"it is in the session of job {its}, which comes first there; {lets_go}"]
+    if case.lacks:
+        return [
+            "it is not in the job's session yet, which lacks workers; it is taken in when it may"
+        ]
     if case.has_session:
         one_more = f"`framefarm session more {job} 1` asks for one more"
         return [f"it is not in the job's session, whose workers alone do it; {one_more}"]

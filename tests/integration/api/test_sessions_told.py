@@ -24,6 +24,21 @@ def test_why_tells_who_is_kept_by_sessions(manager: Manager, workers: list[Worke
     assert others[outside] == []
 
 
+def test_no_more_workers_are_suggested_for_a_session_that_lacks_some(
+    manager: Manager, workers: list[Worker]
+):
+    job = manager.trial("1-9")
+    made = ask(manager, job, len(workers) + 1, wait=True)
+
+    told = reasons(why(manager, job))
+
+    assert made["workers"] == []
+    assert len(told) == len(workers)
+    for said in told.values():
+        assert any("is not in the job's session yet, which lacks workers" in one for one in said)
+        assert not any("session more" in one for one in said)
+
+
 def test_what_happens_in_a_session_is_told_to_followers(manager: Manager):
     job = manager.trial("1-2")
     with following(manager, job) as told:
