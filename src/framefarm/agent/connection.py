@@ -48,6 +48,9 @@ seconds."""
 _OPEN_TIMEOUT_S = 10.0
 _CLOSE_TIMEOUT_S = 0.5
 _PING_EVERY_S = 20.0
+_WELCOME_S = 120.0
+"""A manager takes in ten thousand workers within half a minute. One that answers pings, and never
+the hello, would keep a worker for ever."""
 
 
 class Connection:
@@ -210,13 +213,23 @@ class Connection:
 
     async def _read(self, socket: ClientConnection) -> None:
         try:
+            try:
+                async with asyncio.timeout(_WELCOME_S):
+                    while not self._welcomed:
+                        await self._read_orders(socket)
+            except TimeoutError:
+                socket.transport.abort()
+                raise TimeoutError(_NO_WELCOME) from None
             while True:
-                orders = decode_orders(await socket.recv(decode=False))
-                if any(isinstance(order, Welcome) for order in orders):
-                    self._welcomed, self._complaint = True, None
-                self._tell(orders)
+                await self._read_orders(socket)
         except ConnectionClosed as closed:
             self._journal.info("connection closed", reason=str(closed))
+
+    async def _read_orders(self, socket: ClientConnection) -> None:
+        orders = decode_orders(await socket.recv(decode=False))
+        if any(isinstance(order, Welcome) for order in orders):
+            self._welcomed, self._complaint = True, None
+        self._tell(orders)
 
     async def _write(self, socket: ClientConnection) -> None:
         with contextlib.suppress(ConnectionClosed):
@@ -235,6 +248,9 @@ class Connection:
         while True:
             await asyncio.sleep(self._beat_every_s or 1.0)
             self.send(Heartbeat(self._held()))
+
+
+_NO_WELCOME = f"the manager did not welcome this worker within {_WELCOME_S:.0f} s"
 
 
 def _told(error: Exception, url: str) -> str:

@@ -66,6 +66,7 @@ class FakeManager:
         self.first_orders: list[msg.Order] = []
         self.refuse_with: msg.Bye | None = None
         self.no_room_for_s: int | None = None
+        self.says_nothing = False
         self.reports: list[msg.Report] = []
         self.packets: list[list[msg.Report]] = []
         self.arrivals: list[Arrival] = []
@@ -203,6 +204,8 @@ class FakeManager:
         await self._note()
 
     async def _greet(self, hello: msg.Hello) -> None:
+        if self.says_nothing:
+            return
         if self.refuse_with is not None:
             await self.order(self.refuse_with)
             await self.drop()

@@ -13,7 +13,13 @@ from pathlib import Path
 
 import pytest
 
-from framefarm.agent import Agent, AgentSettings, DataDirInUseError, RefusedByManagerError
+from framefarm.agent import (
+    Agent,
+    AgentSettings,
+    DataDirInUseError,
+    RefusedByManagerError,
+    connection,
+)
 from framefarm.agent.identity import FILE_NAME
 from framefarm.blender.installations import BlenderInstallation
 from framefarm.protocol import messages as msg
@@ -367,6 +373,19 @@ async def test_worker_comes_again_when_the_manager_said(
     await manager.heard(msg.Hello)
 
     manager.refuse_with = None
+
+    await manager.heard(msg.Ready)
+
+
+async def test_worker_that_is_never_welcomed_comes_again(
+    manager: FakeManager, start_agent: StartAgent, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(connection, "_WELCOME_S", 0.3)
+    manager.says_nothing = True
+    start_agent()
+    await manager.until(lambda: manager.connections > 1 or None, "the second try")
+
+    manager.says_nothing = False
 
     await manager.heard(msg.Ready)
 
