@@ -10,6 +10,7 @@ _RUNS = (
     ("leases", "--files", "20000"),
     ("farm",),
     ("growth",),
+    ("limited",),
     ("hostile",),
     ("reading",),
     ("passwords",),
