@@ -14,6 +14,8 @@ from .disk import content_of
 from .workers import Machine
 
 TRIES = DEATHS = 3
+MOST_TRIES = 12
+"""After so many a unit is given up, also where somebody who could do it has not come."""
 LOSSES = 5
 TWICE = 2
 STALLED_TIMES = 10.0
@@ -114,7 +116,7 @@ class Audit:
             return
         if len(errors) < TRIES:
             yield f"L9: unit {note.text} of stage {note.stage} is given up after {reasons}"
-        elif len(set(errors)) < TRIES:
+        elif len(set(errors)) < TRIES and len(errors) < MOST_TRIES:
             for machine in self._who_could(note.stage, set(errors)):
                 yield (
                     f"L9: unit {note.text} of stage {note.stage} is given up after {faults}, "
