@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from fastapi import Depends, FastAPI, Request
-from fastapi.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
+from fastapi import Depends, FastAPI
+from fastapi.responses import HTMLResponse
 
 from framefarm import __version__
 from framefarm.api import (
@@ -37,9 +37,8 @@ from framefarm.api import (
     workers,
 )
 from framefarm.api.body_limit import BodyLimit
-from framefarm.api.guard import Role, RoleGuard, caller_of
+from framefarm.api.guard import RoleGuard
 from framefarm.api.keys import KeyRing
-from framefarm.api.pages.login_page import LOGIN
 from framefarm.api.pages.routes import page_routes
 from framefarm.api.password_door import PasswordDoor
 from framefarm.api.people import TokenRing
@@ -47,16 +46,6 @@ from framefarm.api.queries import check_query
 from framefarm.api.reach import Reach
 from framefarm.farm.service import Farm
 from framefarm.protocol.limits import PROTOCOL_VERSION
-
-_FRONT = f"""FrameFarm {__version__}: the manager is at work. It has no web page yet.
-
-In a terminal:
-  framefarm jobs       what there is to do, and how far it is
-  framefarm workers    which machines do it
-  framefarm --help     everything else
-
-For programs: /api/docs and /api/openapi.json
-"""
 
 
 @dataclass(frozen=True)
@@ -97,13 +86,6 @@ def make_api(farm: Farm, keys: KeyRing, people: TokenRing, reach: Reach) -> Fast
     openapi.install(api)
     api.add_middleware(BodyLimit, uploads=render_tasks.UPLOADS)
     api.add_middleware(RoleGuard, keys=keys, people=people, farm=farm)
-
-    @api.get("/", include_in_schema=False)
-    async def front(request: Request) -> Response:
-        """What to tell a person whose browser asks; who is not logged in does that first."""
-        if caller_of(request.scope).role in {Role.LOCAL, Role.PERSON}:
-            return PlainTextResponse(_FRONT)
-        return RedirectResponse(LOGIN, 303)
 
     @api.get("/api/docs", include_in_schema=False)
     async def docs() -> HTMLResponse:

@@ -413,7 +413,7 @@ def test_local_is_judged_by_the_address_and_not_by_the_name(farm: Farm):
         assert worker.bye()["code"] == "join_token"
 
 
-def test_a_browser_on_the_managers_machine_is_told_what_to_type(farm: Farm):
+def test_a_program_on_the_managers_machine_is_told_what_to_type(farm: Farm):
     status, headers, told = farm.from_here("GET", "/")
 
     assert status == 200

@@ -7,6 +7,7 @@ from fastapi import APIRouter
 from framefarm.api.pages.device_logins import DeviceLogins
 from framefarm.api.pages.device_routes import device_page_routes, device_routes
 from framefarm.api.pages.first_admin_routes import first_admin_page_routes
+from framefarm.api.pages.front_routes import front_page_routes
 from framefarm.api.pages.login_routes import login_page_routes
 from framefarm.api.pages.password_routes import password_page_routes
 from framefarm.api.password_door import PasswordDoor
@@ -22,6 +23,7 @@ def page_routes(farm: Farm, people: TokenRing, door: PasswordDoor, base: str) ->
     """
     waiting = DeviceLogins()
     router = APIRouter()
+    router.include_router(front_page_routes())
     router.include_router(login_page_routes(farm, people, door))
     router.include_router(first_admin_page_routes(farm, door))
     router.include_router(password_page_routes(farm, people, door))
