@@ -24,7 +24,6 @@ from framefarm.farm.sessions import NoSuchSessionError
 from framefarm.farm.shots import find_shot
 from framefarm.farm.steering import NoSuchJobError
 
-_READS = frozenset({"GET", "HEAD"})
 _OWN_ACCOUNT = re.compile(r"/api/(me|notifications)(/.*)?|/password")
 _JOBS = re.compile(r"/api/jobs")
 _JOB = re.compile(r"/api/jobs/([^/]+)(/.*)?")
@@ -64,7 +63,7 @@ _ARTIST = {
     _LEASES: {"GET"},
     _LEASE: {"GET", "DELETE"},
     _BLOBS: {"GET"},
-    _BLOB: {"GET", "HEAD", "PUT", "DELETE"},
+    _BLOB: {"GET", "PUT", "DELETE"},
     _UPLOADS: {"POST", "PUT"},
     _SESSIONS: {"GET", "POST"},
     _SESSION: {"GET", "POST", "DELETE"},
@@ -76,7 +75,7 @@ _ARTIST = {
     _SEQUENCE: {"GET", "PATCH", "DELETE"},
     _SHOTS: {"GET", "POST"},
     _SHOT: {"GET", "POST", "PATCH", "DELETE"},
-    _OPEN: {"GET", "HEAD"},
+    _OPEN: {"GET"},
 }
 
 
@@ -89,11 +88,14 @@ class NotAllowedError(FrameFarmError):
 async def check_access(farm: Farm, who: Identity, method: str, path: str) -> None:
     """Make sure that a person may make a request.
 
+    Args:
+        method: GET for HEAD as well.
+
     Raises:
         NotAllowedError: The role or the token does not allow it.
         FrameFarmError: It is about something of somebody else's; said as if it were not there.
     """
-    if method not in _READS and not _in_scope(who.scope, method, path):
+    if method != "GET" and not _in_scope(who.scope, method, path):
         raise NotAllowedError(
             f"This token may only {_MAY[who.scope]}; make one with the scope full."
         )
@@ -122,7 +124,7 @@ _A = {UserRole.ARTIST: "an artist", UserRole.VIEWER: "a viewer"}
 
 def _may(role: UserRole, method: str, path: str) -> bool:
     if role is UserRole.VIEWER:
-        return method in _READS and any(allowed.fullmatch(path) for allowed in _VIEWER)
+        return method == "GET" and any(allowed.fullmatch(path) for allowed in _VIEWER)
     return any(
         allowed.fullmatch(path) and method in methods for allowed, methods in _ARTIST.items()
     )
@@ -148,7 +150,7 @@ async def _check_own(farm: Farm, who: Identity, method: str, path: str) -> None:
     elif found := _SHOT.fullmatch(path):
         shot_id = _number(found[1], "shot")
         await farm.read(partial(find_shot, shot_id=shot_id, seen_by=who.name))
-    elif (found := _BLOB.fullmatch(path)) and method in _READS:
+    elif (found := _BLOB.fullmatch(path)) and method == "GET":
         await check_own(farm, who, found[1])
 
 

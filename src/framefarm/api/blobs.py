@@ -12,7 +12,7 @@ from framefarm.api.access import NotAllowedError
 from framefarm.api.bodies import NO_ZERO
 from framefarm.api.body_limit import announced_bytes
 from framefarm.api.file_answers import FileAnswer
-from framefarm.api.guard import Role, caller_of
+from framefarm.api.guard import Caller, Role, caller_of
 from framefarm.api.results import Body
 from framefarm.core.accounts import UserRole
 from framefarm.farm.fetching import check_fetch
@@ -30,24 +30,22 @@ def routes(farm: Farm) -> APIRouter:
     router = APIRouter(prefix="/api/blobs", tags=["blobs"])
 
     @router.head("/{sha256}")
-    async def has(sha256: str) -> Response:
+    async def has(sha256: str, request: Request) -> FileAnswer:
         """Whether the farm has a file, and how large it is; an artist's own."""
-        path = await asyncio.to_thread(farm.blobs.existing, sha256)
+        answer = await _file(farm, sha256, caller_of(request.scope))
         # Who asks is about to name it in a job, and will not upload it.
         farm.blobs.touch(sha256)
-        return Response(headers={"Content-Length": str(path.stat().st_size)})
+        return answer
 
     @router.get("/{sha256}")
     async def get(sha256: str, request: Request) -> FileAnswer:
         """A file's bytes, or those of a range; a worker gets what its leases need."""
         caller = caller_of(request.scope)
-        if caller.role is Role.WORKER:
-            await check_fetch(farm, caller.worker_id or "", sha256)
-        path = await asyncio.to_thread(farm.blobs.existing, sha256)
+        answer = await _file(farm, sha256, caller)
         link = farm.roster.get(caller.worker_id or "")
         if link is not None:
             link.files.note([sha256])
-        return FileAnswer(path, media_type="application/octet-stream")
+        return answer
 
     @router.put("/{sha256}", status_code=201)
     async def put(sha256: str, request: Request) -> Response:
@@ -117,6 +115,13 @@ def _whose(request: Request, user: str | None) -> str:
     if user is not None:
         raise NotAllowedError(f"{who.name} sees the own uploads only.")
     return who.name
+
+
+async def _file(farm: Farm, sha256: str, caller: Caller) -> FileAnswer:
+    if caller.role is Role.WORKER:
+        await check_fetch(farm, caller.worker_id or "", sha256)
+    path = await asyncio.to_thread(farm.blobs.existing, sha256)
+    return FileAnswer(path, media_type="application/octet-stream")
 
 
 def _keep(incoming: IncomingBlob) -> None:

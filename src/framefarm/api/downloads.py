@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Annotated
 
 from fastapi import APIRouter, Query
-from fastapi.responses import Response, StreamingResponse
+from fastapi.responses import Response
 
 from framefarm.api.bodies import Number
-from framefarm.api.file_answers import FileAnswer, attachment
+from framefarm.api.file_answers import FileAnswer, StreamedAnswer, attachment
+from framefarm.api.heads import get_and_head
 from framefarm.farm.archives import zipped
 from framefarm.farm.downloads import What, archive_of, files_of, movie_file
 from framefarm.farm.outputs import OutputFile
@@ -25,7 +26,7 @@ def download_routes(farm: Farm) -> APIRouter:
     """The route of downloads."""
     router = APIRouter(prefix="/api/jobs", tags=["jobs"])
 
-    @router.get("/{job_id}/download")
+    @get_and_head(router, "/{job_id}/download")
     async def download(
         job_id: Number,
         what: What = "movie",
@@ -44,7 +45,7 @@ def movie_answer(farm: Farm, movie: OutputFile) -> FileAnswer:
     return FileAnswer(farm.blobs.existing(movie.sha256), name=movie.name.rpartition("/")[2])
 
 
-def zip_answer(name: str, files: Iterable[tuple[str, Path]]) -> StreamingResponse:
+def zip_answer(name: str, files: Iterable[tuple[str, Path]]) -> StreamedAnswer:
     """Files as one .zip, made while it is sent.
 
     Args:
@@ -52,7 +53,7 @@ def zip_answer(name: str, files: Iterable[tuple[str, Path]]) -> StreamingRespons
         files: Name in it, and place, of each.
     """
     headers = {"Content-Disposition": attachment(f"{name}.zip")}
-    return StreamingResponse(zipped(files), media_type="application/zip", headers=headers)
+    return StreamedAnswer(zipped(files), media_type="application/zip", headers=headers)
 
 
 async def answer_with(

@@ -8,7 +8,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from anyio import to_thread
-from starlette.responses import FileResponse, Response
+from starlette.responses import FileResponse, Response, StreamingResponse
 from starlette.types import Message, Receive, Scope, Send
 
 from framefarm.api.problems import problem
@@ -75,11 +75,13 @@ class FileAnswer(FileResponse):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send it, or what is wrong with the range that is asked for."""
-        if not _has_known_range(scope):
-            # What counts in anything else than bytes is to be ignored (RFC 9110, 14.2).
+        head = scope["method"] == "HEAD"
+        if head or not _has_known_range(scope):
+            # What counts in anything else than bytes is to be ignored, and all but GET's (RFC 9110,
+            # 14.2).
             rest = [field for field in scope["headers"] if field[0] != _RANGE]
             scope = {**scope, "headers": rest}
-        if not any(name == _RANGE for name, _ in scope["headers"]):
+        if not head and not any(name == _RANGE for name, _ in scope["headers"]):
             stat, content = await to_thread.run_sync(_start_of, Path(self.path))
             self.stat_result = stat
             self.set_stat_headers(stat)
@@ -98,6 +100,17 @@ class FileAnswer(FileResponse):
                 await send(message)
 
         await super().__call__(scope, receive, told)
+
+
+class StreamedAnswer(StreamingResponse):
+    """An answer that is made while it is sent; for HEAD nothing of it is made."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it, or what it would begin with."""
+        if scope["method"] == "HEAD":
+            await _send_all(send, self.raw_headers, b"")
+        else:
+            await super().__call__(scope, receive, send)
 
 
 def _start_of(path: Path) -> _Start:

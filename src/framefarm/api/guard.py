@@ -35,6 +35,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from framefarm.api.access import check_access
 from framefarm.api.guesses import network_of
+from framefarm.api.heads import read_as
 from framefarm.api.keys import KeyRing
 from framefarm.api.locality import (
     LOCAL_NAMES,
@@ -162,7 +163,7 @@ class RoleGuard:
 
     async def _refusal(self, scope: Scope) -> JSONResponse | None:
         headers = Headers(scope=scope)
-        method = scope.get("method", WEBSOCKET)
+        method = read_as(scope.get("method", WEBSOCKET))
         if self._is_foreign(scope, headers, method):
             return problem(403, "foreign_origin", _FOREIGN)
         try:

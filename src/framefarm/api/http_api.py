@@ -38,6 +38,7 @@ from framefarm.api import (
 )
 from framefarm.api.body_limit import BodyLimit
 from framefarm.api.guard import RoleGuard
+from framefarm.api.heads import get_and_head
 from framefarm.api.keys import KeyRing
 from framefarm.api.pages.routes import page_routes
 from framefarm.api.password_door import PasswordDoor
@@ -87,7 +88,7 @@ def make_api(farm: Farm, keys: KeyRing, people: TokenRing, reach: Reach) -> Fast
     api.add_middleware(BodyLimit, uploads=render_tasks.UPLOADS)
     api.add_middleware(RoleGuard, keys=keys, people=people, farm=farm)
 
-    @api.get("/api/docs", include_in_schema=False)
+    @get_and_head(api.router, "/api/docs", include_in_schema=False)
     async def docs() -> HTMLResponse:
         """This API, to read."""
         return HTMLResponse(docs_page.page(api.openapi()), headers=docs_page.HEADERS)

@@ -29,6 +29,7 @@ from framefarm.api.bodies import (
 from framefarm.api.edits import check_unchanged, job_tag, says_how_it_was, tagged
 from framefarm.api.file_answers import FileAnswer
 from framefarm.api.guard import caller_of
+from framefarm.api.heads import get_and_head
 from framefarm.api.once import asked_once
 from framefarm.api.planning import plan_render
 from framefarm.api.server_sent import QUIET_S, STILL_HERE, server_sent, streamed
@@ -150,7 +151,7 @@ def routes(farm: Farm) -> APIRouter:  # noqa: C901  one short function for each 
         await farm.read(lambda c: job_state(c, job_id))
         return await farm.read(lambda c: job_log(c, job_id))
 
-    @router.get("/{job_id}/frames/{frame}/log", response_class=PlainTextResponse)
+    @get_and_head(router, "/{job_id}/frames/{frame}/log", response_class=PlainTextResponse)
     async def frame_log(job_id: Number, frame: Number) -> Response:
         """The log of the attempt that made a frame, else of the last that failed."""
         try:
@@ -159,12 +160,12 @@ def routes(farm: Farm) -> APIRouter:  # noqa: C901  one short function for each 
             text = await farm.read(lambda c: fault_log(c, job_id, frame))
             return PlainTextResponse(text)
 
-    @router.get("/{job_id}/frames/{frame}/thumbnail")
+    @get_and_head(router, "/{job_id}/frames/{frame}/thumbnail")
     async def thumbnail(job_id: Number, frame: Number) -> Response:
         """A frame, 320 pixels at its longest side."""
         return await _frame_file(farm, job_id, frame, "thumbnail")
 
-    @router.get("/{job_id}/frames/{frame}/image")
+    @get_and_head(router, "/{job_id}/frames/{frame}/image")
     async def image(job_id: Number, frame: Number) -> Response:
         """A frame as it was rendered."""
         return await _frame_file(farm, job_id, frame, "image")

@@ -20,6 +20,8 @@ Everything that the command line does is asked here.
 On the manager's own machine no account is needed. From elsewhere send a token:
 `Authorization: Bearer ff_...`; `framefarm users token NAME` makes one.
 
+Files and pages are also asked for with HEAD, which tells of them without their bytes.
+
 Whatever goes wrong is answered as `application/problem+json` with a `code` that stays.
 Too many requests are answered with 429, and `Retry-After` says for how many seconds to wait.
 """

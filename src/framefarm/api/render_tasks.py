@@ -32,6 +32,7 @@ from framefarm.api.bodies import (
 )
 from framefarm.api.downloads import Frames, Partial, answer_with
 from framefarm.api.guard import caller_of
+from framefarm.api.heads import get_and_head
 from framefarm.api.once import asked_once
 from framefarm.api.planning import plan_render
 from framefarm.api.scene_upload import Scene, Scenes
@@ -170,7 +171,7 @@ def routes(farm: Farm) -> APIRouter:
             lambda c: task_progress(c, job_of_task(c, task_key), shares, farm.roster)
         )
 
-    @router.get("/{task_key}/download")
+    @get_and_head(router, "/{task_key}/download")
     async def download(
         task_key: TaskKey,
         what: What = "movie",

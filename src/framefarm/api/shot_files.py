@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 from framefarm.api.bodies import Number, clamped
 from framefarm.api.downloads import Frames, Partial, movie_answer, zip_answer
 from framefarm.api.file_answers import FileAnswer
+from framefarm.api.heads import get_and_head
 from framefarm.api.shot_edits import viewer_of
 from framefarm.farm.downloads import What, files_of
 from framefarm.farm.pages import CursorError
@@ -62,22 +63,22 @@ def routes(farm: Farm) -> APIRouter:
         last = _cursor(found[-1][0]) if len(found) == limit else None
         return ShotFileList([file for _, file in found], last)
 
-    @router.get("/{shot_id}/frames/{frame}")
+    @get_and_head(router, "/{shot_id}/frames/{frame}")
     async def frame(shot_id: Number, frame: Number, request: Request) -> Response:
         """A frame as it was rendered, of the newest finished version that has it."""
         return await frame_of(request, shot_id, frame, "image")
 
-    @router.get("/{shot_id}/frames/{frame}/thumbnail")
+    @get_and_head(router, "/{shot_id}/frames/{frame}/thumbnail")
     async def thumbnail(shot_id: Number, frame: Number, request: Request) -> Response:
         """The same, 320 pixels at its longest side."""
         return await frame_of(request, shot_id, frame, "thumbnail")
 
-    @router.get("/{shot_id}/movie")
+    @get_and_head(router, "/{shot_id}/movie")
     async def movie(shot_id: Number, request: Request) -> Response:
         """The movie of the newest finished version that covers the whole shot."""
         return movie_answer(farm, await seen(request, shot_movie, shot_id))
 
-    @router.get("/{shot_id}/download")
+    @get_and_head(router, "/{shot_id}/download")
     async def download(
         shot_id: Number,
         request: Request,

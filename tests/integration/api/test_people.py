@@ -28,6 +28,7 @@ OWN = {
     ("POST", "/api/me/tokens"),
     ("DELETE", "/api/me/tokens/{token}"),
     ("GET", "/password"),
+    ("HEAD", "/password"),
     ("GET", "/api/notifications"),
     ("GET", "/api/notifications/targets"),
     ("POST", "/api/notifications/targets"),
@@ -36,6 +37,7 @@ OWN = {
     ("DELETE", "/api/notifications/targets/{target}"),
     ("POST", "/api/notifications/targets/{target}/test"),
     ("GET", "/api/docs"),
+    ("HEAD", "/api/docs"),
     ("GET", "/api/openapi.json"),
     ("HEAD", "/api/openapi.json"),
 }
@@ -74,9 +76,15 @@ READING = {
     ("GET", "/api/shots/{shot_id}/frames/{frame}/thumbnail"),
     ("GET", "/api/render-tasks/{task_key}/progress"),
     ("GET", "/api/render-tasks/{task_key}/download"),
-    ("HEAD", "/api/blobs/{sha256}"),
     ("GET", "/api/blobs/{sha256}"),
 }
+HEADS = {
+    ("HEAD", path)
+    for method, path in READING
+    if path.endswith(("/{sha256}", "/log", "/image", "/thumbnail", "/movie", "/download"))
+    or path == "/api/shots/{shot_id}/frames/{frame}"
+} - {("HEAD", "/api/jobs/{job_id}/log")}
+READING |= HEADS
 HANDING_IN = {
     ("POST", "/api/jobs"),
     ("POST", "/api/render-tasks/run_task"),
@@ -222,9 +230,13 @@ def test_job_of_another_artist_is_as_if_it_were_not_there(
 
     answer = people.ask("bob", method, real, json=body)
 
-    told = is_problem(answer, 404, "no_such_job")
     missing = people.ask("bob", method, real.replace(f"/{job}", "/987654"), json=body)
-    assert told["detail"].replace(str(job), "987654") == missing.json()["detail"]
+    if method == "HEAD":
+        assert (answer.status_code, answer.content) == (404, b"")
+        assert missing.status_code == 404
+    else:
+        told = is_problem(answer, 404, "no_such_job")
+        assert told["detail"].replace(str(job), "987654") == missing.json()["detail"]
     assert people.manager.job(job)["state"] == "queued"
 
 

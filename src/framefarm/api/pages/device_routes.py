@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from framefarm.api.guard import caller_of
+from framefarm.api.heads import get_and_head
 from framefarm.api.pages import device_page
 from framefarm.api.pages.device_logins import (
     EVERY_S,
@@ -120,7 +121,7 @@ def device_page_routes(people: TokenRing, waiting: DeviceLogins) -> APIRouter:
     """The page on which people let programs in."""
     router = APIRouter(prefix=DEVICE, tags=["login"])
 
-    @router.get("", response_class=HTMLResponse)
+    @get_and_head(router, "", response_class=HTMLResponse)
     async def ask(request: Request, code: _Code = "") -> Response:
         """The page on which a person lets a program in; who is not logged in does that first."""
         who = in_browser(request)

@@ -11,6 +11,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from framefarm.api.error_answers import in_words
 from framefarm.api.guard import caller_of
+from framefarm.api.heads import get_and_head
 from framefarm.api.pages import first_admin_page
 from framefarm.api.pages.fields import BadFieldError, field_of
 from framefarm.api.pages.login_page import FIRST_ADMIN, LOGIN
@@ -43,7 +44,7 @@ def first_admin_page_routes(farm: Farm, door: PasswordDoor) -> APIRouter:
     """The page on which the first admin is made."""
     router = APIRouter(include_in_schema=False)
 
-    @router.get(FIRST_ADMIN)
+    @get_and_head(router, FIRST_ADMIN)
     async def ask(request: Request) -> HTMLResponse:
         """Ask for the code and a password, while there is no admin."""
         if await farm.read(first_admin.has_admin):

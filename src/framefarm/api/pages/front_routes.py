@@ -6,6 +6,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 
 from framefarm.api.guard import Role, caller_of
+from framefarm.api.heads import get_and_head
 from framefarm.api.pages.front_page import FRONT, front_page, front_text
 from framefarm.api.pages.login_page import LOGIN
 from framefarm.api.pages.page import shown
@@ -17,7 +18,7 @@ def front_page_routes() -> APIRouter:
     """The page at the manager's own address."""
     router = APIRouter(include_in_schema=False)
 
-    @router.get(FRONT)
+    @get_and_head(router, FRONT)
     async def front(request: Request) -> Response:
         """What to tell a person whose browser asks; who is not let in logs in first."""
         role = caller_of(request.scope).role

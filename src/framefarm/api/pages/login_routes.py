@@ -10,6 +10,7 @@ from pydantic import BaseModel, SecretStr, ValidationError
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from framefarm.api.guard import Role, caller_of
+from framefarm.api.heads import get_and_head
 from framefarm.api.origins import own_path
 from framefarm.api.pages import login_page
 from framefarm.api.pages.login_page import LOGIN, LOGOUT, Way
@@ -56,7 +57,7 @@ def login_page_routes(farm: Farm, people: TokenRing, door: PasswordDoor) -> APIR
     """The pages by which people get in and out."""
     router = APIRouter(include_in_schema=False)
 
-    @router.get(LOGIN)
+    @get_and_head(router, LOGIN)
     async def ask(request: Request, then: str = "") -> Response:
         """Ask for name and password, and pass on whoever is logged in."""
         who, wanted = in_browser(request), own_path(then, LOGIN)
@@ -80,7 +81,7 @@ def login_page_routes(farm: Farm, people: TokenRing, door: PasswordDoor) -> APIR
             return refused(login_page.login_page(way, name=said.name, error=str(error)), error)
         return answer
 
-    @router.get(LOGOUT)
+    @get_and_head(router, LOGOUT)
     async def ask_to_leave(request: Request, then: str = "") -> HTMLResponse:
         """Ask whether to log out."""
         who = in_browser(request)

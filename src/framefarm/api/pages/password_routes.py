@@ -9,6 +9,7 @@ from fastapi import APIRouter, Form, Request
 from pydantic import BaseModel, SecretStr, ValidationError
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
+from framefarm.api.heads import get_and_head
 from framefarm.api.pages.fields import BadFieldError, field_of
 from framefarm.api.pages.login_page import OWN_PASSWORD, to_login
 from framefarm.api.pages.page import refused, shown
@@ -37,7 +38,7 @@ def password_page_routes(farm: Farm, people: TokenRing, door: PasswordDoor) -> A
     """The page on which people change their own password."""
     router = APIRouter(include_in_schema=False)
 
-    @router.get(OWN_PASSWORD)
+    @get_and_head(router, OWN_PASSWORD)
     async def ask(request: Request) -> Response:
         """Ask for the password and the one to come; who is not logged in does that first."""
         who = in_browser(request)

@@ -8,6 +8,7 @@ from starlette.datastructures import Headers
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.types import Scope
 
+from framefarm.api.heads import read_as
 from framefarm.api.pages.login_page import DEVICE, LOGIN, OPENID, to_login
 from framefarm.api.pages.page import HEADERS, page, wrong
 
@@ -26,7 +27,7 @@ def told(scope: Scope, problem: JSONResponse) -> Response:
     if not is_for_a_person(scope):
         return problem
     what = json.loads(bytes(problem.body))
-    if what["code"] in _MAY_LOG_IN and scope["method"] == "GET":
+    if what["code"] in _MAY_LOG_IN and read_as(scope["method"]) == "GET":
         return RedirectResponse(to_login(_asked_for(scope)), 303)
     button = f"<a class='button yes' href={LOGIN}>To the login page</a>"
     content = page("That did not work", f"{wrong(what['detail'])}{button}")
