@@ -25,19 +25,22 @@ class IllegalMoveError(FrameFarmError):
         lifecycle: Name of the table.
         state: The state that stays.
         event: The event that was refused.
+        which: What is in that state, such as `job 3`; empty where that is not told.
     """
 
     code = "illegal_move"
 
-    def __init__(self, lifecycle: str, state: str, event: str, allowed: Iterable[str]) -> None:
+    def __init__(
+        self, lifecycle: str, state: str, event: str, allowed: Iterable[str], *, which: str = ""
+    ) -> None:
         possible = ", ".join(sorted(allowed)) or "nothing"
-        super().__init__(
-            f"A {lifecycle} that is {state} allows no {event.replace('_', ' ')}; "
-            f"possible now: {possible}."
-        )
+        what = f"{which[0].upper()}{which[1:]}" if which else f"A {lifecycle}"
+        joined = f"is {state} and allows" if which else f"that is {state} allows"
+        super().__init__(f"{what} {joined} no {event.replace('_', ' ')}; possible now: {possible}.")
         self.lifecycle = lifecycle
         self.state = state
         self.event = event
+        self.which = which
 
 
 @dataclass(frozen=True)
@@ -67,8 +70,11 @@ class Lifecycle(Generic[S, E]):
         return not self.allowed(state)
 
 
-def advance(table: Lifecycle[S, E], state: S, event: E) -> S:
+def advance(table: Lifecycle[S, E], state: S, event: E, *, which: str = "") -> S:
     """The state that follows. Pure: nothing changes but what the caller does with the answer.
+
+    Args:
+        which: What is in that state, such as `job 3`, for people.
 
     Raises:
         IllegalMoveError: The state does not allow the event.
@@ -76,7 +82,8 @@ def advance(table: Lifecycle[S, E], state: S, event: E) -> S:
     try:
         return table.moves[state, event]
     except KeyError:
-        raise IllegalMoveError(table.name, state, event, table.allowed(state)) from None
+        allowed = table.allowed(state)
+        raise IllegalMoveError(table.name, state, event, allowed, which=which) from None
 
 
 def diagram(table: Lifecycle[S, E]) -> str:

@@ -78,7 +78,7 @@ def cancel(connection: Connection, job_id: int) -> News:
     state = job_state(connection, job_id)
     if state is JobState.CANCELLED:
         return News()
-    advance(JOB, state, JobEvent.CANCEL)
+    advance(JOB, state, JobEvent.CANCEL, which=f"job {job_id}")
     now = database_now(connection)
     news = News(jobs={job_id})
     connection.execute(
@@ -227,7 +227,7 @@ def _kinds(connection: Connection, job_id: int) -> list[str]:
 
 
 def _move(connection: Connection, job_id: int, state: JobState, event: JobEvent) -> JobState:
-    follows = advance(JOB, state, event)
+    follows = advance(JOB, state, event, which=f"job {job_id}")
     connection.execute(
         update(t.jobs).where(t.jobs.c.id == job_id, t.jobs.c.state == state).values(state=follows)
     )

@@ -106,7 +106,7 @@ def test_one_that_refuses_is_told_by_the_exit_status(cli: RunCli, film: Film):
     told = cli("pause", *map(str, film.jobs))
 
     assert told.code == 1
-    assert "A job that is cancelled allows no pause" in told.out
+    assert f"Job {film.jobs[0]} is cancelled and allows no pause" in told.out
     assert film.states() == ["cancelled", "paused", "paused"]
 
 

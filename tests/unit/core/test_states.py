@@ -104,6 +104,11 @@ def test_a_barred_worker_gets_no_work_by_coming_back(state):
         advance(WORKER, state, WorkerEvent.TAKE)
 
 
+def test_what_is_refused_is_named_where_that_is_known():
+    with pytest.raises(IllegalMoveError, match="^Job 3 is done and allows no pause; possible now"):
+        advance(JOB, JobState.DONE, JobEvent.PAUSE, which="job 3")
+
+
 def test_a_paused_job_starts_only_after_it_is_resumed():
     with pytest.raises(IllegalMoveError, match="A job that is paused allows no start"):
         advance(JOB, JobState.PAUSED, JobEvent.START)
