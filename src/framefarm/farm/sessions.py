@@ -41,8 +41,8 @@ class HasSessionError(FrameFarmError):
 
     def __init__(self, job_id: int, session_id: int) -> None:
         super().__init__(
-            f"Job {job_id} has session {session_id} already; ask that for more workers, or release "
-            "it first."
+            f"Job {job_id} has session {session_id} already: `framefarm session more {job_id} N` "
+            f"asks for more workers, `framefarm session release {job_id} --all` ends it first."
         )
         self.session_id = session_id
 

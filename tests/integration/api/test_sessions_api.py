@@ -323,7 +323,10 @@ def test_sessions_that_cannot_be_are_refused(manager: Manager):
     again = manager.http.post("/api/sessions", json=asked)
     nowhere = manager.http.post("/api/sessions", json={"job": 99, "workers": 1})
 
-    assert f"session {made['id']}" in is_problem(again, 409, "has_session")["detail"]
+    told = is_problem(again, 409, "has_session")["detail"]
+    assert f"session {made['id']}" in told
+    assert f"framefarm session more {job['id']} N" in told
+    assert f"framefarm session release {job['id']} --all" in told
     is_problem(nowhere, 404, "no_such_job")
     for answer in (
         manager.http.get("/api/sessions/99"),
