@@ -97,7 +97,7 @@ def test_no_address_that_is_none_here_is_gone_on_to(door: Door, path: str):
     ("asked", "more", "status", "told"),
     [
         ("GET /nothing", {}, 404, "There is nothing at &#x27;/nothing&#x27;"),
-        ("PUT /login", {}, 405, "PUT is not taken at &#x27;/login&#x27;, but GET, POST."),
+        ("PUT /login", {}, 405, "PUT is not taken at &#x27;/login&#x27;, but GET, HEAD, POST."),
         ("GET /api/login/device", {"params": {"code": "x" * 41}}, 422, "at most 40"),
         ("POST /api/login/device", {"data": {"code": "x"}}, 422, "body.answer"),
         ("POST /api/login/device", {"data": {"code": "x", "answer": "yes"}}, 400, "No program"),
