@@ -60,7 +60,8 @@ def explain(connection: Connection, job_id: int, links: dict[str, Link]) -> Why:
     if job.state not in _OPEN:
         return Why(job_id, job.state, _ended(job))
     versions = {v for link in links.values() for v in _versions(link)}
-    told = [text for stage in stages if (text := _stage(stage, versions))]
+    connected = bool(links)
+    told = [text for stage in stages if (text := _stage(stage, versions, connected=connected))]
     sessions = list(connection.execute(_SESSIONS))
     its = next((one for one in sessions if one.job_id == job_id), None)
     kept_back = job.at_limit or (its is not None and its.waiting)
@@ -85,7 +86,7 @@ def explain(connection: Connection, job_id: int, links: dict[str, Link]) -> Why:
         )
     in_work = any(stage.leased for stage in stages)
     stuck = not in_work and not any(one.able for one in workers)
-    answer = _answer(job, asking, stages, workers)
+    answer = _answer(job, asking, stages, workers, connected=connected)
     parts = [answer, _awaited(its), limit, _raised(job)]
     return Why(job_id, job.state, " ".join(filter(None, parts)), told, workers, stuck)
 
@@ -133,11 +134,13 @@ def _ended(job: Row[Any]) -> str:
     )
 
 
-def _stage(stage: Row[Any], versions: set[str]) -> str | None:
+def _stage(stage: Row[Any], versions: set[str], *, connected: bool) -> str | None:
     """What holds up a stage."""
     if stage.state == StageState.DONE:
         return None
     counts = f"{stage.kind}: {stage.done:,} of {stage.total:,} done, {stage.leased:,} in work"
+    if _lacks_blender(stage) and not connected:
+        return f"{counts}. The file asks for Blender {stage.wanted_blender}"
     if _lacks_blender(stage):
         there = ", ".join(sorted(versions)) or "none"
         return (
@@ -164,10 +167,12 @@ def _answer(
     asking: Sequence[Row[Any]],
     stages: Sequence[Row[Any]],
     workers: Sequence[WorkerReason],
+    *,
+    connected: bool,
 ) -> str:
     on_it = sum(one.working for one in workers)
-    if not workers:
-        return "No worker has ever joined; start one with `framefarm worker`."
+    if not connected:
+        return _nobody(job, workers)
     if any(_lacks_blender(stage) for stage in stages):
         return f"Job {job.id} waits for a worker with a Blender that reads its file."
     if not asking:
@@ -180,6 +185,15 @@ def _answer(
         others = "It has them all." if all_of_them else "Below is why not more of them do."
         return f"{_workers(on_it)} on job {job.id}. {others}"
     return f"No worker works on job {job.id}. Below is why, worker by worker."
+
+
+def _nobody(job: Row[Any], workers: Sequence[WorkerReason]) -> str:
+    if not workers:
+        return "No worker has ever joined; start one with `framefarm worker`."
+    return (
+        f"No worker is connected, so nobody works on job {job.id}. Start one of those below on its "
+        "machine, or another one with `framefarm worker`."
+    )
 
 
 def _lacks_blender(stage: Row[Any]) -> bool:

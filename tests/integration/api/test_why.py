@@ -183,6 +183,25 @@ def test_a_job_whose_blender_nobody_has_says_which(manager: Manager):
     assert told["stuck"]
 
 
+def test_with_nobody_connected_that_comes_before_the_blender(manager: Manager):
+    job = manager.trial()
+    change(
+        manager,
+        update(t.stages).values(wanted_blender="9.9", blender="", claimable=False),
+    )
+    with manager.worker(name="gone"):
+        pass
+    until(lambda: "not connected" in " ".join(reasons(why(manager, job))["gone"]), "its end")
+
+    told = why(manager, job)
+
+    assert told["answer"].startswith(f"No worker is connected, so nobody works on job {job['id']}.")
+    assert "framefarm worker" in told["answer"]
+    assert "asks for Blender 9.9" in told["stages"][0]
+    assert "install" not in told["stages"][0]
+    assert told["stuck"]
+
+
 def test_what_a_worker_has_failed_is_for_others_to_try(manager: Manager):
     job = manager.trial("1")
     with manager.worker(name="bad") as bad, manager.worker(name="good"):
