@@ -9,7 +9,7 @@ from fastapi import APIRouter, Form, Request
 from pydantic import BaseModel, SecretStr, ValidationError
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from framefarm.api.error_answers import in_words
+from framefarm.api.bodies import IN_WORDS, USER_NAME
 from framefarm.api.guard import caller_of
 from framefarm.api.heads import get_and_head
 from framefarm.api.pages import first_admin_page
@@ -24,6 +24,7 @@ from framefarm.api.signing_in import (
     open_browser_login,
 )
 from framefarm.core.errors import FrameFarmError
+from framefarm.core.passwords import check_password
 from framefarm.farm import first_admin, logins
 from framefarm.farm.service import Farm
 
@@ -83,5 +84,10 @@ def _read(said: FirstAdminForm) -> FirstAdmin:
     try:
         return FirstAdmin(code=said.code, name=said.name, password=said.password)
     except ValidationError as error:
-        first = error.errors()[0]
-        raise BadFieldError(str(first["loc"][0]), in_words(first)) from error
+        field = str(error.errors()[0]["loc"][0])
+        if field == "password":
+            check_password(said.password.get_secret_value(), said.name)
+        raise BadFieldError(field, _WHY.get(field, "")) from error
+
+
+_WHY = {"code": "Type the code that the manager printed.", "name": f"{IN_WORDS[USER_NAME]}."}
