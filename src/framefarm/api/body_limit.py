@@ -6,6 +6,7 @@ from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from framefarm.api.pages.refusals import told
 from framefarm.api.problems import problem
 
 MAX_BODY_BYTES = 8 << 20
@@ -33,7 +34,7 @@ class BodyLimit:
         if scope["type"] != "http" or self._has_none_or_its_own(scope):
             await self._app(scope, receive, send)
         elif announced_bytes(Headers(scope=scope)) > MAX_BODY_BYTES:
-            await problem(413, "too_large", _TOO_LARGE)(scope, receive, send)
+            await told(scope, problem(413, "too_large", _TOO_LARGE))(scope, receive, send)
         else:
             await self._app(scope, _bounded(receive), send)
 

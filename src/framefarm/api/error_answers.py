@@ -26,6 +26,13 @@ _HTTP_CODES = {413: "too_large"}
 _BAD_BODY = (
     "The body of this request cannot be read as JSON, which is UTF-8 and not nested so deep."
 )
+_BAD_FORM = (
+    "The body of this request cannot be read as a form. One has at most 1,000 fields, and in each "
+    "at most 1 MiB."
+)
+"""The bounds are Starlette's."""
+
+_FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 _LONGEST_PATH = 200
 _KINDS = frozenset({"render", "trial"})
 _METHODS = ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")
@@ -72,7 +79,8 @@ def _install_http(app: FastAPI) -> None:
 
     @app.exception_handler(400)
     async def bad_body(request: Request, _: HTTPException) -> Response:
-        return told(request.scope, problem(400, "bad_body", _BAD_BODY))
+        what = _BAD_FORM if _kind_of(request) in _FORMS else _BAD_BODY
+        return told(request.scope, problem(400, "bad_body", what))
 
     @app.exception_handler(404)
     async def not_found(request: Request, _: HTTPException) -> Response:
@@ -122,5 +130,11 @@ def in_words(error: Mapping[str, Any]) -> str:
 
 
 def _is_json(request: Request) -> bool:
-    kind = request.headers.get("content-type", "application/json").partition(";")[0].strip()
-    return kind.lower() == "application/json" or kind.lower().endswith("+json")
+    kind = _kind_of(request)
+    return kind == "application/json" or kind.endswith("+json")
+
+
+def _kind_of(request: Request) -> str:
+    """What a request says that its body is; JSON where it says nothing."""
+    said = request.headers.get("content-type", "application/json")
+    return said.partition(";")[0].strip().lower()

@@ -115,3 +115,22 @@ def test_what_is_wrong_with_a_request_is_told_on_a_page(
         answer = browser.request(method, path, headers=headers, **more)
 
     assert told in is_page(answer, status)
+
+
+@pytest.mark.parametrize(
+    ("form", "status", "words"),
+    [
+        ({f"a{number}": "x" for number in range(1_001)}, 400, "cannot be read as a form"),
+        ({"name": "x" * 2_000_000}, 400, "in each at most 1 MiB"),
+        ({"name": "x" * 9_000_000}, 413, "may have at most 8,388,608 bytes"),
+    ],
+    ids=["many fields", "a large field", "a large body"],
+)
+def test_a_form_that_is_too_large_is_told_as_a_form(
+    door: Door, form: dict[str, str], status: int, words: str
+):
+    answer = door.manager.http.post("/login", data=form, headers=BROWSER)
+
+    told = is_page(answer, status)
+    assert words in told
+    assert "JSON" not in told
