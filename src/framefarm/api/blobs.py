@@ -10,7 +10,7 @@ from fastapi import APIRouter, Query, Request, Response
 
 from framefarm.api.access import NotAllowedError
 from framefarm.api.bodies import NO_ZERO
-from framefarm.api.body_limit import announced_bytes
+from framefarm.api.body_limit import LengthNeededError, announced_bytes
 from framefarm.api.file_answers import FileAnswer
 from framefarm.api.guard import Caller, Role, caller_of
 from framefarm.api.results import Body
@@ -19,7 +19,6 @@ from framefarm.farm.fetching import check_fetch
 from framefarm.farm.own_blobs import OwnBlobList, give_up, own_blobs
 from framefarm.farm.ownership import check_room, keep_owner, not_theirs
 from framefarm.farm.service import Farm
-from framefarm.protocol import ManifestError
 from framefarm.storage import BlobTooLargeError, IncomingBlob
 
 Whose = Annotated[str | None, Query(max_length=200, pattern=NO_ZERO)]
@@ -58,7 +57,7 @@ def routes(farm: Farm) -> APIRouter:
             return Response(status_code=200)
         length = announced_bytes(request.headers)
         if length < 0:
-            raise ManifestError("The request must say its Content-Length.")
+            raise LengthNeededError
         if length > farm.settings.largest_upload_bytes:
             raise BlobTooLargeError(farm.settings.largest_upload_bytes)
         await check_room(farm, who, {sha256: length})

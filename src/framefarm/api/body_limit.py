@@ -8,11 +8,24 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from framefarm.api.pages.refusals import told
 from framefarm.api.problems import problem
+from framefarm.core.errors import FrameFarmError
 
 MAX_BODY_BYTES = 8 << 20
 """The largest job there is, with ten thousand missing files, takes less than half of it."""
 
 _TOO_LARGE = f"The body of this request may have at most {MAX_BODY_BYTES:,} bytes."
+
+
+class LengthNeededError(FrameFarmError):
+    """An upload does not say how many bytes come (RFC 9110, 15.5.12)."""
+
+    code = "length_required"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Say with Content-Length how many bytes come: that is looked at before they are taken. "
+            "Write what comes through a pipe into a file first, and send that: curl -T FILE URL."
+        )
 
 
 class BodyLimit:

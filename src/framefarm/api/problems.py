@@ -76,6 +76,7 @@ _STATUS = {
     "revoked": 403,
     "not_leased": 403,
     "disk_full": 507,
+    "length_required": 411,
     "too_large": 413,
     "zip_too_large": 413,
     "busy": 503,

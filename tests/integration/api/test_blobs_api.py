@@ -117,7 +117,11 @@ def test_what_is_no_hash_is_not_found(shared: Manager, method: str, sha256: str)
 
 
 def test_a_file_of_unknown_length_is_refused(manager: Manager):
-    is_problem(manager.http.put(PATH, content=iter([BYTES])), 422, "bad_manifest")
+    told = is_problem(manager.http.put(PATH, content=iter([BYTES])), 411, "length_required")
+
+    assert "Content-Length" in told["detail"]
+    assert "curl -T FILE" in told["detail"]
+    assert manager.http.head(PATH).status_code == 404
 
 
 def test_l14_a_file_beyond_the_limit_is_refused(tmp_path):
