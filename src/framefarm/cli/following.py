@@ -5,19 +5,22 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from framefarm.cli.display.board import Board
 from framefarm.cli.display.displays import Display
 from framefarm.cli.display.summary import MAX_FAILURES_TOLD, Summary
 from framefarm.cli.interruptions import Interrupted
+from framefarm.cli.untold import Untold, newest
 from framefarm.client.errors import ClientError, FarmAnswerError
 from framefarm.client.events import EndEvent, Event, JobEvent, UnitEvent
 from framefarm.client.farm import Farm
 from framefarm.client.views import FileView, JobView, UnitView
 
 TICK_S = 0.25
+_MOST_LOOKED_AT = 20_000
+"""Units come 500 at a time."""
 
 Feed = queue.SimpleQueue[Any]
 """Carries events, `Interrupted`, and exceptions of the threads that feed it."""
@@ -46,6 +49,8 @@ class Follower:
         display: Where it is shown.
         on_tick: Called a few times a second; may raise to end it.
         on_unit: Called when a unit is done, tried again or failed; may raise as well.
+        find_untold: Finds frames that were finished while their events could not come, from those
+            that were shown and the number of those known to be done. None where all events come.
     """
 
     def __init__(
@@ -54,12 +59,15 @@ class Follower:
         display: Display,
         on_tick: Callable[[], None] = lambda: None,
         on_unit: Callable[[UnitEvent], None] = lambda _: None,
+        find_untold: Callable[[set[int], int], Sequence[UnitView]] | None = None,
     ) -> None:
         self.board = Board()
         self._feed = feed
         self._display = display
         self._on_tick = on_tick
         self._on_unit = on_unit
+        self._find_untold = find_untold
+        self._untold = Untold()
         self._warned: set[str] = set()
 
     def follow(self) -> Interrupted | None:
@@ -98,11 +106,39 @@ class Follower:
         if isinstance(event, JobEvent):
             for warning in event.job.warnings:
                 self.warn_once(warning)
-        self._display.event(event, self.board)
+        if not self._untold.is_early(event):
+            self._display.event(event, self.board)
+            self._show_untold(event)
         if isinstance(event, UnitEvent):
             self._on_unit(event)
         self._display.tick(self.board)
         return isinstance(event, EndEvent)
+
+    def _show_untold(self, event: Event) -> None:
+        if self._find_untold is None or not (missed := self._untold.take(event)):
+            return
+        units = self._find_untold(self._untold.told, self._untold.known)
+        missed = len(units) or missed
+        self._untold.found([unit.unit for unit in units], missed)
+        self._display.missed(missed, units, self.board)
+
+
+def find_untold(farm: Farm, job: JobView, told: set[int], known: int) -> list[UnitView]:
+    """Frames of a job that were finished and not told; none where there are too many to look at.
+
+    Args:
+        told: Those that were.
+        known: How many are known to be done.
+    """
+    try:
+        stage = farm.job(job.id).main_stage
+        if stage is None or stage.done > _MOST_LOOKED_AT:
+            return []
+        done = list(farm.units(job.id, kind=stage.kind, state="done"))
+        return newest(done, told, len(done) - known)
+    except ClientError:
+        # They are counted all the same; whether the manager is away for good the feed will tell.
+        return []
 
 
 def summarize(farm: Farm, before: JobView, *, wall_s: float, output: str) -> Summary:

@@ -6,6 +6,7 @@ import queue
 import sys
 import time
 from dataclasses import replace
+from functools import partial
 
 import click
 
@@ -14,7 +15,7 @@ from framefarm.cli.display.displays import Display, Heading, choose_display
 from framefarm.cli.display.held_words import going_on, is_held
 from framefarm.cli.display.summary import as_it_went
 from framefarm.cli.failures import DONE, INTERRUPTED, UNITS_FAILED, JobHeldError
-from framefarm.cli.following import Feed, Follower, feed_events, summarize
+from framefarm.cli.following import Feed, Follower, feed_events, find_untold, summarize
 from framefarm.cli.interruptions import Interrupted, Interruptions
 from framefarm.cli.standstill import Lookout, standstill
 from framefarm.client.farm import Farm
@@ -57,7 +58,8 @@ def _follower(farm: Farm, job: JobView, feed: Feed, display: Display) -> Followe
         end_if_held(known)
         lookout.look(known, in_work=bool(follower.board.work))
 
-    follower = Follower(feed, display, on_tick=look)
+    find = partial(find_untold, farm, job)
+    follower = Follower(feed, display, on_tick=look, find_untold=find)
     lookout = Lookout(farm, follower.warn_once)
     return follower
 

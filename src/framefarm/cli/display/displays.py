@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from framefarm.cli.display.board import Board
 from framefarm.cli.display.summary import Summary
 from framefarm.client.events import Event
+from framefarm.client.views import UnitView
 
 Level = Literal["info", "warning", "error"]
 
@@ -37,6 +39,14 @@ class Display(Protocol):
 
     def event(self, event: Event, board: Board) -> None:
         """Show what happened; the board has taken it in already."""
+
+    def missed(self, count: int, units: Sequence[UnitView], board: Board) -> None:
+        """Show frames that were finished while their events could not come.
+
+        Args:
+            count: How many.
+            units: Which, by number; empty where that could not be found out.
+        """
 
     def tick(self, board: Board) -> None:
         """Show that time passes. Called a few times a second."""

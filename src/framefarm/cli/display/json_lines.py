@@ -15,6 +15,7 @@ Each has `event` and `at` (UTC, RFC 3339), and by event:
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, TextIO
 
@@ -24,6 +25,9 @@ from framefarm.cli.display.board import Board
 from framefarm.cli.display.displays import Heading, Level
 from framefarm.cli.display.summary import Summary
 from framefarm.client.events import Event, JobEvent, ProgressEvent, UnitEvent
+from framefarm.client.views import UnitView
+
+_OF_A_UNIT = ("unit", "state", "seconds", "peak_memory_bytes", "worker", "message")
 
 
 class JsonLines:
@@ -62,6 +66,14 @@ class JsonLines:
             values = msgspec.structs.asdict(event)
             del values["thumbnail"]
             self._write("unit", values)
+
+    def missed(self, count: int, units: Sequence[UnitView], board: Board) -> None:
+        """Write the same lines as if their events had come."""
+        del count
+        kind = board.job.main_stage.kind if board.job and board.job.main_stage else ""
+        for unit in units:
+            values = {name: getattr(unit, name) for name in _OF_A_UNIT}
+            self._write("unit", {"kind": kind, **values})
 
     def summary(self, summary: Summary, exit_code: int) -> None:
         """Write the last line."""

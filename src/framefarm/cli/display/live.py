@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from rich.console import Console
 from rich.live import Live
@@ -16,6 +16,7 @@ from framefarm.cli.display.picture import draw
 from framefarm.cli.display.plain import summary_rows
 from framefarm.cli.display.summary import Summary, failure_lines
 from framefarm.client.events import EndEvent, Event, UnitEvent
+from framefarm.client.views import UnitView
 
 # Drawing takes 2 to 3 ms. Four times a second costs 1 % of one core and looks alive.
 _PERIOD_S = 0.25
@@ -63,6 +64,9 @@ class LiveDisplay:
             self._trouble(event, board)
         if isinstance(event, EndEvent):
             self._draw(board)
+
+    def missed(self, count: int, units: Sequence[UnitView], board: Board) -> None:
+        """Nothing: they are counted in what is drawn."""
 
     def tick(self, board: Board) -> None:
         """Draw, unless that was done a moment ago."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TextIO
 
 from framefarm.cli.display import words
@@ -9,6 +10,11 @@ from framefarm.cli.display.board import MAIN_KINDS, Board
 from framefarm.cli.display.displays import Heading, Level
 from framefarm.cli.display.summary import Summary, failure_lines
 from framefarm.client.events import Event, JobEvent, UnitEvent
+from framefarm.client.views import UnitView
+from framefarm.core.spans import Spans
+
+_FEW = 3
+_LONGEST_RANGE = 60
 
 
 class PlainLines:
@@ -52,6 +58,14 @@ class PlainLines:
         elif isinstance(event, UnitEvent):
             self._unit(event, board)
 
+    def missed(self, count: int, units: Sequence[UnitView], board: Board) -> None:
+        """Write a line for each of a few frames, and one for many."""
+        if not units or len(units) > _FEW:
+            self._line(f"{_named(count, units, board)}  ({_progress(board)})")
+            return
+        for unit in units:
+            self._done(unit, board)
+
     def summary(self, summary: Summary, exit_code: int) -> None:
         """Write the figures."""
         del exit_code
@@ -77,15 +91,19 @@ class PlainLines:
             return
         what = f"{board.unit_word} {event.unit}"
         if event.state == "done":
-            facts = [words.duration(event.seconds or 0.0)]
-            if event.peak_memory_bytes:
-                facts.append(words.memory(event.peak_memory_bytes))
-            self._line(f"{what}  {'  '.join(facts)}  ({_progress(board)})")
+            self._done(event, board)
         elif event.state == "failed":
             self._told_failures += 1
             self.message("error", f"{what} failed: {event.message or 'no reason was given'}")
         else:
             self.message("warning", f"{what} is tried again: {event.message or ''}".rstrip(": "))
+
+    def _done(self, unit: UnitEvent | UnitView, board: Board) -> None:
+        facts = [words.duration(unit.seconds or 0.0)]
+        if unit.peak_memory_bytes:
+            facts.append(words.memory(unit.peak_memory_bytes))
+        what = f"{board.unit_word} {unit.unit}"
+        self._line(f"{what}  {'  '.join(facts)}  ({_progress(board)})")
 
     def _movie(self, board: Board) -> None:
         text = movie_text(board)
@@ -95,6 +113,17 @@ class PlainLines:
 
     def _line(self, text: str) -> None:
         print(text, file=self._out, flush=True)
+
+
+def _named(count: int, units: Sequence[UnitView], board: Board) -> str:
+    """Many frames in a line, such as `frames 3-40,42`."""
+    text = str(Spans.from_units(unit.unit for unit in units))
+    if not units:
+        return f"{words.plural(count, board.unit_word)} more"
+    if len(text) > _LONGEST_RANGE:
+        first, last = units[0].unit, units[-1].unit
+        return f"{words.plural(len(units), board.unit_word)} between {first} and {last}"
+    return f"{board.unit_word}s {text}"
 
 
 def movie_text(board: Board) -> str:
