@@ -80,8 +80,8 @@ def set_render(scene: Any) -> None:
     cycles.use_adaptive_sampling = False  # at so few it only decides badly
     # Three big lamps and a soft sky: choosing between lights well costs more than it saves.
     cycles.use_light_tree = False
-    # By OpenImageDenoise, as a new scene has it. To name that here would make Cycles look for OptiX,
-    # and warn, wherever there is no NVIDIA driver, that it could not open a library.
+    # By OpenImageDenoise, as a new scene has it. To name it would make Cycles look for OptiX, and
+    # warn, wherever there is no NVIDIA driver, that it could not open a library.
     cycles.use_denoising = True
     # Without clean guides the thin silver rings keep their grain: 0.4 s a frame well spent.
     cycles.denoising_prefilter = "ACCURATE"
