@@ -22,6 +22,9 @@ from framefarm.farm.settings import ConnectionLimits
 MAX_PIPELINED = 16
 """Requests sent ahead on one connection; nobody's client sends more than one."""
 
+_TWO_HOSTS = "This request has more than one Host header; send one (RFC 9112, 3.2)."
+"""A proxy before this manager might go by one of them, and the guard by the other."""
+
 _LINGER_S = 5.0
 """How long the rest of a stranger's body is swallowed whose request is answered already, so that it
 reads the answer rather than a broken connection. Of those that are known all is swallowed: most
@@ -54,6 +57,7 @@ class BoundedHttp(HttpToolsProtocol):
         self._head_ended = False
         self._came_bytes = 0
         self._head_bytes = 0
+        self._wrong = ""
         self._incoming = Pace(limits.least_bytes_per_s, limits.over_s)
         self._outgoing = Pace(limits.least_bytes_per_s, limits.over_s)
 
@@ -102,6 +106,9 @@ class BoundedHttp(HttpToolsProtocol):
         """A request's head is complete."""
         if len(self.pipeline) >= MAX_PIPELINED:
             raise ValueError("too many requests at once")
+        if sum(name == b"host" for name, _ in self.headers) > 1:
+            self._wrong = _TWO_HOSTS
+            raise ValueError(_TWO_HOSTS)
         self._head_ended = True
         self._head_bytes = 0
         self._answered_at = None
@@ -230,7 +237,7 @@ class BoundedHttp(HttpToolsProtocol):
 
     def send_400_response(self, msg: str) -> None:
         """Answer what is no HTTP."""
-        self._refuse(400, "bad_request", msg)
+        self._refuse(400, "bad_request", self._wrong or msg)
 
     def _refuse(
         self, status: int, code: str, detail: str, *, retry_in_s: float | None = None

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 from tests.integration.api.manager import Manager, is_problem
+from tests.integration.api.slow import UPGRADE, Raw
+from tests.integration.api.test_slow_clients import problem_in
 
 SHA = "0" * 64
 HUGE = 10**40
@@ -246,3 +248,25 @@ def _post_head(manager: Manager, headers: dict[str, str]) -> Any:
         headers=dict(line.split(": ", 1) for line in lines[1:]),
         content=body,
     )
+
+
+@pytest.mark.parametrize("second", [b"127.0.0.1", b"evil.example", b""])
+@pytest.mark.parametrize("begun", [b"GET /api/health HTTP/1.1\r\nHost: 127.0.0.1\r\n", UPGRADE])
+def test_a_request_with_two_hosts_is_refused(shared: Manager, begun: bytes, second: bytes):
+    answer = Raw(shared).send(begun + b"hOST: " + second + b"\r\n\r\n").rest()
+
+    status, told = problem_in(answer)
+    assert (status, told["code"]) == (400, "bad_request")
+    assert "more than one Host" in told["detail"]
+    assert answer.count(b"HTTP/1.1 ") == 1
+
+
+def test_the_request_before_one_with_two_hosts_is_answered(shared: Manager):
+    once = b"GET /api/health HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+    opened = Raw(shared)
+    first = opened.send(once + b"\r\n").head()
+
+    second = opened.send(once + b"Host: 127.0.0.1\r\n\r\n").rest()
+
+    assert first.startswith(b"HTTP/1.1 200 ")
+    assert b"HTTP/1.1 400 " in second
