@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection
 from functools import partial
 
 import msgspec
 import structlog
 
 from framefarm.core.errors import FrameFarmError
+from framefarm.core.requirements import Pool
 from framefarm.db import GroupCommitWriter, Handler
 from framefarm.farm.catalog import Catalog
 from framefarm.farm.claim_requests import ClaimRequest
@@ -156,11 +157,13 @@ class Dispatcher:
             await self._woken.wait()
             self._woken.clear()
             only_limits, self._only_limits = self._only_limits, True
-            waiting = self._roster.waiting()
-            if only_limits and waiting:
-                # Nearly always whoever ended a lease has taken the place that it left.
-                waiting = await self._of_pools_with_work(waiting)
-            await self._serve_in_waves(waiting)
+            pools = None
+            if only_limits and self._roster.anyone_waits():
+                # Nearly always whoever ended a lease has taken the place that it left; going
+                # through ten thousand slots that wait to find that out costs more than the lease.
+                pools = await self._pools_with_work()
+            if pools is None or pools:
+                await self._serve_in_waves(_of_pools(self._roster.waiting(), pools))
 
     async def _serve_in_waves(self, waiting: list[tuple[Link, Slot]]) -> None:
         """Let some slots ask at a time, until nothing is left that anybody could have.
@@ -172,17 +175,14 @@ class Dispatcher:
             wave, waiting = waiting[:_WAVE], waiting[_WAVE:]
             served = await asyncio.gather(*(self._serve(link, slot) for link, slot in wave))
             if waiting and not any(served):
-                waiting = await self._of_pools_with_work(waiting)
+                waiting = _of_pools(waiting, await self._pools_with_work())
 
-    async def _of_pools_with_work(
-        self, waiting: Sequence[tuple[Link, Slot]]
-    ) -> list[tuple[Link, Slot]]:
-        """Those of some slots for whose pools something is pending that limits leave them."""
+    async def _pools_with_work(self) -> Collection[Pool] | None:
+        """The pools for whose slots limits leave something that is pending; None for unknown."""
         try:
-            pools = await self._writer.write(partial(pools_with_work, limited=self._limited))
+            return await self._writer.write(partial(pools_with_work, limited=self._limited))
         except FrameFarmError:
-            return list(waiting)
-        return [(link, slot) for link, slot in waiting if link.pool in pools]
+            return None
 
     async def _serve(self, link: Link, slot: Slot, *, tail: bool = False) -> bool:
         """Let a slot ask if it still waits; whether it got something."""
@@ -278,3 +278,10 @@ class Dispatcher:
             )
         )
         return orders
+
+
+def _of_pools(
+    waiting: list[tuple[Link, Slot]], pools: Collection[Pool] | None
+) -> list[tuple[Link, Slot]]:
+    """Those of some slots that are of these pools; None for any."""
+    return waiting if pools is None else [one for one in waiting if one[0].pool in pools]

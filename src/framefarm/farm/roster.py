@@ -302,6 +302,10 @@ class Roster:
         """Slots that asked for a lease and have none."""
         return [(link, slot) for link in self for slot in link.slots.values() if slot.waiting]
 
+    def anyone_waits(self) -> bool:
+        """Whether there is such a slot."""
+        return any(slot.waiting for link in self for slot in link.slots.values())
+
     def blender_versions(self) -> set[str]:
         """`major.minor` of every Blender that a connected worker can run."""
         return set(self._blenders)
