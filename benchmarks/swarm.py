@@ -101,6 +101,10 @@ class SimulatedWorker(WSListener):  # type: ignore[misc]  # picows has no types
         except (TimeoutError, picows.WSError) as error:
             self._tally.refused[str(error) or type(error).__name__] += 1
             return
+        if self._transport.is_disconnected:
+            # picows 2.3 neither raises nor tells its listener when that comes before the answer.
+            self._tally.refused["closed before it was answered"] += 1
+            return
         await self._gone.wait()
 
     # --- the connection -----------------------------------------------------------------------
