@@ -21,7 +21,7 @@ def farm_cli(cli: RunCli, live_farm: LiveFarm, monkeypatch: pytest.MonkeyPatch) 
 def job(live_farm: LiveFarm) -> Iterator[str]:
     """A paused job, so that it is there as long as the test is."""
     with Farm(live_farm.url) as farm:
-        made = farm.submit(Submission("trial", TrialRequest("1-3", seconds=600.0)))
+        made = farm.submit(Submission("trial", TrialRequest("1-3", seconds=2.0)))
         farm.pause(made.id, now=True)
         yield str(made.id)
         farm.delete(made.id)
