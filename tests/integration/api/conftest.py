@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from framefarm.farm.settings import ConnectionLimits
+from tests.integration.api.door import quick_hashes
 from tests.integration.api.far import Far
 from tests.integration.api.manager import Manager, Worker
 from tests.integration.api.openid_provider import Provider, openid_provider
@@ -28,6 +29,13 @@ WANTED = {
     "linking": ["--texture", "//textures/wood.png"],
     "film": ["--format", "FFMPEG", "--fps", "25", "--step", "2", "--frames", "9"],
 }
+
+
+@pytest.fixture(scope="module")
+def quickly_hashed() -> Iterator[None]:
+    """For files that check hundreds of passwords."""
+    with quick_hashes():
+        yield
 
 
 @pytest.fixture(scope="module")

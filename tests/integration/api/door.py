@@ -81,3 +81,15 @@ class Door:
     def database(self, statement: str, *values: Any) -> list[Any]:
         with sqlite3.connect(self.manager.settings.data_dir / "farm.db", timeout=60) as opened:
             return opened.execute(statement, values).fetchall()
+
+
+@contextlib.contextmanager
+def manned_door(folder: Path, **roles: str) -> Iterator[Door]:
+    """A manager on which some have accounts, by name; looked through when it has ended."""
+    manager = Manager(folder / "manager")
+    door = Door(manager)
+    for name, role in roles.items():
+        door.add(name, role)
+    yield door
+    manager.close()
+    manager.check()

@@ -13,7 +13,7 @@ import pytest
 
 from framefarm.farm.first_admin import FirstCode, make_first_code
 from tests.integration.api.manager import Manager, is_problem
-from tests.integration.api.test_login_page import TRIES, field, is_page
+from tests.integration.api.pages import TRIES, field, is_page
 
 PASSWORD = "correct horse battery"
 WRONG = "0000-0000-0000-0000"

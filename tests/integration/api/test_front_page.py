@@ -7,23 +7,16 @@ from collections.abc import Iterator
 import pytest
 
 from framefarm import __version__
-from tests.integration.api.door import Door, quick_hashes
-from tests.integration.api.manager import Manager
-from tests.integration.api.test_login_page import BROWSER, is_page
+from tests.integration.api.door import Door, manned_door, quick_hashes
+from tests.integration.api.pages import BROWSER, FAR, is_page
 
-FAR = {"X-Forwarded-For": "192.0.2.7"}
 COMMANDS = ("framefarm jobs", "framefarm workers", "framefarm --help")
 
 
 @pytest.fixture(scope="module")
 def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
-    manager = Manager(tmp_path_factory.mktemp("manager"))
-    made = Door(manager)
-    with quick_hashes():
-        made.add("ada")
+    with quick_hashes(), manned_door(tmp_path_factory.mktemp("farm"), ada="artist") as made:
         yield made
-    manager.close()
-    manager.check()
 
 
 def test_who_is_logged_in_sees_what_this_is_and_where_to_go(door: Door):

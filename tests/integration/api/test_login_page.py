@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -10,39 +9,21 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.integration.api.door import OTHER, PASSWORD, Door, encrypted, quick_hashes
+from tests.integration.api.door import OTHER, PASSWORD, Door, encrypted, manned_door
 from tests.integration.api.manager import Manager, is_problem
 from tests.integration.api.openid_site import Site
+from tests.integration.api.pages import BROWSER, TRIES, field, is_page
 from tests.integration.api.slow import Raw
 from tests.integration.other_machine import other_machine
 
+pytestmark = pytest.mark.usefixtures("quickly_hashed")
 ANY = "0.0.0.0"  # noqa: S104  what others reach is what is tested
-BROWSER = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
-TRIES = [
-    {"Origin": "http://evil.example"},
-    {"Origin": "http://localhost:1"},
-    {"Origin": "null"},
-    {"Sec-Fetch-Site": "cross-site"},
-    {"Sec-Fetch-Site": "same-site"},
-    {"Sec-Fetch-Site": "none"},
-]
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _quick_hashes() -> Iterator[None]:
-    with quick_hashes():
-        yield
 
 
 @pytest.fixture
 def door(tmp_path: Path) -> Iterator[Door]:
-    manager = Manager(tmp_path / "manager")
-    made = Door(manager)
-    made.add("ada")
-    made.add("root", "admin")
-    yield made
-    manager.close()
-    manager.check()
+    with manned_door(tmp_path, ada="artist", root="admin") as made:
+        yield made
 
 
 def send(
@@ -50,30 +31,6 @@ def send(
 ) -> httpx.Response:
     form = {"name": name, "password": password, **more.pop("form", {})}
     return browser.post("/login", data=form, headers={**BROWSER, **more.pop("headers", {})})
-
-
-def field(page: str, name: str) -> str:
-    """What a page's input of a name has for its attributes."""
-    [found] = re.findall(rf"<input[^>]* name={name} ?([^>]*)>", page)
-    return str(found)
-
-
-def is_page(answer: httpx.Response, status: int = 200) -> str:
-    """Check that an answer is a page as they all are; returns it."""
-    assert answer.status_code == status, answer.text
-    assert answer.headers["content-type"] == "text/html; charset=utf-8"
-    policy = answer.headers["content-security-policy"]
-    assert "default-src 'none'" in policy
-    assert "form-action 'self'" in policy
-    assert "frame-ancestors 'none'" in policy
-    assert "base-uri 'none'" in policy
-    assert "script-src" not in policy
-    assert "unsafe" not in policy
-    assert answer.headers["cache-control"] == "no-store"
-    assert answer.headers["x-content-type-options"] == "nosniff"
-    assert answer.headers["referrer-policy"] == "same-origin"
-    assert not re.search("<(script|img|link|iframe|object|base)| on[a-z]+=| style=", answer.text)
-    return answer.text
 
 
 # --- getting in ---------------------------------------------------------------------------------

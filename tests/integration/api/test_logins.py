@@ -21,27 +21,19 @@ from websockets.sync.client import connect
 from framefarm.core.accounts import hash_token
 from framefarm.farm import passwords
 from framefarm.processes.threadpool import NICENESS
-from tests.integration.api.door import OTHER, PASSWORD, Door, encrypted, quick_hashes
+from tests.integration.api.door import OTHER, PASSWORD, Door, encrypted, manned_door
 from tests.integration.api.manager import Manager, is_problem
 from tests.integration.api.slow import Raw
 from tests.integration.other_machine import OtherMachine, other_machine
 
+pytestmark = pytest.mark.usefixtures("quickly_hashed")
 ANY = "0.0.0.0"  # noqa: S104  what others reach is what is tested
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _quick_hashes() -> Iterator[None]:
-    """Hundreds of passwords are checked here."""
-    with quick_hashes():
-        yield
 
 
 @pytest.fixture
 def door(tmp_path: Path) -> Iterator[Door]:
-    manager = Manager(tmp_path / "manager")
-    yield Door(manager)
-    manager.close()
-    manager.check()
+    with manned_door(tmp_path) as made:
+        yield made
 
 
 def me(client: httpx.Client) -> str | None:

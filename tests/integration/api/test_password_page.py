@@ -8,31 +8,18 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.integration.api.door import OTHER, PASSWORD, Door, quick_hashes
-from tests.integration.api.manager import Manager
-from tests.integration.api.test_login_page import BROWSER, TRIES, field, is_page
+from tests.integration.api.door import OTHER, PASSWORD, Door, manned_door
+from tests.integration.api.pages import BROWSER, FAR, TRIES, field, is_page
 
+pytestmark = pytest.mark.usefixtures("quickly_hashed")
 HERE = "/password"
-FAR = {"X-Forwarded-For": "192.0.2.7"}
 FIELDS = ("old", "password", "again")
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _quick_hashes() -> Iterator[None]:
-    with quick_hashes():
-        yield
 
 
 @pytest.fixture
 def door(tmp_path: Path) -> Iterator[Door]:
-    manager = Manager(tmp_path / "manager")
-    made = Door(manager)
-    made.add("ada")
-    made.add("vic", "viewer")
-    made.add("root", "admin")
-    yield made
-    manager.close()
-    manager.check()
+    with manned_door(tmp_path, ada="artist", vic="viewer", root="admin") as made:
+        yield made
 
 
 def send(

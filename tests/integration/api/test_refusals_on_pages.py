@@ -10,25 +10,21 @@ from urllib.parse import quote
 import pytest
 
 from framefarm.farm.settings import ConnectionLimits
-from tests.integration.api.door import PASSWORD, Door, quick_hashes
+from tests.integration.api.door import PASSWORD, Door, manned_door, quick_hashes
 from tests.integration.api.manager import Manager, is_problem
-from tests.integration.api.test_login_page import BROWSER, is_page
+from tests.integration.api.pages import BROWSER, FAR, is_page
 
-FAR = {"X-Forwarded-For": "192.0.2.7"}
 EVIL = {"Origin": "http://evil.example"}
 PAGES = ["/login", "/logout", "/first-admin", "/api/login/device", "/api/docs", "/"]
 
 
 @pytest.fixture(scope="module")
 def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
-    manager = Manager(tmp_path_factory.mktemp("manager"))
-    made = Door(manager)
-    with quick_hashes():
-        made.add("ada")
-        made.add("root", "admin")
+    with (
+        quick_hashes(),
+        manned_door(tmp_path_factory.mktemp("farm"), ada="artist", root="admin") as made,
+    ):
         yield made
-    manager.close()
-    manager.check()
 
 
 @pytest.mark.parametrize("path", PAGES)
