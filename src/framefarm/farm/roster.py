@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -17,6 +17,7 @@ from framefarm.farm.held_files import HeldFiles
 from framefarm.protocol.messages import Bye, MachineFacts, Order, SlotOffer
 
 _FINISHES = 8
+"""What comes a second time comes soon; of ten thousand workers no more is to be kept."""
 
 Send = Callable[[Sequence[Order]], Awaitable[None]]
 Dismiss = Callable[[Bye], Awaitable[None]]
@@ -144,7 +145,7 @@ class Link:
     resting: frozenset[int] = frozenset()
     rests: Counter[int] = field(default_factory=Counter)
     failing: Counter[int] = field(default_factory=Counter)
-    finishes: deque[tuple[str, int]] = field(default_factory=lambda: deque(maxlen=_FINISHES))
+    finishes: tuple[tuple[str, int], ...] = ()
     job: int = 0
     takes_prefetch: bool = False
     prefetched: set[int] = field(default_factory=set)
@@ -201,7 +202,7 @@ class Link:
         What comes a second time was made before what went wrong since.
         """
         if (lease_id, unit) not in self.finishes:
-            self.finishes.append((lease_id, unit))
+            self.finishes = (*self.finishes, (lease_id, unit))[-_FINISHES:]
             self.failing.pop(stage_id, None)
 
     def took(self, stage_id: int, seconds: float) -> None:
