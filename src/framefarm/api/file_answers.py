@@ -52,9 +52,6 @@ def attachment(name: str) -> str:
 
 _SMALL_BYTES = 256 << 10
 
-_Start = tuple[os.stat_result, bytes | None]
-"""What is known of a file, and all that is in it where that is little."""
-
 
 class FileAnswer(FileResponse):
     """A file; see `FileResponse`, which tells of a bad `Range` in plain text.
@@ -113,7 +110,8 @@ class StreamedAnswer(StreamingResponse):
             await super().__call__(scope, receive, send)
 
 
-def _start_of(path: Path) -> _Start:
+def _start_of(path: Path) -> tuple[os.stat_result, bytes | None]:
+    """What is known of a file, and all that is in it where that is little."""
     with path.open("rb") as file:
         stat = os.fstat(file.fileno())
         return stat, file.read() if stat.st_size <= _SMALL_BYTES else None
