@@ -32,7 +32,8 @@ class Visit:
         give_way: Closes the connection.
         inside: It is counted.
         known: It has shown whose it is.
-        busy: A request of it is being answered; such a stranger is never asked to give way.
+        busy: A request of it is being answered, or it is being greeted; such a stranger is never
+            asked to give way.
         greeting: It is a worker's, between opening its WebSocket and the welcome.
         gone: It has left.
     """
@@ -176,6 +177,9 @@ class Gate:
         """
         if self.crowded(visit.address):
             return self.turn(now)
+        # Work was spent on it already, and of those being greeted there are few; in a storm of ten
+        # thousand they were thrown out for others that had not said a word.
+        self.begin(visit)
         self._begin_greeting(visit)
         return None
 

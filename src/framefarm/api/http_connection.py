@@ -165,7 +165,6 @@ class BoundedHttp(HttpToolsProtocol):
         if wait_s is not None:
             self._refuse(503, "busy", many_come(wait_s), retry_in_s=wait_s)
             return
-        self._gate.end(self._visit)
         super().handle_websocket_upgrade()
         upgraded: Any = self.transport.get_protocol()
         upgraded.take_over(self._gate, self._visit)

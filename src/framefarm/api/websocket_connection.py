@@ -54,7 +54,6 @@ class BoundedWebSocket(WebSocketsSansIOProtocol):
     def take_over(self, gate: Gate, visit: Visit) -> None:
         """Go on with the connection that an HTTP request opened."""
         self._gate, self._visit = gate, visit
-        visit.give_way = self._give_way
         if self.disconnected or not hasattr(self, "scope"):
             return
         self.scope["state"]["connection"] = self
@@ -163,11 +162,6 @@ class BoundedWebSocket(WebSocketsSansIOProtocol):
 
     def _moved_bytes(self) -> tuple[int, int]:
         return self._came_bytes, unsent_bytes(self.transport)
-
-    def _give_way(self) -> None:
-        if self._gate is not None and self._visit is not None:
-            self._gate.leave(self._visit)
-        drop(self.transport)
 
     def _cut_off(self, why: str) -> None:
         peer = self._visit.address if self._visit is not None else ""

@@ -95,7 +95,9 @@ def test_no_handshake_is_left_when_the_manager_stops(tmp_path: Path):
 
 async def test_workers_without_room_are_answered_before_they_are_connections():
     full = Gate(ConnectionLimits(greetings=1, greetings_per_s=MANY / 10), most=10 * MANY)
-    full.greet(Visit("127.0.0.1", lambda: None), asyncio.get_running_loop().time())
+    greeted = Visit("127.0.0.1", lambda: None)
+    full.enter(greeted)
+    full.greet(greeted, asyncio.get_running_loop().time())
     opened: list[Visit] = []
     others = asyncio.Event()
 

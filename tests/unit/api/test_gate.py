@@ -60,6 +60,14 @@ def test_whoever_is_being_answered_stays():
     assert full.enter(visit()) is second
 
 
+def test_a_worker_that_is_being_greeted_stays():
+    full = gate()
+    first, second, _ = enter(full, 3)
+    assert full.greet(first, now=0.0) is None
+
+    assert full.enter(visit()) is second
+
+
 def test_the_newcomer_goes_where_all_others_are_being_answered():
     full = gate()
     for one in enter(full, 3):
@@ -219,7 +227,7 @@ def test_what_was_long_ago_says_nothing_of_how_many_can_come():
     greeting = greeted(full, 0.0)
     turns(full, 0.0, 1)
     full.recognise(greeting.pop())
-    full.greet(visit("10.2.0.1"), 1.0)
+    assert full.greet(enter(full, 1, "10.2.0.1")[0], 1.0) is None
     turns(full, 1.0, 1)
 
     spread = turns(full, 60.0, 11)
