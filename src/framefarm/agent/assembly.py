@@ -140,7 +140,7 @@ async def assemble(
         settings.data_dir / "cache",
         limit_bytes=settings.cache_bytes,
         reserve_bytes=settings.disk_reserve_bytes,
-        fetcher=Downloader(http, key=wires.key, die=wires.die),
+        fetcher=Downloader(http, key=wires.key, die=wires.die, journal=wires.journal),
         journal=wires.journal,
     )
     found = await asyncio.to_thread(store.load, cache)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
     from framefarm.agent.backoff import Die
+    from framefarm.agent.journal import Journal
 
 MAX_TRIES = 10
 """With full jitter about one and a half minutes: as long as a manager's restart may take."""
@@ -37,6 +38,7 @@ class Downloader:
         http: Client with the manager's address.
         key: The worker's secret, None before the first welcome.
         die: Random number from 0 up to 1.
+        journal: Told of tries that failed.
         sleep: Waits between tries.
     """
 
@@ -46,11 +48,13 @@ class Downloader:
         *,
         key: Callable[[], str | None],
         die: Die,
+        journal: Journal,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._http = http
         self._key = key
         self._die = die
+        self._journal = journal
         self._sleep = sleep
 
     async def fetch(
@@ -84,7 +88,14 @@ class Downloader:
             if attempt == MAX_TRIES:
                 raise FetchError(sha256, problem or "its content does not have this hash")
             if problem is not None:
-                await self._sleep(full_jitter(attempt, self._die))
+                pause_s = full_jitter(attempt, self._die)
+                self._journal.warning(
+                    "file not fetched, trying again",
+                    sha256=sha256,
+                    problem=problem,
+                    again_in_s=round(pause_s, 1),
+                )
+                await self._sleep(pause_s)
         raise FetchError(sha256, "no try was left")
 
     async def _try(

@@ -56,7 +56,7 @@ def disk(monkeypatch: pytest.MonkeyPatch) -> Disk:
 def make_cache(
     http: httpx.AsyncClient, root: Path, limit_bytes: int = 1 << 20, reserve_bytes: int = 0
 ) -> BlobCache:
-    fetcher = Downloader(http, key=lambda: "k", die=lambda: 0.0, sleep=no_wait)
+    fetcher = Downloader(http, key=lambda: "k", die=lambda: 0.0, journal=JOURNAL, sleep=no_wait)
     made = BlobCache(
         root,
         limit_bytes=limit_bytes,
@@ -140,6 +140,26 @@ async def test_broken_download_goes_on_where_it_broke_off(manager: FakeManager, 
     assert await read(cache, content) == content
 
     assert [request.range for request in manager.blob_requests] == ["", "bytes=100000-"]
+
+
+async def test_whoever_waits_for_a_file_can_read_why(
+    manager: FakeManager,
+    http: httpx.AsyncClient,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+):
+    content = bytes(range(256)) * 4_000
+    manager.put_blob(content)
+    manager.cut_after.append(100_000)
+    journal = open_journal("warning")
+    fetcher = Downloader(http, key=lambda: "k", die=lambda: 0.0, journal=journal, sleep=no_wait)
+
+    await fetcher.fetch(sha(content), len(content), tmp_path / "part", lambda _: None)
+
+    said = capsys.readouterr().err
+    assert "file not fetched, trying again" in said
+    assert "RemoteProtocolError" in said
+    assert sha(content) in said
 
 
 async def test_download_of_an_earlier_process_is_gone_on_with(
