@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr
 from sqlalchemy import Connection
 
 from framefarm.api.access import NotAllowedError
-from framefarm.api.bodies import EMAIL, NO_ZERO, USER_NAME, Number
+from framefarm.api.bodies import EMAIL, USER_NAME, Number
 from framefarm.api.edits import check_unchanged, tagged, user_tag
 from framefarm.api.guard import caller_of
 from framefarm.api.once import Once, asked_once
@@ -21,7 +21,7 @@ from framefarm.api.people import TokenRing
 from framefarm.core.accounts import Scope, UserRole
 from framefarm.core.passwords import check_password
 from framefarm.farm import accounts
-from framefarm.farm.accounts import Identity, TokenView, UserView
+from framefarm.farm.accounts import Identity, TokenView, UserList, UserSort, UserView
 from framefarm.farm.service import Farm
 
 _log = structlog.get_logger(__name__)
@@ -106,13 +106,6 @@ class Me(BaseModel):
     user: UserView | None
 
 
-class UserList(BaseModel):
-    """A page of people, by name. `next` is the cursor of the following page."""
-
-    users: list[UserView]
-    next: str | None = None
-
-
 def user_routes(  # noqa: C901  one short function for each route
     farm: Farm, people: TokenRing, door: PasswordDoor
 ) -> APIRouter:
@@ -123,14 +116,13 @@ def user_routes(  # noqa: C901  one short function for each route
     async def users(
         role: UserRole | None = None,
         disabled: bool | None = None,  # noqa: FBT001  of the query
-        cursor: Annotated[str, Query(max_length=200, pattern=NO_ZERO)] = "",
+        sort: UserSort = "name",
+        cursor: Annotated[str, Query(max_length=1_000)] = "",
         limit: Annotated[int, Query(ge=1, le=1_000)] = 500,
     ) -> UserList:
-        """People by name, with their tokens; those that match everything asked for."""
-        read = partial(accounts.users, role=role, disabled=disabled, after=cursor, limit=limit + 1)
-        found = await farm.read(read)
-        more = len(found) > limit
-        return UserList(users=found[:limit], next=found[limit - 1].name if more else None)
+        """People that match everything asked for, with their tokens; by name unless sorted."""
+        whose = partial(accounts.users, role=role, disabled=disabled)
+        return await farm.read(partial(whose, sort=sort, cursor=cursor, limit=limit))
 
     @router.post("", status_code=201)
     async def add(asked: NewUser, request: Request) -> UserView:

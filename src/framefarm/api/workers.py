@@ -22,7 +22,7 @@ from framefarm.core.requirements import Pool
 from framefarm.farm.service import Farm
 from framefarm.farm.worker_details import WorkerDetails, worker_details
 from framefarm.farm.worker_names import find_worker
-from framefarm.farm.worker_pages import WorkerFilter, WorkerPage, worker_page
+from framefarm.farm.worker_pages import Sort, WorkerFilter, WorkerPage, worker_page
 from framefarm.farm.worker_selection import select_workers
 from framefarm.farm.worker_steering import Steered
 from framefarm.farm.worker_views import WorkerView, view_workers
@@ -58,12 +58,14 @@ def routes(farm: Farm) -> APIRouter:
     @router.get("")
     async def workers(
         wanted: Annotated[WorkerFilter, Depends(wanted)],
+        sort: Sort = "name",
         cursor: Annotated[str, Query(max_length=1_000)] = "",
         limit: Annotated[int, Query(ge=1, le=1_000)] = 500,
     ) -> WorkerPage:
-        """Workers by name, those that match everything asked for."""
+        """Workers that match everything asked for, by name unless sorted."""
+        links = farm.roster.get
         return await farm.read(
-            lambda c: worker_page(c, farm.roster.get, wanted, cursor=cursor, limit=limit)
+            lambda c: worker_page(c, links, wanted, sort=sort, cursor=cursor, limit=limit)
         )
 
     @router.post("/steer")

@@ -46,7 +46,7 @@ class UserPage(msgspec.Struct, frozen=True):
     """Some people, by name. `next` is the cursor of the following page."""
 
     users: tuple[UserView, ...]
-    next: str | None = None
+    next: str | int | None = None
 
 
 class OwnBlob(msgspec.Struct, frozen=True):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
@@ -11,8 +11,11 @@ from framefarm.core.accounts import Scope, UserRole, new_token
 from framefarm.core.errors import FrameFarmError
 from framefarm.db import database_now
 from framefarm.db import tables as t
+from framefarm.farm.pages import Order, page_of
 from framefarm.farm.usage import results_of
 from framefarm.farm.views import iso
+
+UserSort = Literal["name", "-name", "role", "-role", "created", "-created"]
 
 
 class UserExistsError(FrameFarmError):
@@ -92,6 +95,14 @@ class UserView:
 
 
 @dataclass(frozen=True)
+class UserList:
+    """A page of people. `next` is the cursor of the following page."""
+
+    users: list[UserView]
+    next: str | int | None = None
+
+
+@dataclass(frozen=True)
 class Identity:
     """Who asks, as shown by a token or by the cookie of a login.
 
@@ -136,16 +147,30 @@ def users(
     *,
     role: UserRole | None = None,
     disabled: bool | None = None,
-    after: str = "",
+    sort: UserSort = "name",
+    cursor: str = "",
     limit: int,
-) -> list[UserView]:
-    """People by name, those after one; where given only of a role, or disabled, or not."""
-    query = select(t.users).where(t.users.c.name > after).order_by(t.users.c.name).limit(limit)
+) -> UserList:
+    """A page of people; where given only of a role, or disabled, or not.
+
+    Args:
+        sort: By what, `-` for the largest first; equal ones come with the newest first.
+        cursor: `next` of the page before, empty for the first one.
+
+    Raises:
+        CursorError: The cursor is none.
+    """
+    query = select(t.users)
     if role is not None:
         query = query.where(t.users.c.role == role)
     if disabled is not None:
         query = query.where(t.users.c.disabled == disabled)
-    return [_user_view(connection, row) for row in connection.execute(query).all()]
+    by, u = sort.removeprefix("-"), t.users.c
+    # Their numbers rise with the time at which they were made.
+    column = u.id if by == "created" else u[by]
+    order = Order(column, u.id, by, down=sort.startswith("-"))
+    rows, following = page_of(connection, query, order, cursor=cursor, limit=limit)
+    return UserList([_user_view(connection, row) for row in rows], following)
 
 
 def user(connection: Connection, name: str) -> UserView:

@@ -1,7 +1,7 @@
 """Choosing some of many workers: by filters, in pages.
 
 Whether a worker is busy, and what tags it has, no index tells. So pages are filled by going through
-the workers in the order of their names, until a page is full: as many at a time as the page has
+the workers in the order asked for, until a page is full: as many at a time as the page has
 where all match, else some hundred. Of these a few columns are read first: most of what a worker's
 view costs is its facts and slots, and of five hundred workers a handful may be meant.
 """
@@ -15,9 +15,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from functools import cache
-from typing import Any
+from typing import Any, Literal, get_args
 
-from sqlalchemy import Connection, bindparam, select, tuple_
+from sqlalchemy import Column, Connection, bindparam, select, tuple_
 
 from framefarm.core.errors import FrameFarmError
 from framefarm.core.states import WorkerState
@@ -29,8 +29,9 @@ from framefarm.farm.worker_views import REVOKED, Links, WorkerView, view_workers
 _READ_AT_A_TIME = 500
 _REVOKED = frozenset({REVOKED})
 
-Place = tuple[str, str]
-"""Name and id of a worker, which order the pages."""
+Sort = Literal["name", "-name", "pool", "-pool", "joined", "-joined"]
+Place = tuple[str | float, ...]
+"""What orders a worker among the others: the columns of its `_Order`."""
 
 
 class WorkerCursorError(FrameFarmError):
@@ -96,83 +97,148 @@ def _alike(pattern: str, text: str) -> bool:
     return not pattern or fnmatchcase(text.lower(), pattern.lower())
 
 
+class _Order:
+    """One way through all workers. Nothing that it goes by changes while pages are read.
+
+    Args:
+        columns: What decides, the last one alone between any two.
+        down: The largest first.
+    """
+
+    def __init__(self, *columns: Column[Any], down: bool) -> None:
+        self._columns = columns
+        some = select(_W.id, _W.name, _W.pool, _W.tags, _W.state, _W.revoked_at, _W.first_seen_at)
+        some = some.order_by(*(c.desc() if down else c for c in columns)).limit(bindparam("most"))
+        here = tuple_(*columns)
+        place = tuple_(*(bindparam(c.name, type_=c.type) for c in columns))
+        self._first = Prepared(some)
+        self._next = Prepared(some.where(here < place if down else here > place))
+
+    def rows(self, connection: Connection, after: Place, most: int) -> list[Any]:
+        """The workers after a place; the first ones after the empty one."""
+        if not after:
+            return self._first.rows(connection, most=most)
+        names = (column.name for column in self._columns)
+        return self._next.rows(connection, most=most, **dict(zip(names, after, strict=True)))
+
+    def place(self, row: Any) -> Place:
+        """Where a worker is."""
+        return tuple(getattr(row, column.name) for column in self._columns)
+
+    def told(self, place: object) -> Place:
+        """A place that came from outside.
+
+        Raises:
+            TypeError: It is none of this order.
+            ValueError: A text in it is none for a database.
+        """
+        if not isinstance(place, list) or len(place) != len(self._columns):
+            raise TypeError
+        for value, column in zip(place, self._columns, strict=True):
+            if type(value) is not column.type.python_type:
+                raise TypeError
+            if isinstance(value, str):
+                # Half of a surrogate pair is text to JSON.
+                value.encode()
+        return tuple(place)
+
+
+_W = t.workers.c
+_COLUMNS = {"name": (_W.name, _W.id), "pool": (_W.pool, _W.name, _W.id)}
+_COLUMNS["joined"] = (_W.first_seen_at, _W.id)
+_ORDERS = {
+    sort: _Order(*_COLUMNS[sort.removeprefix("-")], down=sort.startswith("-"))
+    for sort in get_args(Sort)
+}
+_WORKERS = Prepared(
+    select(t.workers).where(_W.id.in_(bindparam("ids", expanding=True))), listed="ids"
+)
+
+
 @dataclass(frozen=True)
 class WorkerPage:
-    """Some workers, by name. `next` is the cursor of the following page."""
+    """Some workers, in the order asked for. `next` is the cursor of the following page."""
 
     workers: list[WorkerView] = field(default_factory=list)
     next: str | None = None
 
 
 def worker_page(
-    connection: Connection, links: Links, wanted: WorkerFilter, *, cursor: str, limit: int
+    connection: Connection,
+    links: Links,
+    wanted: WorkerFilter,
+    *,
+    sort: Sort = "name",
+    cursor: str,
+    limit: int,
 ) -> WorkerPage:
     """A page of the workers that are meant.
 
     Args:
         links: Who is connected.
+        sort: By what, `-` for the largest first.
         cursor: `next` of the page before, empty for the first one.
         limit: Most workers on a page.
 
     Raises:
         WorkerCursorError: The cursor is none.
     """
+    order = _ORDERS[sort]
     found: list[WorkerView] = []
+    place: Place = ()
     at_a_time = limit + 1 if wanted == WorkerFilter() else _READ_AT_A_TIME
-    for view in matching_workers(
-        connection, links, wanted, after=_place(cursor), at_a_time=at_a_time
+    for view, here in _matching(
+        connection, links, wanted, order, after=_place(cursor, order), at_a_time=at_a_time
     ):
         if len(found) == limit:
-            return WorkerPage(found, _cursor(found[-1]))
+            return WorkerPage(found, _cursor(place))
         found.append(view)
+        place = here
     return WorkerPage(found)
 
 
 def matching_workers(
+    connection: Connection, links: Links, wanted: WorkerFilter
+) -> Iterator[WorkerView]:
+    """All workers that are meant, by name."""
+    order = _ORDERS["name"]
+    every = _matching(connection, links, wanted, order, after=(), at_a_time=_READ_AT_A_TIME)
+    return (view for view, _ in every)
+
+
+def _matching(
     connection: Connection,
     links: Links,
     wanted: WorkerFilter,
+    order: _Order,
     *,
-    after: Place = ("", ""),
-    at_a_time: int = _READ_AT_A_TIME,
-) -> Iterator[WorkerView]:
-    """All workers that are meant, by name; so many are read at a time."""
+    after: Place,
+    at_a_time: int,
+) -> Iterator[tuple[WorkerView, Place]]:
     while True:
-        name, worker_id = after
-        seen = _NEXT.rows(connection, name=name, id=worker_id, most=at_a_time)
-        ids = [row.id for row in seen if wanted.may_match(row, connected=links(row.id) is not None)]
-        rows = _WORKERS.rows(connection, ids)
-        yield from filter(wanted.matches, view_workers(connection, rows, links))
+        seen = order.rows(connection, after, at_a_time)
+        places = {
+            row.id: order.place(row)
+            for row in seen
+            if wanted.may_match(row, connected=links(row.id) is not None)
+        }
+        whole = {row.id: row for row in _WORKERS.rows(connection, list(places))}
+        for view in view_workers(connection, [whole[one] for one in places], links):
+            if wanted.matches(view):
+                yield view, places[view.id]
         if len(seen) < at_a_time:
             return
-        after = (seen[-1].name, seen[-1].id)
+        after = order.place(seen[-1])
 
 
-_W = t.workers.c
-_NEXT = Prepared(
-    select(_W.id, _W.name, _W.pool, _W.tags, _W.state, _W.revoked_at)
-    .where(tuple_(_W.name, _W.id) > tuple_(bindparam("name"), bindparam("id")))
-    .order_by(_W.name, _W.id)
-    .limit(bindparam("most"))
-)
-_WORKERS = Prepared(
-    select(t.workers).where(_W.id.in_(bindparam("ids", expanding=True))).order_by(_W.name, _W.id),
-    listed="ids",
-)
+def _cursor(place: Place) -> str:
+    return base64.urlsafe_b64encode(json.dumps(place).encode()).decode()
 
 
-def _cursor(view: WorkerView) -> str:
-    return base64.urlsafe_b64encode(json.dumps([view.name, view.id]).encode()).decode()
-
-
-def _place(cursor: str) -> Place:
+def _place(cursor: str, order: _Order) -> Place:
     if not cursor:
-        return "", ""
+        return ()
     try:
-        name, worker_id = json.loads(base64.urlsafe_b64decode(cursor.encode()))
-        place = str(name), str(worker_id)
-        # Half of a surrogate pair is text to JSON, and to no database.
-        "".join(place).encode()
-    except (ValueError, TypeError, binascii.Error):
+        return order.told(json.loads(base64.urlsafe_b64decode(cursor.encode())))
+    except (ValueError, TypeError, RecursionError, binascii.Error):
         raise WorkerCursorError(f"{cursor!r} is no cursor that this manager gave.") from None
-    return place

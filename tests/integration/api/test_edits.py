@@ -201,8 +201,13 @@ def test_people_come_in_pages(manager: Manager):
     assert listed(role="viewer") == names[1::2]
     assert listed(disabled="true") == ["user3"]
     assert listed(role="viewer", disabled="false") == ["user1", "user5"]
+    assert listed(sort="-name") == names[::-1]
+    assert listed(sort="created") == names
+    assert listed(sort="-created", role="artist") == names[::-2]
+    assert listed(sort="role") == [*names[::-2], *names[-2::-2]]
     is_problem(manager.http.get("/api/users?limit=0"), 422, "invalid_request")
-    is_problem(manager.http.get("/api/users?cursor=%00"), 422, "invalid_request")
+    is_problem(manager.http.get("/api/users?cursor=%00"), 422, "bad_cursor")
+    is_problem(manager.http.get("/api/users?sort=age"), 422, "invalid_request")
     is_problem(manager.http.get("/api/users?role=king"), 422, "invalid_request")
 
 

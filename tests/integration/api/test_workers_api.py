@@ -80,7 +80,7 @@ def add_workers(manager: Manager, count: int) -> None:
             "slots": [],
             "pool": "public" if n % 10 == 0 else "own",
             "tags": ["fast"] if n % 100 == 0 else [],
-            "first_seen_at": 1.0,
+            "first_seen_at": float(n * 7 % count),
             "last_seen_at": 1.0,
         }
         for n in range(count)
@@ -106,6 +106,32 @@ def test_thousands_of_workers_come_page_by_page_none_twice(manager: Manager):
         assert names(manager, name="node0001") == ["node0001"] * 2
 
 
+@pytest.mark.parametrize("sort", ["name", "-name", "pool", "-pool", "joined", "-joined"])
+def test_workers_come_in_the_order_asked_for_none_twice(manager: Manager, sort: str):
+    add_workers(manager, 900)
+    keys = {
+        "name": lambda n: (f"node{n % 700:04}", n),
+        "pool": lambda n: ("public" if n % 10 == 0 else "own", f"node{n % 700:04}", n),
+        "joined": lambda n: (n * 7 % 900, n),
+    }
+    by = sorted(range(900), key=keys[sort.lstrip("-")], reverse=sort.startswith("-"))
+
+    assert names(manager, sort=sort, limit=97) == [f"node{n % 700:04}" for n in by]
+    fast = [f"node{n % 700:04}" for n in by if n % 100 == 0]
+    assert names(manager, sort=sort, tag="fast", limit=2) == fast
+
+
+@pytest.mark.parametrize("sort", ["name", "-joined"])
+def test_a_cursor_counts_for_its_own_order(manager: Manager, sort: str):
+    add_workers(manager, 3)
+    other = {"name": "joined", "-joined": "name"}[sort]
+    page = manager.http.get("/api/workers", params={"sort": sort, "limit": 1}).json()
+
+    answer = manager.http.get("/api/workers", params={"sort": other, "cursor": page["next"]})
+
+    is_problem(answer, 422, "bad_cursor")
+
+
 def test_a_revoked_worker_is_listed_only_when_asked_for(manager: Manager):
     with manager.worker(name="ants") as worker:
         manager.http.post(f"/api/workers/{worker.id}/revoke").raise_for_status()
@@ -118,6 +144,7 @@ def test_a_revoked_worker_is_listed_only_when_asked_for(manager: Manager):
     "query",
     [
         {"state": "asleep"},
+        {"sort": "speed"},
         {"pool": "mine"},
         {"limit": 0},
         {"limit": 1_001},

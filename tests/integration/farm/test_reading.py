@@ -123,7 +123,7 @@ def test_page_of_workers_reads_a_page_of_them(engine: Engine, asked: list[Statem
     asked.clear()
     with engine.connect().execution_options(reading=True) as connection:
         first = worker_page(connection, lambda _: None, WorkerFilter(), cursor="", limit=25)
-        read = [given for said, given in asked if "ORDER BY workers.name" in said]
+        read = [given for said, given in asked if "FROM workers" in said]
         names, cursor = [one.name for one in first.workers], first.next
         while cursor is not None:
             page = worker_page(connection, lambda _: None, WorkerFilter(), cursor=cursor, limit=25)
