@@ -31,6 +31,17 @@ _PLACE = re.compile(r"([0-9a-f]{16})\.([0-9]{1,18})")
 _LOST = "Some of what happened since is no longer known; read what you follow anew."
 
 
+class NoSuchStreamError(FrameFarmError):
+    """A live source is to be followed that this farm does not have; so far none can."""
+
+    code = "no_such_stream"
+
+    def __init__(self, wanted: str) -> None:
+        super().__init__(
+            f"There is no stream {wanted!r}: this farm receives none. Jobs are followed with `job`."
+        )
+
+
 class EventPlaceError(FrameFarmError):
     """A stream is to go on after an event that no manager has told."""
 
@@ -141,6 +152,7 @@ Workers = Annotated[
     list[Annotated[str, Query(max_length=200)]], Query(alias="worker", max_length=_AT_MOST)
 ]
 Text = Annotated[str, Query(max_length=200, pattern=NO_ZERO)]
+Streams = Annotated[list[Text], Query(alias="stream", max_length=_AT_MOST)]
 Kinds = Annotated[
     list[Literal["job", "unit", "worker", "session", "shot"]], Query(alias="kind", max_length=5)
 ]
@@ -169,6 +181,7 @@ def routes(farm: Farm) -> APIRouter:
         jobs: Jobs = [],  # noqa: B006  FastAPI copies defaults
         workers: Workers = [],  # noqa: B006
         kinds: Kinds = [],  # noqa: B006
+        streams: Streams = [],  # noqa: B006
         last_event_id: Annotated[str, Header(max_length=60)] = "",
     ) -> StreamingResponse:
         """Follow the farm: `job`, `unit`, `worker`, `session` and `shot` events from now on.
@@ -176,9 +189,11 @@ def routes(farm: Farm) -> APIRouter:
         With `Last-Event-ID` those after that one. The first event, `begin`, names the place. `gap`
         says that some events are lost: the manager was started anew, or the follower was away for
         too long. `project`, `sequence`, `shot` and `shot_id` let through what is about jobs and
-        shots there. An artist hears of own jobs, and of shots with such. The stream ends when the
-        manager stops.
+        shots there, `stream` what is about live sources. An artist hears of own jobs, and of shots
+        with such. The stream ends when the manager stops.
         """
+        if streams:
+            raise NoSuchStreamError(streams[0])
         person = caller_of(request.scope).person
         artist = person is not None and person.role is UserRole.ARTIST
         wanted = _Filter(

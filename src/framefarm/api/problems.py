@@ -17,6 +17,7 @@ _STATUS = {
     "no_such_worker": 404,
     "ambiguous_worker": 409,
     "no_such_stage": 404,
+    "no_such_stream": 404,
     "no_such_lease": 404,
     "no_such_task": 404,
     "no_such_project": 404,

@@ -209,6 +209,7 @@ def test_a_stream_has_only_what_was_asked_for(manager: Manager):
     ("asked", "status", "code"),
     [
         ({"worker": "nobody"}, 404, "no_such_worker"),
+        ({"stream": "yard"}, 404, "no_such_stream"),
         ({"kind": "party"}, 422, "invalid_request"),
         ({"job": "x"}, 422, "invalid_request"),
         ({"job": [1] * 101}, 422, "invalid_request"),
