@@ -21,6 +21,7 @@ from framefarm.farm.notify_targets import TargetView
 from framefarm.farm.pools import PoolView
 from framefarm.farm.projects import ProjectView, SequenceView
 from framefarm.farm.session_views import SessionView
+from framefarm.farm.shot_notes import NoteView
 from framefarm.farm.shots import ShotView
 from framefarm.farm.views import JobView
 
@@ -67,6 +68,11 @@ def place_tag(view: ProjectView | SequenceView | ShotView) -> str:
     frames = view.frames if isinstance(view, ShotView) else None
     said = [view.status, view.priority, view.description, frames]
     return _tag([type(view).__name__, view.id, view.created_at, *said])
+
+
+def note_tag(note: NoteView) -> str:
+    """Stands for what a note says."""
+    return _tag([note.id, note.created_at, note.text])
 
 
 def pool_tag(pool: PoolView) -> str:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Query, Request, Response
 from sqlalchemy import Connection
 
 from framefarm.api.access import NotAllowedError
 from framefarm.api.bodies import Number
+from framefarm.api.edits import check_unchanged, note_tag, tagged
 from framefarm.api.guard import caller_of
 from framefarm.api.once import asked_once
 from framefarm.api.shot_bodies import NoteText
@@ -52,16 +53,28 @@ def routes(farm: Farm) -> APIRouter:
 
         return await farm.writer.write(work)
 
+    @router.get("/{shot_id}/notes/{note}")
+    async def one(shot_id: Number, note: Number, request: Request, response: Response) -> NoteView:
+        """One note. Its `ETag` is for `If-Match` where it is changed or deleted."""
+
+        def read(connection: Connection) -> NoteView:
+            find_shot(connection, shot_id, viewer_of(request))
+            return shot_notes.note_view(connection, shot_id, note)
+
+        return tagged(response, await farm.read(read), note_tag)
+
     @router.patch("/{shot_id}/notes/{note}")
-    async def edit(shot_id: Number, note: Number, asked: NoteText, request: Request) -> NoteView:
+    async def edit(
+        shot_id: Number, note: Number, asked: NoteText, request: Request, response: Response
+    ) -> NoteView:
         """Write something else in a note of one's own."""
 
         def work(connection: Connection) -> NoteView:
             find_shot(connection, shot_id, viewer_of(request))
-            _check_author(connection, request, shot_id, note, others=False)
+            _check_edit(connection, request, shot_id, note, others=False)
             return shot_notes.change_note(connection, shot_id, note, asked.text)
 
-        return await farm.writer.write(work)
+        return tagged(response, await farm.writer.write(work), note_tag)
 
     @router.delete("/{shot_id}/notes/{note}", status_code=204)
     async def remove(shot_id: Number, note: Number, request: Request) -> None:
@@ -69,7 +82,7 @@ def routes(farm: Farm) -> APIRouter:
 
         def work(connection: Connection) -> None:
             find_shot(connection, shot_id, viewer_of(request))
-            _check_author(connection, request, shot_id, note, others=True)
+            _check_edit(connection, request, shot_id, note, others=True)
             shot_notes.remove_note(connection, shot_id, note)
 
         await farm.writer.write(work)
@@ -77,19 +90,20 @@ def routes(farm: Farm) -> APIRouter:
     return router
 
 
-def _check_author(
+def _check_edit(
     connection: Connection, request: Request, shot_id: int, note: int, *, others: bool
 ) -> None:
-    """Make sure that somebody touches an own note, or may touch that of others.
+    """Make sure that somebody touches an own note, or may touch that of others, as it was seen.
 
     Raises:
         NotAllowedError: It is another's.
+        ChangedError: It says something else by now.
         NoSuchNoteError: The shot has no such note.
     """
-    author = shot_notes.author_of(connection, shot_id, note)
+    view = shot_notes.note_view(connection, shot_id, note)
     who = caller_of(request.scope).person
-    if who is None or who.name == author or (others and who.role is UserRole.ADMIN):
-        return
-    raise NotAllowedError(
-        f"Note {note} is {author or 'of the manager itself'}'s, not {who.name}'s."
-    )
+    if who is not None and who.name != view.author and not (others and who.role is UserRole.ADMIN):
+        raise NotAllowedError(
+            f"Note {note} is {view.author or 'of the manager itself'}'s, not {who.name}'s."
+        )
+    check_unchanged(request, note_tag(view))

@@ -81,15 +81,6 @@ def add_note(connection: Connection, shot_id: int, author: str, text: str) -> No
     return _view(connection.execute(made).one())
 
 
-def author_of(connection: Connection, shot_id: int, note_id: int) -> str:
-    """Who wrote a note.
-
-    Raises:
-        NoSuchNoteError: The shot has no such note.
-    """
-    return str(_find(connection, shot_id, note_id).author)
-
-
 def note_view(connection: Connection, shot_id: int, note_id: int) -> NoteView:
     """A note.
 

@@ -72,6 +72,7 @@ READING = {
         ("GET", f"/api/shots/{{shot_id}}{what}")
         for what in ("", "/versions", "/frames", "/files", "/movie", "/download", "/notes")
     ),
+    ("GET", "/api/shots/{shot_id}/notes/{note}"),
     ("GET", "/api/shots/{shot_id}/frames/{frame}"),
     ("GET", "/api/shots/{shot_id}/frames/{frame}/thumbnail"),
     ("GET", "/api/render-tasks/{task_key}/progress"),

@@ -52,3 +52,24 @@ def test_shot_has_so_many_notes_and_no_more(manager: Manager, monkeypatch: pytes
         assert manager.http.post(path, json={"text": "a"}).status_code == 201
 
     is_problem(manager.http.post(path, json={"text": "a"}), 409, "too_many_notes")
+
+
+def test_note_is_changed_and_deleted_only_as_it_was_seen(manager: Manager):
+    notes = f"/api/shots/{make(manager, 'shots')['id']}/notes"
+    note = manager.http.post(notes, json={"text": "a"}).json()
+    path = f"{notes}/{note['id']}"
+    answer = manager.http.get(path)
+    assert answer.json() == note
+    seen = {"If-Match": answer.headers["etag"]}
+
+    changed = manager.http.patch(path, json={"text": "b"}, headers=seen)
+    again = manager.http.patch(path, json={"text": "c"}, headers=seen)
+    removed = manager.http.delete(path, headers=seen)
+
+    assert (changed.status_code, changed.json()["text"]) == (200, "b")
+    is_problem(again, 412, "changed")
+    is_problem(removed, 412, "changed")
+    assert manager.http.get(path).json()["text"] == "b"
+    now = {"If-Match": changed.headers["etag"]}
+    assert manager.http.delete(path, headers=now).status_code == 204
+    is_problem(manager.http.get(path), 404, "no_such_note")
