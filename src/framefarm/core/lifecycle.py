@@ -51,11 +51,14 @@ class Lifecycle(Generic[S, E]):
         name: What has these states, such as `job`.
         start: The state it begins in.
         moves: The state that follows each pair of state and event.
+        asked_for: The events that people bring about, which is what an error tells them of; all
+            others just happen. Empty where no people are told.
     """
 
     name: str
     start: S
     moves: Mapping[tuple[S, E], S]
+    asked_for: frozenset[E] = frozenset()
 
     def allowed(self, state: str) -> tuple[E, ...]:
         """Events that this state allows, in the order of the table."""
@@ -82,7 +85,9 @@ def advance(table: Lifecycle[S, E], state: S, event: E, *, which: str = "") -> S
     try:
         return table.moves[state, event]
     except KeyError:
-        allowed = table.allowed(state)
+        allowed = [
+            one for one in table.allowed(state) if one in table.asked_for or not table.asked_for
+        ]
         raise IllegalMoveError(table.name, state, event, allowed, which=which) from None
 
 

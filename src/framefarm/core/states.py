@@ -102,6 +102,7 @@ JOB: Lifecycle[JobState, JobEvent] = Lifecycle(
         # Frames are to be made anew although they are done.
         (JobState.DONE, JobEvent.RETRY): JobState.QUEUED,
     },
+    frozenset({JobEvent.PAUSE, JobEvent.RESUME, JobEvent.CANCEL, JobEvent.RETRY}),
 )
 
 
@@ -231,7 +232,10 @@ def _worker_moves() -> dict[tuple[WorkerState, WorkerEvent], WorkerState]:
 
 
 WORKER: Lifecycle[WorkerState, WorkerEvent] = Lifecycle(
-    "worker", WorkerState.OFFLINE, _worker_moves()
+    "worker",
+    WorkerState.OFFLINE,
+    _worker_moves(),
+    frozenset({WorkerEvent.DRAIN, WorkerEvent.DISABLE, WorkerEvent.ENABLE}),
 )
 
 
