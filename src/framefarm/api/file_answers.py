@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from functools import partial
 from pathlib import Path
 from urllib.parse import quote
 
@@ -78,13 +79,22 @@ class FileAnswer(FileResponse):
             # 14.2).
             rest = [field for field in scope["headers"] if field[0] != _RANGE]
             scope = {**scope, "headers": rest}
-        if not head and not any(name == _RANGE for name, _ in scope["headers"]):
-            stat, content = await to_thread.run_sync(_start_of, Path(self.path))
-            self.stat_result = stat
-            self.set_stat_headers(stat)
-            if content is not None:
-                await _send_all(send, self.raw_headers, content)
-                return
+        whole = not head and not any(name == _RANGE for name, _ in scope["headers"])
+        try:
+            stat, content = await to_thread.run_sync(
+                partial(_start_of, Path(self.path), whole=whole)
+            )
+        except FileNotFoundError:
+            # Looked up a moment ago, and removed since.
+            await problem(404, "no_such_file", "This file was removed just now.")(
+                scope, receive, send
+            )
+            return
+        self.stat_result = stat
+        self.set_stat_headers(stat)
+        if content is not None:
+            await _send_all(send, self.raw_headers, content)
+            return
         refused = False
 
         async def told(message: Message) -> None:
@@ -110,11 +120,11 @@ class StreamedAnswer(StreamingResponse):
             await super().__call__(scope, receive, send)
 
 
-def _start_of(path: Path) -> tuple[os.stat_result, bytes | None]:
-    """What is known of a file, and all that is in it where that is little."""
+def _start_of(path: Path, *, whole: bool) -> tuple[os.stat_result, bytes | None]:
+    """What is known of a file, and all that is in it where that is wanted, and little."""
     with path.open("rb") as file:
         stat = os.fstat(file.fileno())
-        return stat, file.read() if stat.st_size <= _SMALL_BYTES else None
+        return stat, file.read() if whole and stat.st_size <= _SMALL_BYTES else None
 
 
 async def _send_all(send: Send, headers: list[tuple[bytes, bytes]], content: bytes) -> None:

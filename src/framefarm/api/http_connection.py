@@ -25,6 +25,8 @@ MAX_PIPELINED = 16
 _TWO_HOSTS = "This request has more than one Host header; send one (RFC 9112, 3.2)."
 """A proxy before this manager might go by one of them, and the guard by the other."""
 
+_NO_HOST = "This request has no Host header, which HTTP/1.1 asks for (RFC 9112, 3.2)."
+
 _LINGER_S = 5.0
 """How long the rest of a stranger's body is swallowed whose request is answered already, so that it
 reads the answer rather than a broken connection. Of those that are known all is swallowed: most
@@ -106,9 +108,10 @@ class BoundedHttp(HttpToolsProtocol):
         """A request's head is complete."""
         if len(self.pipeline) >= MAX_PIPELINED:
             raise ValueError("too many requests at once")
-        if sum(name == b"host" for name, _ in self.headers) > 1:
-            self._wrong = _TWO_HOSTS
-            raise ValueError(_TWO_HOSTS)
+        hosts = sum(name == b"host" for name, _ in self.headers)
+        if hosts != 1 and (hosts or self.parser.get_http_version() == "1.1"):
+            self._wrong = _TWO_HOSTS if hosts else _NO_HOST
+            raise ValueError(self._wrong)
         self._head_ended = True
         self._head_bytes = 0
         self._answered_at = None

@@ -261,6 +261,19 @@ def test_a_request_with_two_hosts_is_refused(shared: Manager, begun: bytes, seco
     assert answer.count(b"HTTP/1.1 ") == 1
 
 
+HOSTLESS = b"".join(
+    line for line in UPGRADE.splitlines(keepends=True) if not line.startswith(b"Host")
+)
+
+
+@pytest.mark.parametrize("asked", [b"GET /api/health HTTP/1.1\r\n", HOSTLESS])
+def test_a_request_without_a_host_is_refused(shared: Manager, asked: bytes):
+    status, told = problem_in(Raw(shared).send(asked + b"\r\n").rest())
+
+    assert (status, told["code"]) == (400, "bad_request")
+    assert "no Host" in told["detail"]
+
+
 def test_the_request_before_one_with_two_hosts_is_answered(shared: Manager):
     once = b"GET /api/health HTTP/1.1\r\nHost: 127.0.0.1\r\n"
     opened = Raw(shared)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -41,3 +42,23 @@ def test_any_other_name_comes_whole_and_in_plain_ascii(name: str, plain: str, wh
 )
 def test_a_picture_says_what_it_is_and_nothing_is_a_page(name: str, kind: str):
     assert FileAnswer(Path("somewhere"), name=name).media_type == kind
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+@pytest.mark.parametrize("headers", [[], [(b"range", b"bytes=0-3")]])
+async def test_a_file_that_was_removed_meanwhile_is_told_and_no_fault(
+    tmp_path: Path, method: str, headers: list[tuple[bytes, bytes]]
+):
+    sent: list[Any] = []
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    async def receive() -> Any:
+        return {"type": "http.request", "body": b""}
+
+    scope = {"type": "http", "method": method, "headers": headers, "extensions": {}}
+    await FileAnswer(tmp_path / "gone")(scope, receive, send)
+
+    assert sent[0]["status"] == 404
+    assert (b"content-type", b"application/problem+json") in sent[0]["headers"]
