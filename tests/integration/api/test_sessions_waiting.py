@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from tests.integration.api.manager import Manager, Worker
@@ -39,6 +41,11 @@ def test_a_job_that_waits_begins_when_its_session_is_given_up(
     assert workers[0].hear("lease")
 
 
+def answer_of(manager: Manager, made: dict[str, Any]) -> str:
+    """Why the job of a session has no more workers."""
+    return str(manager.http.get(f"/api/jobs/{made['job']}/why").raise_for_status().json()["answer"])
+
+
 def test_workers_are_kept_for_the_first_that_waits_and_are_lent_meanwhile(
     manager: Manager, workers: list[Worker]
 ):
@@ -48,6 +55,15 @@ def test_workers_are_kept_for_the_first_that_waits_and_are_lent_meanwhile(
     behind = ask(manager, manager.trial("1-99"), 1)
     assert behind["workers"] == []
     assert f"unless they are kept for job {waits['job']}, which waits for 3" in behind["message"]
+    kept = f"may be kept for job {waits['job']}, which waits for 3 together."
+    assert kept in answer_of(manager, behind)
+    assert "It waits until the 3 workers" in answer_of(manager, waits)
+    assert "Before it" not in answer_of(manager, waits)
+    next_in_line = ask(manager, manager.trial("1-9"), 2, wait=True)
+    before = f"Before it comes job {waits['job']}, which waits for 3 together."
+    assert before in answer_of(manager, next_in_line)
+    post(manager, next_in_line, "release", all=True)
+    manager.http.post(f"/api/jobs/{next_in_line['job']}/cancel").raise_for_status()
     free = next(one for one in workers if one.id not in first["workers"])
     free.say({"type": "ready", "slot": "cpu"})
     assert free.hears() == []
