@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from fractions import Fraction
 from itertools import pairwise
@@ -266,6 +267,24 @@ def test_segments_of_different_thread_counts_join(tmp_path: Path, codec: str) ->
 
     assert join_segments(segments, settings, tmp_path / "movie.mkv").frames == 9
     assert len(decoded(tmp_path / "movie.mkv")[0]) == 9
+
+
+@pytest.mark.parametrize("codec", [codec.name for codec in CODECS.values()])
+def test_no_encoder_puts_itself_before_all_else_on_the_machine(tmp_path: Path, codec: str) -> None:
+    before = os.sched_getscheduler(0), os.nice(0)
+    seen = set()
+
+    def look(_: int) -> None:
+        threads = Path("/proc/self/task").iterdir()
+        seen.update(os.sched_getscheduler(int(thread.name)) for thread in threads)
+
+    frames = write_frames(tmp_path, 3, width=256, height=128)
+    settings = MovieSettings(CODECS[codec].containers[0], codec, Fraction(24))
+    encode_segment(frames, settings, tmp_path / f"a{settings.suffix}", threads=2, on_frame=look)
+
+    look(3)
+    assert seen == {before[0]}
+    assert (os.sched_getscheduler(0), os.nice(0)) == before
 
 
 def test_a_thousand_segments_join_with_few_open_files(tmp_path: Path) -> None:

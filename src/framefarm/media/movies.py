@@ -22,6 +22,7 @@ from framefarm.media.codecs import MUXERS
 from framefarm.media.errors import EncodeError, EncoderMissingError, SegmentMismatchError
 from framefarm.media.files import replacing
 from framefarm.media.frames import Geometry, prepared_frames
+from framefarm.media.scheduling import keeps_its_turn
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -128,6 +129,8 @@ def _encoded(
     settings: MovieSettings,
     on_frame: Callable[[int], None],
 ) -> Iterator[Packet[VideoStream]]:
+    with keeps_its_turn():
+        stream.codec_context.open(strict=False)
     for done, picture in enumerate(pictures):
         picture.pts, picture.time_base = done, 1 / settings.fps
         yield from stream.encode(picture)
