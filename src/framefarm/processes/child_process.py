@@ -176,16 +176,30 @@ class ChildProcess:
         return self._process.returncode
 
     async def end(self, message: dict[str, Any], *, grace_s: float) -> None:
-        """Send a last message, wait, and kill what is left."""
-        if self.alive:
-            await self.send(message)
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(grace_s):
-                    await self._exit()
-        await self.kill()
+        """Send a last message, wait, and kill what is left, at once where that is cancelled."""
+        try:
+            if self.alive:
+                await self.send(message)
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(grace_s):
+                        await self._exit()
+        finally:
+            await self.kill()
 
     async def kill(self) -> None:
-        """Kill it and everything below it, reap it, remove its files. Repeatable."""
+        """Kill it and everything below it, reap it, remove its files. Repeatable.
+
+        All of it is done also where that is cancelled: a loop that ends next must not find a
+        process that nobody waits for.
+        """
+        killing = asyncio.ensure_future(self._kill())
+        try:
+            await asyncio.shield(killing)
+        except asyncio.CancelledError:
+            await killing
+            raise
+
+    async def _kill(self) -> None:
         self._watching.cancel()
         self._watching_disk.cancel()
         self._hanging_up.cancel()
