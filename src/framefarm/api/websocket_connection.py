@@ -30,6 +30,10 @@ _CLOSING_S = 2.0
 """How long a peer has to answer a close."""
 
 
+def _stays() -> None:
+    """Nobody that is being greeted, or known, is asked to give way."""
+
+
 class BoundedWebSocket(WebSocketsSansIOProtocol):
     """uvicorn's WebSocket protocol with a bounded, unhurried sending side.
 
@@ -54,6 +58,9 @@ class BoundedWebSocket(WebSocketsSansIOProtocol):
     def take_over(self, gate: Gate, visit: Visit) -> None:
         """Go on with the connection that an HTTP request opened."""
         self._gate, self._visit = gate, visit
+        # The one there was belongs to the HTTP connection, and would keep it and its head in memory
+        # for as long as the worker stays.
+        visit.give_way = _stays
         if self.disconnected or not hasattr(self, "scope"):
             return
         self.scope["state"]["connection"] = self
