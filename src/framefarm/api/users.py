@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr
 from sqlalchemy import Connection
 
 from framefarm.api.access import NotAllowedError
-from framefarm.api.bodies import EMAIL, USER_NAME, Number
+from framefarm.api.bodies import EMAIL, NO_ZERO, USER_NAME, Number
 from framefarm.api.edits import check_unchanged, tagged, user_tag
 from framefarm.api.guard import caller_of
 from framefarm.api.once import Once, asked_once
@@ -117,7 +117,7 @@ def user_routes(  # noqa: C901  one short function for each route
         role: UserRole | None = None,
         disabled: bool | None = None,  # noqa: FBT001  of the query
         sort: UserSort = "name",
-        cursor: Annotated[str, Query(max_length=1_000)] = "",
+        cursor: Annotated[str, Query(max_length=1_000, pattern=NO_ZERO)] = "",
         limit: Annotated[int, Query(ge=1, le=1_000)] = 500,
     ) -> UserList:
         """People that match everything asked for, with their tokens; by name unless sorted."""

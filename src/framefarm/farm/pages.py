@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -80,24 +81,50 @@ def _after(order: Order, place: tuple[int | str, int]) -> ColumnElement[bool]:
 def _cursor(order: Order, row: Row[Any]) -> str | int:
     if order.by_id:
         return int(row.id)
-    told = json.dumps([getattr(row, order.name), row.id])
-    return base64.urlsafe_b64encode(told.encode()).decode()
+    return cursor_of([getattr(row, order.name), row.id])
 
 
 def _place(cursor: str, order: Order) -> tuple[int | str, int]:
     try:
         if order.by_id:
             return _number(int(cursor)), 0
-        value, row_id = json.loads(base64.urlsafe_b64decode(cursor.encode()))
+        value, row_id = parts_of(cursor)
         if isinstance(order.by.type, Integer):
             return _number(value), _number(row_id)
-        # Half of a surrogate pair is text to JSON, and to no database; nor is a zero byte to some.
-        if not isinstance(value, str) or "\0" in value:
-            raise CursorError(cursor)
-        value.encode()
-        return value, _number(row_id)
+        return text_of(value), _number(row_id)
     except (ValueError, TypeError, RecursionError):
         raise CursorError(cursor) from None
+
+
+def cursor_of(place: Sequence[object]) -> str:
+    """A cursor that names a place: what a row is sorted by."""
+    return base64.urlsafe_b64encode(json.dumps(place).encode()).decode()
+
+
+def parts_of(cursor: str) -> Any:
+    """What a cursor names.
+
+    Raises:
+        ValueError: It is none.
+        RecursionError: Neither is it, and deeply so.
+    """
+    return json.loads(base64.urlsafe_b64decode(cursor.encode()))
+
+
+def text_of(value: object) -> str:
+    """A part of a cursor that is to be a text.
+
+    Raises:
+        TypeError: It is none.
+        ValueError: It is none for a database.
+    """
+    if not isinstance(value, str):
+        raise TypeError
+    # Half of a surrogate pair is text to JSON, and to no database; nor is a zero byte to some.
+    if "\0" in value:
+        raise ValueError(value)
+    value.encode()
+    return value
 
 
 def _number(value: object) -> int:

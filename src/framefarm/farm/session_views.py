@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, Row, Select, select
 
 from framefarm.db import tables as t
 from framefarm.farm.roster import Link
@@ -184,7 +184,7 @@ def _message(connection: Connection, row: Row[Any], members: Sequence[SessionWor
         )
     if len(members) >= row.wanted:
         return f"Job {row.job_id} has {asked} it asked for."
-    first = connection.execute(_FIRST_THAT_WAITS).first()
+    first = first_that_waits(connection)
     before = "."
     if first is not None:
         before = (
@@ -197,7 +197,12 @@ def _message(connection: Connection, row: Row[Any], members: Sequence[SessionWor
     )
 
 
-_FIRST_THAT_WAITS = (
+def first_that_waits(connection: Connection) -> Row[Any] | None:
+    """The job, and how many workers it asked for, for which free ones are kept; None for no job."""
+    return connection.execute(_FIRST_THAT_WAITS).one_or_none()
+
+
+_FIRST_THAT_WAITS: Select[Any] = (
     select(t.sessions.c.job_id, t.sessions.c.wanted)
     .join(t.jobs, t.jobs.c.id == t.sessions.c.job_id)
     .where(t.sessions.c.ended_at.is_(None), t.sessions.c.waiting)

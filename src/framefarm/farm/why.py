@@ -14,6 +14,7 @@ from framefarm.farm.holding import is_held
 from framefarm.farm.limits import what_holds_back
 from framefarm.farm.pool_limits import pools_holding_back
 from framefarm.farm.roster import Link
+from framefarm.farm.session_views import first_that_waits
 from framefarm.farm.steering import find_job
 from framefarm.farm.views import iso, tried_again_at
 from framefarm.farm.worker_reasons import WorkerReason, case_of, reasons_of
@@ -87,16 +88,12 @@ def explain(connection: Connection, job_id: int, links: dict[str, Link]) -> Why:
     in_work = any(stage.leased for stage in stages)
     stuck = not in_work and not any(one.able for one in workers)
     answer = _answer(job, asking, stages, workers, connected=connected)
-    parts = [answer, _awaited(its, sessions, lacks=lacks), limit, _raised(job)]
+    parts = [answer, _awaited(its, first_that_waits(connection), lacks=lacks), limit, _raised(job)]
     return Why(job_id, job.state, " ".join(filter(None, parts)), told, workers, stuck)
 
 
 _OPEN_SESSION = t.sessions.c.ended_at.is_(None)
-_SESSIONS = (
-    select(t.sessions, (t.jobs.c.priority + t.jobs.c.raised).label("priority"))
-    .join(t.jobs, t.jobs.c.id == t.sessions.c.job_id)
-    .where(_OPEN_SESSION)
-)
+_SESSIONS = select(t.sessions).where(_OPEN_SESSION)
 _RESERVED = (
     select(t.session_workers.c.worker_id, t.sessions.c.job_id)
     .join(t.sessions, t.sessions.c.id == t.session_workers.c.session_id)
@@ -104,25 +101,19 @@ _RESERVED = (
 )
 
 
-def _awaited(session: Row[Any] | None, sessions: Sequence[Row[Any]], *, lacks: bool) -> str:
-    """What the job's session keeps it from, and which of the open ones comes before it."""
-    first = min((one for one in sessions if one.waiting), key=_place, default=None)
-    if session is None or first is None or not lacks:
+def _awaited(session: Row[Any] | None, first: Row[Any] | None, *, lacks: bool) -> str:
+    """What the job's session keeps it from, and which one is served before it."""
+    if session is None or first is None:
         return ""
     others = f"job {first.job_id}, which waits for {first.wanted:,} together"
     if not session.waiting:
-        return f"Workers that are free may be kept for {others}."
-    behind = f"Before it comes {others}. " if _place(first) < _place(session) else ""
+        return f"Workers that are free may be kept for {others}." if lacks else ""
+    behind = "" if first.job_id == session.job_id else f"Before it comes {others}. "
     return (
         f"It waits until the {session.wanted:,} workers it asked for can work for it together. "
         f"{behind}`framefarm session release {session.job_id} --all` lets it begin with whoever is "
         "there."
     )
-
-
-def _place(session: Row[Any]) -> tuple[int, int]:
-    """Where a session that waits is among those that do; see `framefarm.core.sessions`."""
-    return -session.priority, session.id
 
 
 def _raised(job: Row[Any]) -> str:

@@ -8,21 +8,19 @@ view costs is its facts and slots, and of five hundred workers a handful may be 
 
 from __future__ import annotations
 
-import base64
-import binascii
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from functools import cache
+from math import isfinite
 from typing import Any, Literal, get_args
 
 from sqlalchemy import Column, Connection, bindparam, select, tuple_
 
-from framefarm.core.errors import FrameFarmError
 from framefarm.core.states import WorkerState
 from framefarm.db import Prepared
 from framefarm.db import tables as t
+from framefarm.farm.pages import CursorError, cursor_of, parts_of, text_of
 from framefarm.farm.worker_states import shown_state
 from framefarm.farm.worker_views import REVOKED, Links, WorkerView, view_workers
 
@@ -32,12 +30,6 @@ _REVOKED = frozenset({REVOKED})
 Sort = Literal["name", "-name", "pool", "-pool", "joined", "-joined"]
 Place = tuple[str | float, ...]
 """What orders a worker among the others: the columns of its `_Order`."""
-
-
-class WorkerCursorError(FrameFarmError):
-    """A page was asked for that no answer has named."""
-
-    code = "bad_cursor"
 
 
 @dataclass(frozen=True)
@@ -130,22 +122,29 @@ class _Order:
 
         Raises:
             TypeError: It is none of this order.
-            ValueError: A text in it is none for a database.
+            ValueError: Nor is it for a database.
         """
         if not isinstance(place, list) or len(place) != len(self._columns):
             raise TypeError
-        for value, column in zip(place, self._columns, strict=True):
-            if type(value) is not column.type.python_type:
-                raise TypeError
-            if isinstance(value, str):
-                # Half of a surrogate pair is text to JSON.
-                value.encode()
-        return tuple(place)
+        kinds = (column.type.python_type for column in self._columns)
+        return tuple(
+            text_of(value) if kind is str else _moment(value)
+            for value, kind in zip(place, kinds, strict=True)
+        )
+
+
+def _moment(value: object) -> float:
+    if not isinstance(value, float) or not isfinite(value):
+        raise TypeError
+    return value
 
 
 _W = t.workers.c
-_COLUMNS = {"name": (_W.name, _W.id), "pool": (_W.pool, _W.name, _W.id)}
-_COLUMNS["joined"] = (_W.first_seen_at, _W.id)
+_COLUMNS: dict[str, tuple[Column[Any], ...]] = {
+    "name": (_W.name, _W.id),
+    "pool": (_W.pool, _W.name, _W.id),
+    "joined": (_W.first_seen_at, _W.id),
+}
 _ORDERS = {
     sort: _Order(*_COLUMNS[sort.removeprefix("-")], down=sort.startswith("-"))
     for sort in get_args(Sort)
@@ -181,7 +180,7 @@ def worker_page(
         limit: Most workers on a page.
 
     Raises:
-        WorkerCursorError: The cursor is none.
+        CursorError: The cursor is none.
     """
     order = _ORDERS[sort]
     found: list[WorkerView] = []
@@ -191,7 +190,7 @@ def worker_page(
         connection, links, wanted, order, after=_place(cursor, order), at_a_time=at_a_time
     ):
         if len(found) == limit:
-            return WorkerPage(found, _cursor(place))
+            return WorkerPage(found, cursor_of(place))
         found.append(view)
         place = here
     return WorkerPage(found)
@@ -231,14 +230,10 @@ def _matching(
         after = order.place(seen[-1])
 
 
-def _cursor(place: Place) -> str:
-    return base64.urlsafe_b64encode(json.dumps(place).encode()).decode()
-
-
 def _place(cursor: str, order: _Order) -> Place:
     if not cursor:
         return ()
     try:
-        return order.told(json.loads(base64.urlsafe_b64decode(cursor.encode())))
-    except (ValueError, TypeError, RecursionError, binascii.Error):
-        raise WorkerCursorError(f"{cursor!r} is no cursor that this manager gave.") from None
+        return order.told(parts_of(cursor))
+    except (ValueError, TypeError, RecursionError):
+        raise CursorError(cursor) from None

@@ -155,6 +155,9 @@ def test_a_revoked_worker_is_listed_only_when_asked_for(manager: Manager):
         # Half a surrogate pair for a name.
         {"cursor": "WyJcdWQ4MDAiLCJ4Il0="},
         {"cursor": "\u00e9"},
+        # A zero byte, and no number for a time.
+        {"cursor": "WyJcdTAwMDAiLCJ4Il0="},
+        {"cursor": "W05hTiwieCJd", "sort": "joined"},
     ],
 )
 def test_a_list_that_cannot_be_is_refused(manager: Manager, query):
