@@ -34,15 +34,6 @@ class RunningManager:
     data_dir: Path
     process: psutil.Popen
 
-    def restart(self, number: signal.Signals = signal.SIGKILL) -> float:
-        """End the process by a signal and start another one over the same data, at the same port.
-
-        Returns:
-            Seconds until it answered.
-        """
-        self.stop(number)
-        return self.start()
-
     def stop(self, number: signal.Signals = signal.SIGTERM) -> None:
         """End the process by a signal."""
         self.process.send_signal(number)

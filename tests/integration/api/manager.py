@@ -223,6 +223,24 @@ def is_problem(answer: httpx.Response, status: int, code: str) -> dict[str, Any]
     return told
 
 
+def is_edited_only_as_seen(
+    http: httpx.Client, path: str, first: dict[str, Any], second: dict[str, Any], etag: str = ""
+) -> None:
+    """Check that a thing is changed, changed again and removed only as its tag says that it is."""
+    seen = {"If-Match": etag or http.get(path).headers["etag"]}
+
+    changed = http.patch(path, json=first, headers=seen)
+    again = http.patch(path, json=second, headers=seen)
+    removed = http.delete(path, headers=seen)
+
+    assert (changed.status_code, changed.json()) == (200, {**changed.json(), **first})
+    is_problem(again, 412, "changed")
+    is_problem(removed, 412, "changed")
+    assert http.get(path).json().items() >= first.items()
+    now = {"If-Match": changed.headers["etag"]}
+    assert http.delete(path, headers=now).status_code == 204
+
+
 def until(check: Callable[[], Any], what: str) -> Any:
     """Wait for something only the outside of the process can see; returns what it saw."""
     deadline = time.monotonic() + SOON_S

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from framefarm.notify.mail_server import parse_mail_server
-from tests.integration.api.manager import Manager, is_problem, until
+from tests.integration.api.manager import Manager, is_edited_only_as_seen, is_problem, until
 from tests.integration.api.people import People
 from tests.integration.notify.documented import is_from_the_farm
 from tests.integration.notify.places import Hook, MailServer
@@ -156,18 +156,8 @@ def test_target_that_was_changed_meanwhile_is_neither_changed_nor_removed(
     manager: Manager, hook: Hook
 ):
     path = f"{TARGETS}/{add(manager, address=hook.url)['target']['id']}"
-    seen = {"If-Match": manager.http.get(path).headers["etag"]}
 
-    changed = manager.http.patch(path, json={"name": "you"}, headers=seen)
-    again = manager.http.patch(path, json={"name": "them"}, headers=seen)
-    removed = manager.http.delete(path, headers=seen)
-
-    assert changed.status_code == 200
-    is_problem(again, 412, "changed")
-    is_problem(removed, 412, "changed")
-    now = {"If-Match": changed.headers["etag"]}
-    assert manager.http.get(path).json()["name"] == "you"
-    assert manager.http.delete(path, headers=now).status_code == 204
+    is_edited_only_as_seen(manager.http, path, {"name": "you"}, {"name": "them"})
 
 
 def test_target_that_is_asked_for_twice_with_one_key_is_made_once(manager: Manager, hook: Hook):

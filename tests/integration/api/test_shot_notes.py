@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.integration.api.manager import Manager, is_problem
+from tests.integration.api.manager import Manager, is_edited_only_as_seen, is_problem
 from tests.integration.api.test_shot_edits import make
 
 
@@ -58,18 +58,8 @@ def test_note_is_changed_and_deleted_only_as_it_was_seen(manager: Manager):
     notes = f"/api/shots/{make(manager, 'shots')['id']}/notes"
     note = manager.http.post(notes, json={"text": "a"}).json()
     path = f"{notes}/{note['id']}"
-    answer = manager.http.get(path)
-    assert answer.json() == note
-    seen = {"If-Match": answer.headers["etag"]}
+    assert manager.http.get(path).json() == note
 
-    changed = manager.http.patch(path, json={"text": "b"}, headers=seen)
-    again = manager.http.patch(path, json={"text": "c"}, headers=seen)
-    removed = manager.http.delete(path, headers=seen)
+    is_edited_only_as_seen(manager.http, path, {"text": "b"}, {"text": "c"})
 
-    assert (changed.status_code, changed.json()["text"]) == (200, "b")
-    is_problem(again, 412, "changed")
-    is_problem(removed, 412, "changed")
-    assert manager.http.get(path).json()["text"] == "b"
-    now = {"If-Match": changed.headers["etag"]}
-    assert manager.http.delete(path, headers=now).status_code == 204
     is_problem(manager.http.get(path), 404, "no_such_note")
